@@ -1,0 +1,184 @@
+"""What the benchmarks share: whole processes timed and weighed, and figures told with their spread.
+
+Only Linux and macOS tell the peak memory of a child.  Nothing heavy is imported here: a child's
+peak counts that of the process it was forked from.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+import psutil  # type: ignore[import-untyped]
+
+SAMPLING = 0.05  # seconds between two looks at the memory of a process tree
+MEBI = 1 << 20
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One run of a command.
+
+    Attributes:
+        seconds: on the wall clock.
+        cpu: seconds of computing, over all cores and processes; busy neighbours change it less.
+        largest: peak memory in bytes of the largest process.
+    """
+
+    seconds: float
+    cpu: float
+    largest: int
+
+
+def timed(command: Sequence[str | Path], folder: Path) -> Measured:
+    """Run a command in `folder` to its end and measure it; its output is shown if it fails.
+
+    Raises:
+        SystemExit: the command failed.
+    """
+    started = time.perf_counter()
+    with _running(command, folder) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
+
+
+def tree_peak(command: Sequence[str | Path], folder: Path) -> int:
+    """Run a command and return the peak memory in bytes of it and all its children together.
+
+    Sampled, and shared pages are shared out (PSS) where the system tells them, as Linux does.
+    Looking costs time, so such a run is not timed.
+
+    Raises:
+        SystemExit: the command failed.
+    """
+    peak = 0
+    with _running(command, folder) as process:
+        while process.poll() is None:
+            peak = max(peak, _tree_memory(process.pid))
+            time.sleep(SAMPLING)
+    return peak
+
+
+def repeated(command: Sequence[str | Path], folder: Path, repeats: int) -> list[float]:
+    """Seconds of `repeats` runs of a command, after one more that warms the caches up."""
+    timed(command, folder)
+    return [timed(command, folder).seconds for _ in range(repeats)]
+
+
+def spread(values: Iterable[float], unit: str = "s") -> str:
+    """Median, range and number of some figures.
+
+    >>> spread([3.0, 1.0, 2.0])
+    '2.00 s (1.00 to 3.00, n = 3)'
+    """
+    ordered = sorted(values)
+    low, high = ordered[0], ordered[-1]
+    return f"{median(ordered):.2f} {unit} ({low:.2f} to {high:.2f}, n = {len(ordered)})"
+
+
+def ratio(numerator: Iterable[float], denominator: Iterable[float]) -> float:
+    """How many times larger the first median is than the second."""
+    return median(numerator) / median(denominator)
+
+
+def growth(few: float, many: float, n_few: int, n_many: int) -> float:
+    """By how much a figure grows with each thing more, measured at two numbers of things.
+
+    >>> growth(few=100, many=1000, n_few=10, n_many=100)
+    10.0
+    """
+    return (many - few) / (n_many - n_few)
+
+
+def verdict(values: Iterable[float], limit: float) -> str:
+    """Whether the median of some figures keeps a target that it may not exceed.
+
+    >>> verdict([1.0, 2.0, 9.0], limit=2)
+    'met'
+    """
+    return "met" if median(values) <= limit else "MISSED"
+
+
+def describe_machine(packages: Sequence[str]) -> str:
+    """The processor, the cores that this process may use, memory, and versions, in one line."""
+    memory = psutil.virtual_memory().total / (1 << 30)
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    return (
+        f"{_processor()}, {usable_cores()} cores, {memory:.0f} GiB, {platform.system()}, "
+        f"Python {platform.python_version()}, {versions}"
+    )
+
+
+def usable_cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def dvc(*arguments: str | Path) -> list[str | Path]:
+    """The command line of this environment's DVC."""
+    return [sys.executable, "-m", "dvc", *arguments]
+
+
+def clone(root: Path, target: Path) -> Path:
+    """A fresh clone of the checkout's last commit, as a newcomer gets it."""
+    timed(["git", "clone", "--quiet", root, target], root)
+    return target
+
+
+@contextmanager
+def _running(command: Sequence[str | Path], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A started command, which must have ended well when the block is left."""
+    here = str(Path(sys.executable).parent)  # so that `python` in dvc.yaml is this Python
+    environment = {**os.environ, "PATH": os.pathsep.join([here, os.environ.get("PATH", "")])}
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            [str(part) for part in command],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+        )
+        yield process
+        if process.returncode:
+            errors.seek(0)
+            said = errors.read().decode(errors="replace").strip()
+            line = " ".join(map(str, command))
+            sys.exit(f"error: exit code {process.returncode} from {line}: {said[-2000:]}")
+
+
+def _tree_memory(pid: int) -> int:
+    try:
+        root = psutil.Process(pid)
+        tree = [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return 0
+    return sum(map(_memory, tree))
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        info = process.memory_full_info()
+    except psutil.Error:  # it has just ended
+        return 0
+    return int(getattr(info, "pss", info.rss))
+
+
+def _processor() -> str:
+    table = Path("/proc/cpuinfo")
+    lines = table.read_text(encoding="utf-8").splitlines() if table.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor() or platform.machine())

@@ -1,0 +1,229 @@
+"""Time and memory of fetch, index and preprocess, on an archive and on one many times as large.
+
+    python -m benchmarks.prepare fer2013.zip
+
+Every stage runs as a whole process, as `dvc repro` starts it.  The larger archive holds the given
+pictures and copies of each as PGM files, one pixel changed, so that no copy is a duplicate.  The
+rival is the seed notebook's way: every file opened by Pillow one after another, nothing checked.
+Targets on two cores: 15 s together, 500 MB each, 1 KB a picture more.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import multiprocessing
+import shutil
+import sys
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from PIL import Image
+from ruamel.yaml import YAML
+
+from benchmarks.measuring import (
+    MEBI,
+    describe_machine,
+    growth,
+    ratio,
+    repeated,
+    spread,
+    timed,
+    tree_peak,
+    verdict,
+)
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGES = ("fetch", "index", "preprocess")
+SECONDS, MEGABYTES, KILOBYTES = 15, 500, 1  # the targets
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One stage: wall and CPU seconds of each run, peak bytes of its largest process and of all."""
+
+    seconds: list[float]
+    cpu: list[float]
+    largest: int
+    tree: int
+
+
+def enlarge(source: Path, target: Path, times: int) -> None:
+    """Write a zip with the pictures of `source` and `times - 1` distinct copies of each."""
+    with zipfile.ZipFile(source) as few, zipfile.ZipFile(target, "w") as many:
+        for info in few.infolist():
+            if info.is_dir():
+                continue
+            data = few.read(info)
+            many.writestr(info.filename, data)
+            picture = Image.open(io.BytesIO(data)).convert("L")
+            pixels = picture.tobytes()
+            for number in range(1, times):
+                name = PurePosixPath(info.filename).with_suffix(f".{number}.pgm")
+                many.writestr(str(name), variant(picture.size, pixels, number))
+
+
+def variant(size: tuple[int, int], pixels: bytes, number: int) -> bytes:
+    """A PGM file of grey pixels (width * height), of which pixel `number` is inverted."""
+    changed = bytearray(pixels)
+    changed[number % len(changed)] ^= 255
+    return b"P5 %d %d 255\n" % size + changed
+
+
+def unpack(source: Path, target: Path) -> None:
+    """Write every picture of a zip as a file of its own, as the notebook has them."""
+    with zipfile.ZipFile(source) as packed:
+        packed.extractall(target)
+
+
+def write_parameters(folder: Path, data: Path, archive: Path) -> Path:
+    """A copy of a conf/data file, for the archive in data/source/<name>/ of `folder`."""
+    yaml = YAML()
+    document = yaml.load(data)
+    document["fetch"].update(source=str(archive), sha256=None)
+    path = folder / "pictures.yaml"
+    yaml.dump(document, path)
+    return path
+
+
+def commands(folder: Path, params: Path) -> dict[str, list[str | Path]]:
+    """The command line of each stage, reading and writing below `folder`/data."""
+    data = folder / "data"
+    raw, index = data / "raw", data / "index"
+    images, rows = raw / "images.zip", index / "index.csv"
+    settings = ROOT / "params.yaml"
+    arguments: tuple[tuple[str | Path, ...], ...] = (
+        ("--params", params, "--out", raw),
+        ("--params", params, "--images", images, "--out", index),
+        ("--params", settings, "--images", images, "--index", rows, "--out", data / "arrays"),
+    )
+    return {
+        stage: [sys.executable, "-m", f"stages.{stage}", *given]
+        for stage, given in zip(STAGES, arguments, strict=True)
+    }
+
+
+def measure(folder: Path, data: Path, archive: Path, repeats: int) -> dict[str, Figures]:
+    """Run the three stages once to weigh them and warm up, then `repeats` times to time them."""
+    todo = commands(folder, write_parameters(folder, data, archive))
+    trees = {name: tree_peak(command, ROOT) for name, command in todo.items()}
+    runs = [{name: timed(todo[name], ROOT) for name in STAGES} for _ in range(repeats)]
+    return {
+        name: Figures(
+            [run[name].seconds for run in runs],
+            [run[name].cpu for run in runs],
+            max(run[name].largest for run in runs),
+            trees[name],
+        )
+        for name in STAGES
+    }
+
+
+def count_pictures(folder: Path) -> int:
+    """How many rows the index of a measured run has."""
+    with (folder / "data/index/index.csv").open("rb") as stream:
+        return sum(1 for _ in stream) - 1
+
+
+def report(name: str, figures: dict[str, Figures]) -> None:
+    """Print the figures of one archive."""
+    print(f"\n{name}")
+    print(f"  {'stage':<11} {'largest process':>16} {'all processes':>14}  wall time")
+    for stage, measured in figures.items():
+        largest, tree = measured.largest / MEBI, measured.tree / MEBI
+        kept = verdict([measured.tree / 1e6], MEGABYTES)
+        print(
+            f"  {stage:<11} {largest:>12.0f} MiB {tree:>10.0f} MiB  {spread(measured.seconds)}, "
+            f"CPU {spread(measured.cpu)}; {MEGABYTES} MB {kept}"
+        )
+
+
+def together(runs: Iterable[list[float]]) -> list[float]:
+    """The sum over the stages of each run.
+
+    >>> together([[1.0, 2.0], [10.0, 20.0]])
+    [11.0, 22.0]
+    """
+    return [sum(run) for run in zip(*runs, strict=True)]
+
+
+def benchmark_time(folder: Path, data: Path, archive: Path, repeats: int) -> dict[str, Figures]:
+    """Print the figures of the archive as it is, and the rival's."""
+    figures = measure(folder, data, archive, repeats)
+    report(f"{count_pictures(folder)} pictures", figures)
+    seconds = together(stage.seconds for stage in figures.values())
+    cpu = together(stage.cpu for stage in figures.values())
+    kept = verdict(seconds, SECONDS)
+    print(f"  together {spread(seconds)}, CPU {spread(cpu)}: {SECONDS} s {kept}", flush=True)
+
+    _apart(unpack, archive, folder / "files")
+    loading = [sys.executable, "-m", "benchmarks.notebook_loading", str(folder / "files")]
+    rival = repeated(loading, ROOT, repeats)
+    times = ratio(seconds, rival)
+    print(f"  the notebook's loading alone {spread(rival)}: ours {times:.2f}x", flush=True)
+    return figures
+
+
+def report_growth(
+    few: dict[str, Figures], many: dict[str, Figures], n_few: int, n_many: int
+) -> None:
+    """Print how much memory each stage wants for each picture more."""
+    for stage in STAGES:
+        one, ten = few[stage], many[stage]
+        largest = growth(one.largest, ten.largest, n_few, n_many) / 1024
+        tree = growth(one.tree, ten.tree, n_few, n_many) / 1024
+        print(
+            f"  {stage:<11} grows by {largest:.2f} KB a picture (largest process), {tree:.2f} KB "
+            f"(all): {KILOBYTES} KB {verdict([max(largest, tree)], KILOBYTES)}"
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure both archives and the rival, and print everything."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.prepare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("archive", type=Path, help="a zip of <split>/<class>/<name>")
+    parser.add_argument("--data", type=Path, default=ROOT / "conf/data/fer2013.yaml")
+    parser.add_argument("--repeats", type=int, default=5, help="timed runs of each stage")
+    parser.add_argument("--times", type=int, default=10, help="size of the larger archive")
+    args = parser.parse_args(argv)
+    print(describe_machine(["pillow", "numpy"]), flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="prepare-") as temporary:
+        few, many = (Path(temporary) / name for name in ("few", "many"))
+        archive = _place(few)
+        shutil.copyfile(args.archive, archive)
+        small = benchmark_time(few, args.data, archive, args.repeats)
+        if args.times > 1:
+            large_archive = _place(many)
+            _apart(enlarge, archive, large_archive, args.times)
+            large = measure(many, args.data, large_archive, 1)
+            report(f"{count_pictures(many)} pictures", large)
+            report_growth(small, large, count_pictures(few), count_pictures(many))
+
+
+def _place(folder: Path) -> Path:
+    """Where an archive needs no pin, because DVC would notice a change of it."""
+    place = folder / "data/source/pictures/pictures.zip"
+    place.parent.mkdir(parents=True)
+    return place
+
+
+def _apart(function: Callable[..., None], *arguments: Any) -> None:
+    """Call a function in a process of its own, so that its memory is not counted as a stage's."""
+    process = multiprocessing.get_context("spawn").Process(target=function, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode:
+        sys.exit(f"error: {function.__name__} failed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""From any source of pictures to arrays: fetch, normalise, list, audit, decode."""

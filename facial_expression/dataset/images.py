@@ -1,0 +1,113 @@
+"""The one definition of "picture file -> grey square", shared by training and serving.
+
+The rule, in order:
+
+1. the first frame is decoded and turned upright by its EXIF orientation;
+2. transparency is laid over white, as viewers show it;
+3. 16-bit grey keeps its high byte; every colour mode becomes luma (ITU-R 601, Pillow's mode "L");
+4. the largest centred square is cut out and resampled to `side` with Pillow's Lanczos filter
+   (antialiased when it shrinks).  A picture that already has the size is left untouched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from facial_expression.errors import ImageError
+
+MAX_PIXELS = 100_000_000
+"""A picture that claims more is refused before its pixels are allocated (a decompression bomb)."""
+
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""Pillow's names of what is read, whatever a file is called: EPS, say, would start Ghostscript."""
+
+SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+BROKEN_FILE = (
+    OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError,
+    struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+"""What Pillow's decoders raise on broken files."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture before it is made square.
+
+    Attributes:
+        grey: Pillow image of mode "L", upright, at its own size.
+        mode: Pillow's name of the mode that the file had.
+    """
+
+    grey: Image.Image
+    mode: str
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of size and pixels: equal for files that decode to the same grey picture."""
+        size = struct.pack("<II", *self.grey.size)
+        return hashlib.sha256(size + self.grey.tobytes()).hexdigest()
+
+
+def decode(data: bytes) -> Picture:
+    """Decode a picture file of one of `FORMATS`, of any mode that Pillow reads.
+
+    Raises:
+        ImageError: the bytes are no picture, are damaged, or claim more than `MAX_PIXELS`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large sizes and odd metadata
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            if image.width * image.height > MAX_PIXELS:
+                raise ImageError(
+                    f"{image.width}x{image.height} pixels, at most {MAX_PIXELS} allowed"
+                )
+            mode = image.mode
+            return Picture(_grey(image), mode)
+    except BROKEN_FILE as error:
+        if isinstance(error, UnidentifiedImageError):
+            raise ImageError("not a picture of a known format") from None
+        raise ImageError(" ".join(str(error).split()) or type(error).__name__) from None
+
+
+def square(picture: Picture, side: int) -> NDArray[np.uint8]:
+    """The largest centred square of a picture, as uint8 (side, side)."""
+    image = picture.grey
+    if image.size != (side, side):
+        edge = min(image.size)
+        left, top = (image.width - edge) // 2, (image.height - edge) // 2
+        box = (left, top, left + edge, top + edge)
+        image = image.resize((side, side), Image.Resampling.LANCZOS, box=box)
+    return np.asarray(image)
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    if image.mode == "L" and "transparency" not in image.info:
+        return _upright(image)
+    image = _upright(image)
+    if image.mode in SIXTEEN_BIT:
+        high = np.clip(np.asarray(image, dtype=np.int64), 0, 65535) >> 8
+        return Image.fromarray(high.astype(np.uint8))
+    if image.mode == "F":
+        raise ImageError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    if image.mode not in ("L", "RGB"):
+        image = image.convert("RGB")
+    return image.convert("L")
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()  # the first frame, whole: a truncated file fails here
+    return ImageOps.exif_transpose(image) if image.getexif() else image

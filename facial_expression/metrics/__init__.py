@@ -1,0 +1,1 @@
+"""Scores of a classifier, written where scikit-learn and SciPy have none."""

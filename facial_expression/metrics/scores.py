@@ -1,0 +1,80 @@
+"""Scores of class probabilities against labels; scikit-learn's and SciPy's where they have one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+from sklearn.metrics import (
+    accuracy_score,
+    brier_score_loss,
+    f1_score,
+    log_loss,
+    precision_recall_fscore_support,
+    recall_score,
+)
+
+Labels = NDArray[np.int64]
+Probabilities = NDArray[np.float64]
+SMALLEST = 1e-15  # probabilities are clipped to it before their logarithm
+
+
+def headline(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
+    """The scores that metrics.json reports for one split.
+
+    Args:
+        labels: int64 (N,), the actual classes.
+        probabilities: float (N, classes), rows sum to 1 up to rounding.
+
+    Returns:
+        n, accuracy with its 95 % Wilson interval, balanced accuracy (over the classes that occur),
+        macro F1 (over all classes; one that never occurs counts 0), top-2 accuracy, log loss in
+        nats, Brier score (the original multi-class form, 0 to 2: Brier 1950, "Verification of
+        forecasts expressed in terms of probability").
+    """
+    classes = np.arange(probabilities.shape[1])
+    predicted = probabilities.argmax(axis=1)
+    hits = int((predicted == labels).sum())
+    interval = binomtest(hits, len(labels)).proportion_ci(0.95, method="wilson")
+    clipped = np.clip(probabilities, SMALLEST, 1.0)
+    clipped = clipped / clipped.sum(axis=1, keepdims=True)  # float32 rows
+    return {
+        "n": len(labels),
+        "accuracy": float(accuracy_score(labels, predicted)),
+        "accuracy_low": float(interval.low),
+        "accuracy_high": float(interval.high),
+        "balanced_accuracy": float(
+            recall_score(labels, predicted, labels=np.unique(labels), average="macro")
+        ),
+        "macro_f1": float(
+            f1_score(labels, predicted, labels=classes, average="macro", zero_division=0.0)
+        ),
+        "top_2_accuracy": top_2_accuracy(labels, probabilities),
+        "log_loss": float(log_loss(labels, clipped, labels=classes)),
+        "brier": float(brier_score_loss(labels, clipped, labels=classes, scale_by_half=False)),
+    }
+
+
+def top_2_accuracy(labels: Labels, probabilities: Probabilities) -> float:
+    """Share of rows whose label is among the two most probable classes; 1.0 with two classes.
+
+    Of equally probable classes the first counts as the more probable, as in argmax; scikit-learn's
+    `top_k_accuracy_score` takes the last, so that it can be below the accuracy.
+    """
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    return float((order[:, :2] == labels[:, None]).any(axis=1).mean())
+
+
+def per_class(
+    labels: Labels, predicted: Labels, names: Sequence[str]
+) -> list[tuple[str, float, float, float, int]]:
+    """(class, precision, recall, F1, support) in the order of `names`; an empty ratio is 0."""
+    precision, recall, f1, support = precision_recall_fscore_support(
+        labels, predicted, labels=np.arange(len(names)), zero_division=0.0
+    )
+    return [
+        (name, float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
+        for i, name in enumerate(names)
+    ]

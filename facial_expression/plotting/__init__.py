@@ -1,0 +1,1 @@
+"""Figures from numbers and arrays; the only place that imports Matplotlib."""

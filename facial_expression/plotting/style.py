@@ -1,0 +1,114 @@
+"""The look that every figure shares, and its PNG bytes.
+
+Figures are `matplotlib.figure.Figure` objects, made without pyplot, so there is no global state.
+`@styled` and `png` both fix every setting: neither a user's matplotlibrc nor the order of calls
+changes a byte.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
+from matplotlib.figure import Figure
+from matplotlib.typing import ColorType
+
+INK = "#222222"
+"""Text, and lines that must stand out."""
+PALE = "#b8b8b8"
+"""What stands back: grid lines, bars beside the one that matters."""
+WIDTH = 7.0
+"""Inches; the text width of a page in one column."""
+
+_DEFAULTS: dict[str, Any] = {
+    key: value
+    for key, value in matplotlib.rcParamsDefault.items()
+    if not key.startswith(("backend", "interactive", "toolbar"))
+}
+_STYLE: dict[str, Any] = {
+    "font.family": "DejaVu Sans",  # the one that Matplotlib brings
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "text.color": INK,
+    "text.parse_math": False,  # a folder's name may hold a dollar sign
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8.5,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "hatch.linewidth": 0.7,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.6,
+    "figure.titlesize": 10,
+    "image.interpolation": "lanczos",
+}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def styled(function: Callable[P, R]) -> Callable[P, R]:
+    """Run `function` under Matplotlib's own defaults and our style, whatever the user has set."""
+
+    @wraps(function)
+    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
+        settings: Any = {**_DEFAULTS, **_STYLE}  # Any: the stubs list every key
+        with matplotlib.rc_context(settings):
+            return function(*args, **kwargs)
+
+    return inside
+
+
+@styled
+def png(figure: Figure, dpi: int) -> bytes:
+    """The figure as a PNG file; the same figure gives the same bytes."""
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def tint(colour: str, share: float) -> str:
+    """`colour` mixed with white; `share` 1 leaves it as it is, 0 gives white."""
+    red, green, blue = (1 - share * (1 - channel) for channel in to_rgb(colour))
+    return to_hex((red, green, blue))
+
+
+def ink_on(colour: ColorType) -> str:
+    """Dark or white text, whichever contrasts more with `colour` (WCAG 2 relative luminance)."""
+    weights = (0.2126, 0.7152, 0.0722)
+    channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+    luminance = sum(weight * channel for weight, channel in zip(weights, channels, strict=True))
+    return INK if luminance > 0.21 else "white"  # where both contrast equally
+
+
+def ramp(colour: str) -> LinearSegmentedColormap:
+    """White over `colour` to a dark shade of it: lightness alone carries the value."""
+    red, green, blue = to_rgb(colour)
+    dark = (0.45 * red, 0.45 * green, 0.45 * blue)
+    stops: list[tuple[float, ColorType]] = [(0, "white"), (0.6, colour), (1, dark)]
+    return LinearSegmentedColormap.from_list("ramp", stops)
+
+
+def bare(axes: Axes) -> None:
+    """Take the frame and the tick marks (not their labels) off an axes that holds a picture."""
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)

@@ -1,0 +1,1 @@
+"""Models, augmentation, schedules and the training loop."""

@@ -1,0 +1,99 @@
+"""The state of an interrupted training run, so that it ends as the unbroken one would have.
+
+Keras' BackupAndRestore and a `.keras` checkpoint were tried: neither gives the unbroken run's
+bytes, because seed generators are not restored (docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from facial_expression.errors import TrainingError
+from facial_expression.files import atomic, sha256_of
+
+Variables = list[NDArray[Any]]
+
+
+@dataclass
+class State:
+    """Everything that the next epoch depends on.
+
+    Attributes:
+        history: one dictionary an epoch done.
+        variables: all variables of model (seed generators included) and optimizer.
+        best: the model's variables after the epoch with the best monitored value, if kept.
+    """
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    variables: Variables = field(default_factory=list)
+    best: Variables = field(default_factory=list)
+
+
+def key_of(inputs: Sequence[Path], parameters: Any) -> str:
+    """A hash of input files (a folder: all in it), this package's source and the parameters."""
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
+    for top in (*inputs, Path(__file__).parent):
+        pattern = "*.py" if top.name == "training" else "*"
+        files = sorted(top.rglob(pattern)) if top.is_dir() else [top]
+        for path in files:
+            if path.is_file():
+                digest.update(f"{path.name}:{sha256_of(path)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def held(folder: Path, key: str) -> Iterator[Path]:
+    """Hold the checkpoint folder of one run; it goes when the block succeeds.
+
+    Raises:
+        TrainingError: another process holds it (a killed `dvc` leaves its child training).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"{key}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise TrainingError(
+            f"{folder}: another process trains on the same inputs and parameters already; "
+            "wait for it, or end it and run this again to continue from its last epoch"
+        ) from None
+    try:
+        yield folder / key
+        shutil.rmtree(folder / key, ignore_errors=True)
+    finally:
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def write(folder: Path, state: State) -> None:
+    """Write the state atomically."""
+    arrays = {f"variable-{i:04d}": value for i, value in enumerate(state.variables)}
+    arrays |= {f"best-{i:04d}": value for i, value in enumerate(state.best)}
+    history = np.frombuffer(json.dumps(state.history).encode(), np.uint8)
+    with atomic(folder / "state.npz") as temporary, temporary.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, history=history, **arrays)
+
+
+def read(folder: Path) -> State | None:
+    """The state that `write` left, or None."""
+    path = folder / "state.npz"
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as stored:
+        names = sorted(stored.files)
+        return State(
+            json.loads(stored["history"].tobytes()),
+            [stored[name] for name in names if name.startswith("variable-")],
+            [stored[name] for name in names if name.startswith("best-")],
+        )

@@ -1,0 +1,64 @@
+"""A model file with canonical bytes: equal models are equal files.
+
+Keras writes the date and object ids into a `.keras` file, so that every run would change it and
+everything downstream would run again for nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from facial_expression.errors import ModelError
+from facial_expression.files import atomic
+
+VOLATILE = ("date_saved", "shared_object_id")
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
+
+
+def save(model: keras.Model, path: Path) -> None:
+    """Write `model` as a `.keras` file without optimizer state; equal models give equal bytes."""
+    bare = keras.Model.from_config(model.get_config())
+    for target, source in zip(bare.variables, model.variables, strict=True):
+        target.assign(source)
+    with tempfile.TemporaryDirectory() as folder, atomic(path) as temporary:
+        written = Path(folder) / "model.keras"
+        bare.save(written)
+        _rewrite(written, temporary)
+
+
+def load(path: Path) -> keras.Model:
+    """Read a `.keras` file for inference.
+
+    Raises:
+        ModelError: the file is missing or is no Keras model.
+    """
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(
+            f"{path}: expected a Keras 3 model: {reason}; run the train stage again"
+        ) from None
+
+
+def _rewrite(source: Path, target: Path) -> None:
+    with zipfile.ZipFile(source) as read, zipfile.ZipFile(target, "w") as write:
+        for name in sorted(read.namelist()):
+            data = read.read(name)
+            if name.endswith(".json"):
+                data = json.dumps(_steady(json.loads(data)), sort_keys=True).encode()
+            write.writestr(zipfile.ZipInfo(name, EPOCH), data)
+
+
+def _steady(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _steady(item) for key, item in value.items() if key not in VOLATILE}
+    if isinstance(value, list):
+        return [_steady(item) for item in value]
+    return value

@@ -1,0 +1,188 @@
+"""Stage `evaluate`: score the network.  ARRAYS, MODEL, AUDIT -> OUT  (params: evaluate).
+
+Reads   ARRAYS/<split> of the splits to score, MODEL, the audit's protocol, and backend and threads
+        from the recipe.
+Writes  OUT/metrics.json             scores by split, plain and with flip averaging; protocol, model
+                                     size, versions
+        OUT/predictions/<split>.csv  path, actual, predicted, one probability a class
+        OUT/confusion.csv            actual and predicted class on the reported split
+        OUT/per_class.csv            precision, recall, F1, support on the reported split
+The reported split is the last one scored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from facial_expression.dataset.arrays import Split, read_split
+from facial_expression.errors import DatasetError, ModelError, ParameterError, run
+from facial_expression.files import atomic_folder, write_csv, write_json
+from facial_expression.labels import read_classes
+from facial_expression.parameters import CLOSED, load
+from facial_expression.training.backend import configure, versions
+from facial_expression.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+ORDER = ("train", "val", "test")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class EvaluateParameters:
+    """Section `evaluate` of conf/data/*.yaml.
+
+    Attributes:
+        splits: what to score, in the order train, val, test; the last one is reported.  FER2013's
+            test (PrivateTest) is scored only when a recipe is frozen.
+        batch_size: pictures a forward pass.
+    """
+
+    splits: Annotated[tuple[Literal["train", "val", "test"], ...], Field(min_length=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+
+
+def predict(
+    model: keras.Model, images: NDArray[np.uint8], batch_size: int, *, flip: bool = False
+) -> NDArray[np.float64]:
+    """Class probabilities float64 (N, classes) of uint8 pictures (N, side, side).
+
+    With `flip`, the pictures are mirrored left to right first.
+    """
+    if flip:
+        images = images[:, :, ::-1]
+    out = model.predict(images[..., None], batch_size=batch_size, verbose=0)
+    return np.asarray(out, np.float64)
+
+
+def check_fit(model: keras.Model, split: Split, classes: Sequence[str], where: Path) -> None:
+    """Raise ModelError if the model takes other pictures or gives other classes than the arrays."""
+    side = split.images.shape[1]
+    expected = (None, side, side, 1), (None, len(classes))
+    found = model.input_shape, model.output_shape
+    if expected != found:
+        raise ModelError(
+            f"{where}: expected a model for {side}x{side} pictures and {len(classes)} classes, "
+            f"found one that turns {found[0]} into {found[1]}; run the train stage again"
+        )
+
+
+def score_split(
+    model: keras.Model, split: Split, params: EvaluateParameters, name: str
+) -> tuple[dict[str, dict[str, float]], NDArray[np.float64]]:
+    """Scores of one split (plain, and averaged with its mirror image), and plain probabilities.
+
+    The training split is scored plain only: it is there to be compared, and it is large.
+    """
+    from facial_expression.metrics.scores import headline
+
+    plain = predict(model, split.images, params.batch_size)
+    if not np.isfinite(plain).all():
+        raise ModelError("the model predicts values that are not finite; train it again")
+    scores = {name: headline(split.labels, plain)}
+    if name != "train":
+        mirrored = predict(model, split.images, params.batch_size, flip=True)
+        scores[f"{name}_flip"] = headline(split.labels, (plain + mirrored) / 2)
+    return scores, plain
+
+
+def write_split(
+    folder: Path, name: str, split: Split, probabilities: NDArray[np.float64], classes: list[str]
+) -> None:
+    """Write predictions/<split>.csv."""
+    predicted = probabilities.argmax(axis=1)
+    write_csv(
+        folder / f"{name}.csv",
+        ("path", "actual", "predicted", *classes),
+        (
+            (path, classes[actual], classes[guess], *row)
+            for path, actual, guess, row in zip(
+                split.paths, split.labels, predicted, probabilities.tolist(), strict=True
+            )
+        ),
+    )
+
+
+def evaluate(
+    params: EvaluateParameters, recipe: Recipe, arrays: Path, path: Path, audit: Path, out: Path
+) -> dict[str, Any]:
+    """Score the model at `path`, write every file of the stage, return what metrics.json says."""
+    if list(params.splits) != sorted(set(params.splits), key=ORDER.index):
+        raise ParameterError(
+            "evaluate.splits: expected distinct splits in the order train, val, test, "
+            f"found {', '.join(params.splits)}"
+        )
+    protocol = read_protocol(audit)
+    splits = {name: read_split(arrays, name) for name in params.splits}
+    configure(recipe.backend, recipe.threads)
+    from facial_expression.metrics.scores import per_class
+    from facial_expression.training import exporting
+
+    model = exporting.load(path)
+    classes = read_classes(arrays / "classes.json")
+    metrics: dict[str, Any] = {"protocol": protocol, "reported_split": params.splits[-1]}
+    with atomic_folder(out / "predictions") as folder:
+        for name, split in splits.items():
+            check_fit(model, split, classes, path)
+            scores, probabilities = score_split(model, split, params, name)
+            metrics |= scores
+            write_split(folder, name, split, probabilities, classes)
+    predicted = probabilities.argmax(axis=1)
+    pairs = [(classes[a], classes[p]) for a, p in zip(split.labels, predicted, strict=True)]
+    write_csv(out / "confusion.csv", ("actual", "predicted"), pairs)
+    table = per_class(split.labels, predicted, classes)
+    write_csv(out / "per_class.csv", ("class", "precision", "recall", "f1", "support"), table)
+    metrics |= {
+        "model": {"parameters": model.count_params()},
+        "versions": versions(recipe.backend),
+    }
+    write_json(out / "metrics.json", metrics)
+    return metrics
+
+
+def read_protocol(audit: Path) -> str:
+    """The protocol that index followed, from audit.json."""
+    try:
+        return str(json.loads(audit.read_text(encoding="utf-8"))["protocol"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{audit}: expected the audit that the index stage writes: {error!r}; run that stage"
+        ) from None
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse arguments, evaluate, print the headline scores."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.evaluate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--params", type=Path, required=True, help="YAML with section evaluate:")
+    parser.add_argument("--recipe", type=Path, required=True, help="YAML with section train:")
+    parser.add_argument("--audit", type=Path, required=True, help="audit.json of stage index")
+    parser.add_argument("--arrays", type=Path, required=True, help="folder of stage preprocess")
+    parser.add_argument("--model", type=Path, required=True, help="model.keras")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    args = parser.parse_args(argv)
+    params = load(args.params, "evaluate", EvaluateParameters)
+    recipe = load(args.recipe, "train", Recipe)
+    metrics = evaluate(params, recipe, args.arrays, args.model, args.audit, args.out)
+    for name in params.splits:
+        s = metrics[name]
+        print(
+            f"{name}: accuracy {s['accuracy']:.4f} (95 % interval {s['accuracy_low']:.4f} to "
+            f"{s['accuracy_high']:.4f}), macro F1 {s['macro_f1']:.4f}, n = {s['n']}"
+        )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,147 @@
+"""Stage `preprocess`: decode pictures into arrays.  IMAGES, INDEX -> OUT  (params: preprocess).
+
+Reads   images.zip and index.csv.
+Writes  OUT/<split>/images-000.npy ...  uint8 (N, side, side), fixed-size shards
+        OUT/<split>/labels-000.npy ...  int64 (N,), positions in classes.json
+        OUT/<split>/rows.csv            row of index.csv and member path of each element
+        OUT/classes.json                class names in label order
+The bytes do not depend on the number of worker processes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from tqdm import tqdm
+
+from facial_expression.dataset.archive import read_members
+from facial_expression.dataset.arrays import write_array, write_rows
+from facial_expression.dataset.images import decode, square
+from facial_expression.errors import DatasetError, ImageError, run
+from facial_expression.files import atomic_folder, read_csv, write_json
+from facial_expression.labels import class_order
+from facial_expression.parameters import CLOSED, load
+
+
+@dataclass(frozen=True, config=CLOSED)
+class PreprocessParameters:
+    """Section `preprocess` of params.yaml.
+
+    Attributes:
+        side: pixels of the grey squares.
+        shard_size: pictures a file.
+    """
+
+    side: Annotated[int, Field(ge=8, le=512)]
+    shard_size: Annotated[int, Field(ge=1)]
+
+
+class Shard(NamedTuple):
+    """Some rows of one split: what one worker turns into two files."""
+
+    split: str
+    number: int
+    paths: list[str]
+    labels: list[int]
+
+
+def read_index(path: Path) -> tuple[list[str], dict[str, list[tuple[int, str, str]]]]:
+    """Class names, and for each split the (row, path, class) that are used.
+
+    Raises:
+        DatasetError: no row is used.
+    """
+    splits: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+    labels: dict[str, str] = {}  # one text object a class, whatever the number of rows
+    for number, row in enumerate(read_csv(path)):
+        if not row["dropped_because"]:
+            label = labels.setdefault(row["class"], row["class"])
+            splits[row["split"]].append((number, row["path"], label))
+    if not splits["train"]:
+        raise DatasetError(f"{path}: expected rows to train on, found none; run index again")
+    return class_order(labels), splits
+
+
+def decode_all(images: Path, paths: Sequence[str], side: int) -> NDArray[np.uint8]:
+    """Grey squares uint8 (N, side, side) of the named members, in their order.
+
+    Raises:
+        ImageError: a picture cannot be decoded, so the archive is not the one that was indexed.
+    """
+    out = np.empty((len(paths), side, side), np.uint8)
+    for i, (path, data) in enumerate(read_members(images, paths)):
+        try:
+            out[i] = square(decode(data), side)
+        except ImageError as error:
+            raise ImageError(f"{images}: {path}: {error}; run the index stage again") from None
+    return out
+
+
+def write_shard(images: Path, out: Path, side: int, shard: Shard) -> int:
+    """Decode one shard and write its two files; returns how many pictures it holds."""
+    stem = out / shard.split
+    pictures = decode_all(images, shard.paths, side)
+    write_array(stem / f"images-{shard.number:03d}.npy", pictures)
+    write_array(stem / f"labels-{shard.number:03d}.npy", np.array(shard.labels, np.int64))
+    return len(shard.paths)
+
+
+def write_arrays(
+    images: Path, index: Path, out: Path, params: PreprocessParameters, workers: int
+) -> None:
+    """Write every split's shards with `workers` processes, whole or not at all."""
+    classes, splits = read_index(index)
+    shards = [
+        Shard(
+            split,
+            number,
+            [path for _, path, _ in rows[start : start + params.shard_size]],
+            [classes.index(label) for _, _, label in rows[start : start + params.shard_size]],
+        )
+        for split, rows in splits.items()
+        for number, start in enumerate(range(0, len(rows), params.shard_size))
+    ]
+    with atomic_folder(out) as folder:
+        for split, rows in splits.items():
+            write_rows(folder, split, [(number, path) for number, path, _ in rows])
+        write_json(folder / "classes.json", classes)
+        total = sum(len(shard.paths) for shard in shards)
+        with (
+            tqdm(total=total, desc="preprocess", unit=" pictures", leave=False) as bar,
+            ProcessPoolExecutor(min(workers, len(shards))) as pool,
+        ):
+            for count in pool.map(partial(write_shard, images, folder, params.side), shards):
+                bar.update(count)
+    print(f"wrote {total} pictures of {len(classes)} classes to {out}")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse arguments and write the arrays."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.preprocess",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--params", type=Path, required=True, help="YAML with section preprocess:")
+    parser.add_argument("--images", type=Path, required=True, help="images.zip")
+    parser.add_argument("--index", type=Path, required=True, help="index.csv")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
+    args = parser.parse_args(argv)
+    params = load(args.params, "preprocess", PreprocessParameters)
+    write_arrays(args.images, args.index, args.out, params, args.workers)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from benchmarks import measuring
+
+ALLOCATE = "data = bytearray(100 << 20); data[::4096] = b'x' * len(data[::4096])"
+
+
+@given(st.lists(st.floats(0.01, 1e4), min_size=1, max_size=9))
+def test_spread_does_not_depend_on_the_order(values: list[float]) -> None:
+    assert measuring.spread(values) == measuring.spread(reversed(values))
+    assert f"n = {len(values)})" in measuring.spread(values)
+
+
+def test_growth_and_ratio_and_verdict() -> None:
+    assert measuring.growth(few=5e6, many=14e6, n_few=1000, n_many=10_000) == 1000.0
+    assert measuring.ratio([1.0, 6.0, 100.0], [2.0, 3.0, 0.1]) == 3.0
+    assert measuring.verdict([2.5], 2.5) == "met"
+    assert measuring.verdict([2.6, 2.6, 0.1], 2.5) == "MISSED"
+
+
+def test_timed_measures_the_child_and_not_this_process(tmp_path: Path) -> None:
+    started = time.perf_counter()
+    idle = measuring.timed([sys.executable, "-S", "-c", "pass"], tmp_path)
+    assert 0 < idle.seconds < time.perf_counter() - started
+    assert idle.cpu > 0
+    large = measuring.timed([sys.executable, "-S", "-c", ALLOCATE], tmp_path)
+    assert large.largest >= 100 * measuring.MEBI
+
+
+def test_tree_peak_adds_up_children(tmp_path: Path) -> None:
+    child = f"import time; {ALLOCATE}; time.sleep(.5)"
+    both = (
+        "import subprocess, sys; "
+        f"[p.wait() for p in [subprocess.Popen([sys.executable, '-c', {child!r}]) for _ in 'ab']]"
+    )
+    assert measuring.tree_peak([sys.executable, "-c", both], tmp_path) >= 190 * measuring.MEBI
+
+
+def test_a_failed_command_ends_the_benchmark_with_what_it_said(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import sys; sys.exit('no such luck')"]
+    with pytest.raises(SystemExit, match=r"exit code 1 .*no such luck"):
+        measuring.timed(command, tmp_path)
+
+
+def test_describe_machine_names_cores_and_versions() -> None:
+    line = measuring.describe_machine(["numpy"])
+    assert f"{measuring.usable_cores()} cores" in line
+    assert "numpy" in line
+    assert "\n" not in line

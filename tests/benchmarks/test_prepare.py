@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from ruamel.yaml import YAML
+
+from benchmarks import prepare
+from facial_expression.dataset import archive
+from facial_expression.dataset.images import decode
+from tests.helpers import tiny_pictures
+
+
+def test_enlarge_adds_distinct_pictures_under_the_same_split_and_class(
+    tiny_archive: Path, tmp_path: Path
+) -> None:
+    prepare.enlarge(tiny_archive, tmp_path / "many.zip", times=4)
+    prepare.unpack(tmp_path / "many.zip", tmp_path / "files")
+    files = [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+    names = {str(path.relative_to(tmp_path / "files")) for path in files}
+    assert len(names) == 4 * len(tiny_pictures())
+    assert names > set(tiny_pictures())
+    assert all(archive.is_picture(name) for name in names)
+    assert len({decode(path.read_bytes()).fingerprint for path in files}) == len(files)
+    assert {path.parent for path in files} == {
+        tmp_path / "files" / Path(name).parent for name in tiny_pictures()
+    }
+
+
+@given(st.integers(1, 7), st.integers(1, 7), st.integers(0, 60), st.data())
+def test_variant_changes_exactly_one_pixel(
+    width: int, height: int, number: int, data: st.DataObject
+) -> None:
+    pixels = data.draw(st.binary(min_size=width * height, max_size=width * height))
+    image = Image.open(io.BytesIO(prepare.variant((width, height), pixels, number)))
+    before = np.frombuffer(pixels, np.uint8).reshape(height, width)
+    assert image.size == (width, height)
+    assert np.count_nonzero(np.asarray(image) != before) == 1
+
+
+def test_parameters_are_those_of_the_data_set_with_another_source(tmp_path: Path) -> None:
+    data = prepare.ROOT / "conf/data/fer2013.yaml"
+    yaml = YAML(typ="safe")
+    written = yaml.load(prepare.write_parameters(tmp_path, data, tmp_path / "pictures.zip"))
+    original = yaml.load(data)
+    assert written["fetch"]["source"] == str(tmp_path / "pictures.zip")
+    assert written["fetch"]["sha256"] is None
+    assert written["index"] == original["index"]
+
+
+def test_together_adds_stages_run_by_run() -> None:
+    assert prepare.together([[1.0, 2.0], [10.0, 20.0], [100.0, 200.0]]) == [111.0, 222.0]

@@ -1,0 +1,54 @@
+"""Temporary clones of the working tree, for tests that drive the real git and dvc."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def environment() -> dict[str, str]:
+    """The environment with this interpreter's `python` first, as an activated one has it."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    who = {"GIT_AUTHOR_NAME": "test", "GIT_AUTHOR_EMAIL": "test@example.org"}
+    who |= {key.replace("AUTHOR", "COMMITTER"): value for key, value in who.items()}
+    return {**os.environ, **who, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def run(clone: Path, *command: str, check: bool = True) -> str:
+    """Run a command in the clone; its output, both streams."""
+    done = subprocess.run(
+        command,
+        cwd=clone,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        check=False,
+    )
+    assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}"
+    return done.stdout
+
+
+def make_clone(target: Path) -> Path:
+    """Copy what git tracks or would track, uncommitted edits included, and commit it there."""
+    listed = run(ROOT, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(ROOT / name, target / name)
+    run(target, "git", "init", "--quiet", "--initial-branch", "main")
+    run(target, "git", "add", "--all", "--force")
+    run(target, "git", "commit", "--quiet", "--message", "The state under test")
+    return target
+
+
+def stages_run(output: str) -> list[str]:
+    """The stages that `dvc repro` or `dvc exp run` says it executed."""
+    marks = [line for line in output.splitlines() if line.startswith("Running stage '")]
+    return [line.split("'")[1] for line in marks]

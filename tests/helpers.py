@@ -1,0 +1,42 @@
+"""Small real input for the tests."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from facial_expression.dataset import archive
+
+
+def picture(seed: int, side: int = 48, kind: str = "JPEG") -> bytes:
+    """A grey square of smooth noise as the bytes of an image file; each seed another picture."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 6), dtype=np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(coarse).resize((side, side), Image.Resampling.BILINEAR).save(stream, kind)
+    return stream.getvalue()
+
+
+def tiny_pictures() -> dict[str, bytes]:
+    """Real JPEG and PNG files under FER2013's names: three classes, both folders, no duplicate."""
+    names = [
+        f"{folder}/{label}/{usage}_{number}{suffix}"
+        for label in ("angry", "happy", "sad")
+        for folder, usage, count in (
+            ("train", "Training", 6),
+            ("test", "PublicTest", 2),
+            ("test", "PrivateTest", 2),
+        )
+        for number, suffix in zip(range(count), (".jpg", ".png") * count, strict=False)
+    ]
+    kinds = {".jpg": "JPEG", ".png": "PNG"}
+    return {name: picture(seed, kind=kinds[name[-4:]]) for seed, name in enumerate(sorted(names))}
+
+
+def make_archive(path: Path, pictures: Mapping[str, bytes]) -> Path:
+    """Write the members as a normalised archive, whatever their order."""
+    archive.write(path, ((name, [pictures[name]]) for name in sorted(pictures)))
+    return path

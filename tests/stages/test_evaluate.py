@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from facial_expression.dataset.arrays import Split, read_split, write_array, write_rows
+from facial_expression.errors import DatasetError, ModelError, ParameterError, run
+from facial_expression.files import write_json
+from facial_expression.training.backend import configure
+from stages import evaluate
+
+if TYPE_CHECKING:
+    import keras
+
+SIDE = 16
+CLASSES = ["angry", "happy", "sad"]
+SIZES = {"train": 23, "val": 12, "test": 9}
+THREADS = 2
+SCORES = [
+    "n",
+    "accuracy",
+    "accuracy_low",
+    "accuracy_high",
+    "balanced_accuracy",
+    "macro_f1",
+    "top_2_accuracy",
+    "log_loss",
+    "brier",
+]
+
+
+def build(shape: tuple[int, ...] = (SIDE, SIDE, 1), classes: int = 3) -> keras.Model:
+    """A dense layer with large weights: decided, and not symmetric left to right."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(1)
+    pictures = keras.Input(shape, dtype="uint8")
+    x = layers.Flatten()(layers.Rescaling(1 / 255)(pictures))
+    kernel = keras.initializers.RandomNormal(stddev=0.5, seed=2)
+    return keras.Model(
+        pictures, layers.Dense(classes, activation="softmax", kernel_initializer=kernel)(x)
+    )
+
+
+@pytest.fixture(scope="module")
+def save() -> Callable[[keras.Model, Path], Path]:
+    """How a model becomes a file; TensorFlow is imported here, once."""
+    configure("tensorflow", THREADS)
+    from facial_expression.training import exporting
+
+    def write(model: keras.Model, path: Path) -> Path:
+        exporting.save(model, path)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="module")
+def folder(save: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the stage reads: arrays, audit.json, model.keras, a recipe."""
+    root = tmp_path_factory.mktemp("evaluate")
+    rng = np.random.default_rng(0)
+    for name, size in SIZES.items():
+        images = rng.integers(0, 256, (size, SIDE, SIDE), dtype=np.uint8)
+        for number, part in enumerate(np.array_split(np.arange(size), 2)):
+            write_array(root / "arrays" / name / f"images-{number:03d}.npy", images[part])
+            write_array(root / "arrays" / name / f"labels-{number:03d}.npy", part % 3)
+        rows = [(i, f"{name}/{CLASSES[i % 3]}/é {i}.png") for i in range(size)]
+        write_rows(root / "arrays", name, rows)
+    write_json(root / "arrays" / "classes.json", CLASSES)
+    write_json(root / "audit.json", {"protocol": "clean"})
+    recipe = YAML(typ="safe").load(Path(__file__).parents[2] / "conf" / "recipe" / "sample.yaml")
+    recipe["train"] |= {"backend": "tensorflow", "threads": THREADS}
+    YAML(typ="safe").dump(recipe, root / "recipe.yaml")
+    save(build(), root / "model.keras")
+    return root
+
+
+def arguments(folder: Path, out: Path, splits: list[str], **paths: Path) -> list[str]:
+    params = out.parent / "data.yaml"
+    YAML(typ="safe").dump({"evaluate": {"splits": splits, "batch_size": 5}}, params)
+    named = {
+        "params": params,
+        "recipe": folder / "recipe.yaml",
+        "audit": folder / "audit.json",
+        "arrays": folder / "arrays",
+        "model": folder / "model.keras",
+        "out": out,
+    } | paths
+    return [part for name, path in named.items() for part in (f"--{name}", str(path))]
+
+
+@pytest.fixture(scope="module")
+def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """OUT of one run over the three splits."""
+    out = tmp_path_factory.mktemp("done") / "evaluation"
+    evaluate.main(arguments(folder, out, ["train", "val", "test"]))
+    return out
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> keras.Model:
+    from facial_expression.training import exporting
+
+    return exporting.load(folder / "model.keras")
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def metrics_of(out: Path) -> dict[str, Any]:
+    return json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+
+
+def mirrored(split: Split) -> np.ndarray:
+    return np.stack([np.fliplr(image) for image in split.images])
+
+
+def test_the_files_are_those_of_the_contract(done: Path) -> None:
+    files = sorted(p.relative_to(done).as_posix() for p in done.rglob("*") if p.is_file())
+    assert files == [
+        "confusion.csv",
+        "metrics.json",
+        "per_class.csv",
+        "predictions/test.csv",
+        "predictions/train.csv",
+        "predictions/val.csv",
+    ]
+
+
+def test_metrics_name_protocol_splits_model_and_versions(done: Path, model: keras.Model) -> None:
+    metrics = metrics_of(done)
+    assert list(metrics) == [
+        "protocol", "reported_split", "train", "val", "val_flip", "test", "test_flip",
+        "model", "versions",
+    ]  # fmt: skip
+    assert (metrics["protocol"], metrics["reported_split"]) == ("clean", "test")
+    assert metrics["model"] == {"parameters": SIDE * SIDE * 3 + 3}
+    assert {"keras", "numpy"} < set(metrics["versions"])
+    for name in ("train", "val", "val_flip", "test", "test_flip"):
+        assert list(metrics[name]) == SCORES
+        assert metrics[name]["n"] == SIZES[name.removesuffix("_flip")]
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_predictions_are_those_of_the_model_in_the_order_of_the_arrays(
+    done: Path, folder: Path, model: keras.Model, name: str
+) -> None:
+    split = read_split(folder / "arrays", name)
+    expected = model.predict(split.images[..., None], verbose=0)
+    rows = table(done / "predictions" / f"{name}.csv")
+    assert list(rows[0]) == ["path", "actual", "predicted", *CLASSES]
+    assert [row["path"] for row in rows] == split.paths
+    assert [row["actual"] for row in rows] == [CLASSES[label] for label in split.labels]
+    assert [row["predicted"] for row in rows] == [CLASSES[i] for i in expected.argmax(axis=1)]
+    found = np.array([[float(row[label]) for label in CLASSES] for row in rows])
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    hits = np.mean([row["actual"] == row["predicted"] for row in rows])
+    assert metrics_of(done)[name]["accuracy"] == pytest.approx(hits, abs=1e-6)
+
+
+def test_flip_averages_the_probabilities_of_both_mirror_images(
+    done: Path, folder: Path, model: keras.Model
+) -> None:
+    split = read_split(folder / "arrays", "test")
+    plain, flipped = (
+        model.predict(images[..., None], verbose=0).astype(float)
+        for images in (split.images, mirrored(split))
+    )
+    assert np.abs(plain - flipped).max() > 0.1, "else this test could not fail"
+    mean = (plain + flipped) / 2
+    picked = mean[np.arange(len(split)), split.labels]
+    metrics = metrics_of(done)
+    assert metrics["test_flip"]["log_loss"] == pytest.approx(-np.log(picked).mean(), abs=1e-4)
+    assert metrics["test_flip"]["log_loss"] != metrics["test"]["log_loss"]
+    hits = (mean.argmax(axis=1) == split.labels).mean()
+    assert metrics["test_flip"]["accuracy"] == pytest.approx(hits, abs=1e-6)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+@pytest.mark.parametrize("batch_size", [1, 4, 100])
+def test_predict_scores_every_picture_whatever_the_batch(
+    folder: Path, model: keras.Model, batch_size: int, flip: bool
+) -> None:
+    split = read_split(folder / "arrays", "val")
+    images = mirrored(split) if flip else split.images
+    found = evaluate.predict(model, split.images, batch_size, flip=flip)
+    assert (found.shape, found.dtype) == ((12, 3), np.float64)
+    expected = model(images[..., None]).numpy()
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_confusion_and_table_are_of_the_reported_split(done: Path) -> None:
+    predictions = table(done / "predictions" / "test.csv")
+    pairs = [(row["actual"], row["predicted"]) for row in predictions]
+    assert [tuple(row.values()) for row in table(done / "confusion.csv")] == pairs
+    rows = table(done / "per_class.csv")
+    assert list(rows[0]) == ["class", "precision", "recall", "f1", "support"]
+    assert [row["class"] for row in rows] == CLASSES
+    for row in rows:
+        hits = pairs.count((row["class"], row["class"]))
+        actual = sum(pair[0] == row["class"] for pair in pairs)
+        predicted = sum(pair[1] == row["class"] for pair in pairs)
+        assert int(row["support"]) == actual
+        assert float(row["recall"]) == pytest.approx(hits / actual, abs=1e-6)
+        assert float(row["precision"]) == pytest.approx(hits / max(predicted, 1), abs=1e-6)
+
+
+def test_two_runs_give_the_same_bytes(done: Path, folder: Path, tmp_path: Path) -> None:
+    evaluate.main(arguments(folder, tmp_path / "again", ["train", "val", "test"]))
+    for path in done.rglob("*.*"):
+        assert (tmp_path / "again" / path.relative_to(done)).read_bytes() == path.read_bytes()
+
+
+def test_only_the_splits_that_are_asked_for_are_scored(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evaluate.main(arguments(folder, tmp_path / "out", ["val"]))
+    metrics = metrics_of(tmp_path / "out")
+    assert metrics["reported_split"] == "val"
+    assert not {"train", "test", "test_flip"} & set(metrics)
+    assert [path.name for path in (tmp_path / "out" / "predictions").iterdir()] == ["val.csv"]
+    assert len(table(tmp_path / "out" / "confusion.csv")) == SIZES["val"]
+    assert capsys.readouterr().out.startswith("val: accuracy ")
+
+
+def refused(argv: list[str], kind: type[Exception], reason: str) -> None:
+    """The stage fails with one line of this kind, and OUT holds no file."""
+    out = Path(argv[argv.index("--out") + 1])
+    with pytest.raises(kind, match=reason) as caught:
+        evaluate.main(argv)
+    assert "\n" not in str(caught.value)
+    assert not [path for path in out.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("splits", [["test", "val"], ["val", "val"], ["val", "train"]])
+def test_splits_out_of_order_are_refused(folder: Path, tmp_path: Path, splits: list[str]) -> None:
+    found = f"evaluate.splits: .* found {', '.join(splits)}"
+    refused(arguments(folder, tmp_path / "out", splits), ParameterError, found)
+
+
+@pytest.mark.parametrize(
+    ("splits", "found"), [([], "at least 1 item"), (["dev"], "'train', 'val' or 'test'")]
+)
+def test_no_split_and_an_unknown_one_are_refused(
+    folder: Path, tmp_path: Path, splits: list[str], found: str
+) -> None:
+    refused(arguments(folder, tmp_path / "out", splits), ParameterError, found)
+
+
+def test_a_split_that_is_not_there_is_named(folder: Path, tmp_path: Path) -> None:
+    arrays = tmp_path / "arrays"
+    arrays.mkdir()
+    (arrays / "train").symlink_to(folder / "arrays" / "train")
+    argv = arguments(folder, tmp_path / "out", ["val"], arrays=arrays)
+    refused(argv, DatasetError, "split 'val', found train")
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "found"),
+    [
+        ((12, 12, 1), 3, r"\(None, 12, 12, 1\)"),
+        ((SIDE, SIDE, 3), 3, r"\(None, 16, 16, 3\)"),
+        ((10,), 3, r"\(None, 10\)"),
+        ((SIDE, SIDE, 1), 7, r"\(None, 7\)"),
+    ],
+)
+def test_a_model_that_does_not_fit_the_arrays_is_refused(
+    folder: Path,
+    tmp_path: Path,
+    save: Callable[..., Path],
+    shape: tuple[int, ...],
+    classes: int,
+    found: str,
+) -> None:
+    path = save(build(shape, classes), tmp_path / "other.keras")
+    argv = arguments(folder, tmp_path / "out", ["val"], model=path)
+    refused(argv, ModelError, rf"other\.keras: .*16x16 pictures and 3 classes, found .*{found}")
+
+
+def test_a_model_that_predicts_nothing_finite_is_refused(
+    folder: Path, tmp_path: Path, save: Callable[..., Path]
+) -> None:
+    broken = build()
+    broken.layers[-1].bias.assign([np.nan, 0.0, 0.0])
+    path = save(broken, tmp_path / "nan.keras")
+    refused(arguments(folder, tmp_path / "out", ["val"], model=path), ModelError, "not finite")
+
+
+@pytest.mark.parametrize("damage", ["empty", "words", "cut", "missing", "folder"])
+def test_what_is_no_model_file_is_refused(folder: Path, tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "broken.keras"
+    whole = (folder / "model.keras").read_bytes()
+    if damage == "folder":
+        path.mkdir()
+    elif damage != "missing":
+        path.write_bytes({"empty": b"", "words": b"words", "cut": whole[:-300]}[damage])
+    argv = arguments(folder, tmp_path / "out", ["val"], model=path)
+    refused(argv, ModelError, r"broken\.keras: expected a Keras 3 model")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "null"])
+def test_what_is_no_audit_is_refused(folder: Path, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "audit.json"
+    path.write_text(text)
+    argv = arguments(folder, tmp_path / "out", ["val"], audit=path)
+    refused(argv, DatasetError, r"audit\.json: expected the audit")
+
+
+def test_a_user_s_mistake_is_one_line_and_exit_code_1(folder: Path, tmp_path: Path) -> None:
+    argv = arguments(folder, tmp_path / "out", ["test", "val"])
+    with pytest.raises(SystemExit, match=r"^error: evaluate\.splits: expected"):
+        run(lambda: evaluate.main(argv))

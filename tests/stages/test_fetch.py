@@ -1,0 +1,250 @@
+from __future__ import annotations
+
+import errno
+import json
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from facial_expression.dataset import archive, download, sources
+from facial_expression.errors import ChecksumError, ParameterError, SourceError, run
+from facial_expression.files import sha256_of
+from stages import fetch
+from tests.helpers import make_archive, tiny_pictures
+
+REMOTE = "memory://fetch/set.zip"
+
+
+class Project:
+    """A project folder with a parameter file, as `stages.fetch` sees it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.out = root, root / "data" / "raw"
+        self.watched = root / "data" / "source" / "folder"
+        self.watched.mkdir(parents=True)
+
+    def fetch(self, *options: str, **section: object) -> None:
+        """Write the section and run the stage."""
+        params = self.root / "conf" / "data" / "folder.yaml"
+        params.parent.mkdir(parents=True, exist_ok=True)
+        params.write_text(json.dumps({"fetch": {"licence": "none", **section}}))  # JSON is YAML
+        fetch.main(["--params", str(params), "--out", str(self.out), *options])
+
+    def written(self) -> list[str]:
+        """Every file that is neither a parameter nor a source."""
+        given = (self.root / "conf", self.watched)
+        return sorted(
+            path.relative_to(self.root).as_posix()
+            for path in self.root.rglob("*")
+            if path.is_file() and not any(path.is_relative_to(folder) for folder in given)
+        )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path / "project")
+
+
+@pytest.fixture
+def expected(tmp_path: Path) -> str:
+    """The hash of the archive of `tiny_pictures()`."""
+    return sha256_of(make_archive(tmp_path / "expected.zip", tiny_pictures()))
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> str:
+    """`tiny_pictures()` at a URL."""
+    import fsspec
+
+    packed = make_archive(tmp_path / "remote.zip", tiny_pictures())
+    with fsspec.open(REMOTE, "wb") as stream:
+        stream.write(packed.read_bytes())
+    return REMOTE
+
+
+def lay_out(folder: Path) -> Path:
+    for name, content in tiny_pictures().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def test_a_watched_folder_needs_no_pin(project: Project, expected: str) -> None:
+    lay_out(project.watched)
+    project.fetch(source=str(project.watched))
+    images = project.out / "images.zip"
+    assert dict(archive.read_members(images, archive.members(images))) == tiny_pictures()
+    assert json.loads((project.out / "source.json").read_text()) == {
+        "kind": "local",
+        "source": "folder",
+        "sha256": expected,
+        "bytes": images.stat().st_size,
+        "files": len(tiny_pictures()),
+        "licence": "none",
+    }
+    assert project.written() == ["data/raw/images.zip", "data/raw/source.json"]
+
+
+def test_two_runs_write_the_same_bytes(project: Project) -> None:
+    lay_out(project.watched)
+    written = []
+    for _ in range(2):
+        project.fetch(source=str(project.watched))
+        written.append([path.read_bytes() for path in sorted(project.out.iterdir())])
+    assert written[0] == written[1]
+
+
+def test_a_path_elsewhere_needs_a_pin_and_is_told_its_hash(
+    project: Project, expected: str, tmp_path: Path
+) -> None:
+    elsewhere = lay_out(tmp_path / "elsewhere")
+    with pytest.raises(SourceError, match=f"lies outside .*source/folder.* {expected}$"):
+        project.fetch(source=str(elsewhere))
+    assert project.written() == []
+    project.fetch(source=str(elsewhere), sha256=expected)
+    record = (project.out / "source.json").read_text()
+    assert expected in record
+    assert str(tmp_path) not in record
+
+
+def test_a_link_out_of_the_watched_folder_is_elsewhere(
+    project: Project, expected: str, tmp_path: Path
+) -> None:
+    packed = make_archive(tmp_path / "set.zip", tiny_pictures())
+    link = project.watched / "set.zip"
+    link.symlink_to(packed)
+    with pytest.raises(SourceError, match="lies outside"):
+        project.fetch(source=str(link))
+
+
+def test_a_mismatch_names_both_hashes_and_leaves_nothing(project: Project, expected: str) -> None:
+    lay_out(project.watched)
+    with pytest.raises(ChecksumError, match=f"expects {'0' * 64}, .* gives {expected};"):
+        project.fetch(source=str(project.watched), sha256="0" * 64)
+    assert project.written() == []
+
+
+def test_a_mismatch_of_a_download_leaves_nothing(project: Project, remote: str) -> None:
+    with pytest.raises(ChecksumError, match="0000"):
+        project.fetch(source=remote, sha256="0" * 64)
+    assert project.written() == []
+    assert not (project.root / ".download").exists()
+
+
+def test_a_pinned_url_is_fetched(project: Project, remote: str, expected: str) -> None:
+    project.fetch(source=remote, sha256=expected)
+    assert json.loads((project.out / "source.json").read_text())["source"] == remote
+    assert project.written() == ["data/raw/images.zip", "data/raw/source.json"]
+
+
+@pytest.mark.parametrize(
+    "source", ["memory://none.zip", "kaggle:msambare/fer2013", "gdrive:134M73bJ", "s3://b/a.zip"]
+)
+def test_a_remote_source_without_a_pin_fails_before_it_downloads(
+    project: Project, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    def refuse(*_: object) -> int:
+        raise AssertionError("nothing may be fetched")
+
+    monkeypatch.setattr(sources, "write_archive", refuse)
+    with pytest.raises(SourceError, match=r"get the hash by `python -m stages.fetch .*--print-sha"):
+        project.fetch(source=source)
+
+
+def test_print_sha256_prints_the_pin_and_leaves_nothing(
+    project: Project, remote: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.fetch("--print-sha256", source=remote)
+    assert capsys.readouterr().out == expected + "\n"
+    assert project.written() == []
+    assert not (project.root / ".download").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"source": "kaggle:fer2013"}, "expected `sample`.* found 'kaggle:fer2013'"),
+        ({"source": " "}, "expected `sample`"),
+        ({"source": "data/none.zip"}, "data/none.zip: no such file or folder"),
+        ({"source": "sample", "sha256": "abc"}, "fetch.sha256"),
+        ({"source": "sample", "max_bytes": 0}, "fetch.max_bytes"),
+        ({"source": "sample", "checksum": "x"}, "unknown parameter 'fetch.checksum'"),
+    ],
+)
+def test_a_wrong_parameter_is_named(
+    project: Project, section: dict[str, object], message: str
+) -> None:
+    with pytest.raises((SourceError, ParameterError), match=message):
+        project.fetch(**section)
+    assert project.written() == []
+
+
+def test_a_full_disk_leaves_nothing_and_takes_one_line(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lay_out(project.watched)
+
+    write = archive.write
+
+    def full(path: Path, pictures: Iterable[tuple[str, Iterable[bytes]]]) -> int:
+        def some() -> Iterator[tuple[str, Iterable[bytes]]]:
+            yield from islice(pictures, 5)
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+        return write(path, some())
+
+    monkeypatch.setattr(archive, "write", full)
+    with pytest.raises(SystemExit, match=r"^error: .*no space left on the device"):
+        run(lambda: project.fetch(source=str(project.watched)))
+    assert project.written() == []
+
+
+def test_a_full_disk_during_a_download_frees_it(
+    project: Project, remote: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(url: str, folder: Path) -> Path:
+        (folder / "part").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(download, "from_url", full)
+    with pytest.raises(SystemExit, match="no space left"):
+        run(lambda: project.fetch(source=remote, sha256="0" * 64))
+    assert project.written() == []
+
+
+def test_secrets_of_a_url_are_neither_printed_nor_written(project: Project) -> None:
+    with pytest.raises(SourceError) as caught:
+        project.fetch(source="nonsense://me:secret@host/a.zip?token=secret", sha256="0" * 64)
+    assert "secret" not in str(caught.value)
+    assert "nonsense://host/a.zip" in str(caught.value)
+
+
+def test_help_is_quick_and_imports_no_network_library() -> None:
+    """What `--help` imports is what it waits for."""
+    import subprocess
+
+    code = (
+        "import sys, stages.fetch as stage\n"
+        "try: stage.main(['--help'])\n"
+        "except SystemExit: pass\n"
+        "heavy = {'fsspec', 'aiohttp', 'kagglehub', 'gdown', 's3fs', 'tensorflow'}\n"
+        "sys.exit(', '.join(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == ""
+    assert "images.zip" in done.stdout
+
+
+@pytest.mark.fer2013
+def test_fer2013_has_the_committed_hash(project: Project, fer2013_zip: Path) -> None:
+    conf = Path(__file__).parents[2] / "conf" / "data" / "fer2013.yaml"
+    from facial_expression.parameters import load
+
+    pin = load(conf, "fetch", fetch.FetchParams).sha256
+    project.fetch(source=str(fer2013_zip), sha256=pin)
+    assert json.loads((project.out / "source.json").read_text())["files"] == 35_887
+    shutil.rmtree(project.root)  # no picture of it stays behind

@@ -1,0 +1,254 @@
+from __future__ import annotations
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from facial_expression.dataset import listing
+from facial_expression.errors import DatasetError, ImageError, ParameterError, run
+from stages import fetch, index
+from tests.helpers import make_archive, picture, tiny_pictures
+
+ROOT = Path(__file__).parents[2]
+PARAMS = {
+    "protocol": "clean",
+    "val_fraction": 0.2,
+    "test_fraction": 0.2,
+    "seed": 0,
+    "on_bad_image": "error",
+}
+
+
+def indexed(images: Path, out: Path, workers: int = 1, **changed: Any) -> Path:
+    """Run the stage as dvc.yaml does; OUT."""
+    params = images.parent / "params.yaml"
+    YAML(typ="safe").dump({"index": PARAMS | changed}, params)
+    argv = ["--params", params, "--images", images, "--out", out, "--workers", workers]
+    index.main([str(part) for part in argv])
+    return out
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def audit_of(out: Path) -> dict[str, Any]:
+    return json.loads((out / "audit.json").read_text(encoding="utf-8"))
+
+
+def faulty_pictures() -> dict[str, bytes]:
+    """The tiny set with one leak, one duplicate inside train, and two files that are no picture."""
+    pictures = tiny_pictures()
+    pictures["train/happy/Training_90.jpg"] = pictures["test/sad/PublicTest_0.jpg"]
+    pictures["train/happy/Training_91.jpg"] = pictures["train/happy/Training_0.jpg"]
+    pictures["train/sad/Training_92.jpg"] = pictures["train/sad/Training_0.jpg"][:200]
+    pictures["test/sad/PrivateTest_93.png"] = b"words"
+    return pictures
+
+
+def test_three_files_with_the_columns_of_the_contract(tiny_archive: Path, tmp_path: Path) -> None:
+    out = indexed(tiny_archive, tmp_path / "out")
+    assert sorted(path.name for path in out.iterdir()) == [
+        "audit.json",
+        "class_counts.csv",
+        "index.csv",
+    ]
+    rows = table(out / "index.csv")
+    assert ",".join(rows[0]) == (
+        "path,class,split,sha256,width,height,mode,mean,std,duplicate_of,dropped_because"
+    )
+    assert [row["path"] for row in rows] == sorted(tiny_pictures())
+    assert Counter(row["split"] for row in rows) == {"train": 18, "val": 6, "test": 6}
+    assert {(row["width"], row["height"], row["mode"]) for row in rows} == {("48", "48", "L")}
+    assert table(out / "class_counts.csv")[:3] == [
+        {"class": "angry", "split": "train", "count": "6"},
+        {"class": "angry", "split": "val", "count": "2"},
+        {"class": "angry", "split": "test", "count": "2"},
+    ]
+    assert b"\r" not in (out / "index.csv").read_bytes()
+
+
+def test_equal_bytes_for_any_number_of_workers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "CHUNK", 5)
+    images = make_archive(tmp_path / "images.zip", faulty_pictures())
+    outs = [indexed(images, tmp_path / str(n), n, on_bad_image="skip") for n in (1, 2, 3)]
+    for name in ("index.csv", "audit.json", "class_counts.csv"):
+        assert len({(out / name).read_bytes() for out in outs}) == 1
+
+
+def test_a_bad_picture_stops_the_run_and_nothing_is_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = make_archive(tmp_path / "images.zip", faulty_pictures())
+    with pytest.raises(ImageError) as caught:
+        indexed(images, tmp_path / "out")
+    message = str(caught.value)
+    assert f"{images}: 2 of 34 pictures cannot be decoded" in message
+    assert "test/sad/PrivateTest_93.png (undecodable: not a picture" in message
+    assert "train/sad/Training_92.jpg (undecodable: " in message
+    assert "index.on_bad_image to skip" in message
+    assert "\n" not in message
+    assert not (tmp_path / "out").exists()
+    assert "undecodable" not in capsys.readouterr().err, "the message says it already"
+
+
+def test_of_many_bad_pictures_the_message_lists_a_few(tmp_path: Path) -> None:
+    pictures = tiny_pictures() | {f"train/sad/bad{i}.png": b"x" for i in range(9)}
+    with pytest.raises(ImageError, match=r"39 pictures.*bad4\.png.* and 4 more; remove"):
+        indexed(make_archive(tmp_path / "images.zip", pictures), tmp_path / "out")
+
+
+def test_a_bad_picture_may_be_left_out_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images = make_archive(tmp_path / "images.zip", faulty_pictures())
+    out = indexed(images, tmp_path / "out", on_bad_image="skip")
+    reasons = {r["path"]: r["dropped_because"] for r in table(out / "index.csv")}
+    assert reasons["test/sad/PrivateTest_93.png"].startswith("undecodable: not a picture")
+    assert reasons["train/sad/Training_92.jpg"].startswith("undecodable: ")
+    assert audit_of(out)["dropped"] == {"also_in_val": 1, "undecodable": 2}
+    said = capsys.readouterr().err
+    assert "left out test/sad/PrivateTest_93.png: undecodable: not a picture" in said
+
+
+def test_the_audit_counts_what_was_put_in(tmp_path: Path) -> None:
+    images = make_archive(tmp_path / "images.zip", faulty_pictures())
+    clean = audit_of(indexed(images, tmp_path / "clean", on_bad_image="skip"))
+    assert clean == {
+        "protocol": "clean",
+        "pictures": 34,
+        "classes": 3,
+        "used": {"train": 19, "val": 6, "test": 6},
+        "dropped": {"also_in_val": 1, "undecodable": 2},
+        "blank": 0,
+        "duplicates": {
+            "groups": 2,
+            "files": 4,
+            "groups_across_train_and_evaluation": 1,
+            "groups_across_val_and_test": 0,
+            "groups_with_conflicting_labels": 1,
+        },
+    }
+    notebook = audit_of(
+        indexed(images, tmp_path / "notebook", on_bad_image="skip", protocol="notebook")
+    )
+    assert notebook["used"] == {"train": 20, "val": 12, "test": 0}
+    assert notebook["duplicates"] == clean["duplicates"]
+
+
+def plain(*folders: str, count: int = 6) -> dict[str, bytes]:
+    names = [f"{folder}/{i}.png" for folder in folders for i in range(count)]
+    return {name: picture(seed, kind="PNG") for seed, name in enumerate(names)}
+
+
+@pytest.mark.parametrize(
+    ("pictures", "reason"),
+    [
+        (plain("train/happy"), "at least two classes to train on, found happy"),
+        (plain("test/happy", "test/sad"), "at least two classes to train on, found none"),
+        (plain("train/happy", "train/sad", "test/fear"), "every class of test, .* fear"),
+        (
+            plain("train/happy", "train/sad", "extra/sad"),
+            "top folders train, val, test, found extr",
+        ),
+        (plain("train/a", "train/b", count=1), "at least two classes to train on, found none"),
+    ],
+)
+def test_what_is_no_data_set_is_refused_and_nothing_is_written(
+    tmp_path: Path, pictures: dict[str, bytes], reason: str
+) -> None:
+    with pytest.raises(DatasetError, match=reason):
+        indexed(make_archive(tmp_path / "images.zip", pictures), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_class_whose_training_pictures_all_leak_is_refused(tmp_path: Path) -> None:
+    pictures = plain("train/happy", "train/sad", "test/happy")
+    pictures |= {f"test/sad/{i}.png": pictures[f"train/sad/{i}.png"] for i in range(6)}
+    pictures |= {f"train/fear/{i}.png": picture(90 + i, kind="PNG") for i in range(6)}
+    with pytest.raises(DatasetError, match=r"no picture of sad left to train on"):
+        indexed(make_archive(tmp_path / "images.zip", pictures), tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"protocol": "fair"},
+        {"val_fraction": 0.0},
+        {"test_fraction": 1},
+        {"seed": -1},
+        {"on_bad_image": "warn"},
+        {"shuffle": True},
+    ],
+)
+def test_a_wrong_parameter_is_named(tiny_archive: Path, changed: dict[str, Any]) -> None:
+    (name,) = changed
+    with pytest.raises(ParameterError, match=rf"params\.yaml: .*'index\.{name}'"):
+        indexed(tiny_archive, tiny_archive.parent / "out", **changed)
+
+
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file that is opened for writing from here on is the kernel's full device."""
+    real: Callable[..., Any] = Path.open
+
+    def open_full(self: Path, mode: str = "r", **options: Any) -> Any:
+        return real(Path("/dev/full") if "w" in mode else self, mode, **options)
+
+    monkeypatch.setattr(Path, "open", open_full)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    tiny_archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    params = tmp_path / "params.yaml"
+    YAML(typ="safe").dump({"index": PARAMS}, params)
+    argv = ["--params", params, "--images", tiny_archive, "--out", tmp_path / "out"]
+    full_disk(monkeypatch)
+    with pytest.raises(SystemExit) as caught:
+        run(lambda: index.main([str(part) for part in argv]))
+    assert str(caught.value.code).startswith("error: no space left on the device")
+    assert "\n" not in str(caught.value.code)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.fer2013
+def test_the_real_fer2013_has_the_faults_that_are_known(fer2013_zip: Path, tmp_path: Path) -> None:
+    """The counts of issue 2, on the archive whose sha256 conf/data/fer2013.yaml pins."""
+    conf = YAML(typ="safe").load(ROOT / "conf" / "data" / "fer2013.yaml")
+    conf["fetch"]["source"] = str(fer2013_zip)
+    params = tmp_path / "conf" / "fer2013.yaml"
+    params.parent.mkdir()
+    YAML(typ="safe").dump(conf, params)
+    raw, out = tmp_path / "data" / "raw", tmp_path / "data" / "index"
+    fetch.main(["--params", str(params), "--out", str(raw)])
+    index.main(["--params", str(params), "--images", str(raw / "images.zip"), "--out", str(out)])
+    (raw / "images.zip").unlink()  # 59 MiB that pytest would keep
+    audit = audit_of(out)
+    assert audit["pictures"] == 35_887
+    assert audit["classes"] == 7
+    assert audit["blank"] == 13
+    assert audit["duplicates"] == {
+        "groups": 1_516,
+        "files": 3_369,
+        "groups_across_train_and_evaluation": 531,
+        "groups_across_val_and_test": audit["duplicates"]["groups_across_val_and_test"],
+        "groups_with_conflicting_labels": 57,
+    }
+    assert (audit["used"]["val"], audit["used"]["test"]) == (3_589, 3_589)
+    assert audit["used"]["train"] + sum(audit["dropped"].values()) == 28_709
+
+    rows = table(out / "index.csv")
+    held = {row["sha256"] for row in rows if row["split"] != "train"}
+    for row in rows:
+        leaks = row["split"] == "train" and row["sha256"] in held
+        assert bool(row["dropped_because"]) == leaks, row["path"]

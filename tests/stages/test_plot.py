@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from facial_expression.dataset.arrays import write_array, write_rows
+from facial_expression.errors import DatasetError, ParameterError
+from facial_expression.files import write_csv, write_json, write_text
+from stages.plot import main
+
+CLASSES = ["angry", "happy", "sad"]
+FIGURES = {
+    "class_counts",
+    "confusion",
+    "curves",
+    "hardest_mistakes",
+    "per_class_f1",
+    "predictions",
+    "sample_sheet",
+}
+PARAMS = {"dpi": 60, "colour": "#2b6cb0", "pictures_per_class": 2, "predictions": 4, "seed": 0}
+
+
+def write_params(data: Path, **changes: object) -> None:
+    values = {**PARAMS, **changes}
+    lines = [
+        f'  {key}: "{value}"' if key == "colour" else f"  {key}: {value}"
+        for key, value in values.items()
+    ]
+    write_text(data / "params.yaml", "plot:\n" + "\n".join(lines) + "\n")
+
+
+def write_arrays(data: Path, split: str, number: int) -> list[str]:
+    """`number` pictures in two shards; their labels go round the classes."""
+    images = np.random.default_rng(number).integers(0, 256, (number, 16, 16), dtype=np.uint8)
+    labels = np.arange(number, dtype=np.int64) % len(CLASSES)
+    folder, half = data / "arrays" / split, number // 2
+    for shard, rows in enumerate((slice(0, half), slice(half, None))):
+        write_array(folder / f"images-{shard:03}.npy", images[rows])
+        write_array(folder / f"labels-{shard:03}.npy", labels[rows])
+    paths = [f"{split}/{CLASSES[label]}/{row}.png" for row, label in enumerate(labels)]
+    write_rows(data / "arrays", split, list(enumerate(paths)))
+    return paths
+
+
+def write_evaluation(data: Path, split: str, paths: list[str], *, mistakes: bool = True) -> None:
+    """Every third picture is called happy, whatever it is, unless there are to be no mistakes."""
+    rows = []
+    for row, path in enumerate(paths):
+        actual = CLASSES[row % 3]
+        guess = "happy" if mistakes and row % 4 == 0 else actual
+        sure = 0.5 + row / (2.5 * len(paths))
+        rest = (1 - sure) / 2
+        rows.append((path, actual, guess, *(sure if name == guess else rest for name in CLASSES)))
+    folder = data / "evaluation"
+    write_csv(
+        folder / "predictions" / f"{split}.csv", ("path", "actual", "predicted", *CLASSES), rows
+    )
+    write_csv(folder / "confusion.csv", ("actual", "predicted"), [row[1:3] for row in rows])
+    header = ("class", "precision", "recall", "f1", "support")
+    write_csv(folder / "per_class.csv", header, [(name, 0.8, 0.7, 0.75, 5) for name in CLASSES])
+
+
+@pytest.fixture
+def data(tmp_path) -> Path:
+    """What the stages before plot leave, in small; the test split was scored as well."""
+    write_params(tmp_path)
+    write_json(tmp_path / "arrays" / "classes.json", CLASSES)
+    write_arrays(tmp_path, "train", 12)
+    for split in ("val", "test"):
+        write_evaluation(tmp_path, split, write_arrays(tmp_path, split, 10))
+    counts = [(name, split, 4) for split in ("train", "val", "test") for name in CLASSES]
+    write_csv(tmp_path / "index" / "class_counts.csv", ("class", "split", "count"), counts)
+    header = ("epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
+    rows = [(1, 0.001, 1.9, 0.3, 1.8, 0.35), (2, 0.001, 1.5, 0.5, 1.6, 0.45)]
+    write_csv(tmp_path / "model" / "history.csv", header, rows)
+    return tmp_path
+
+
+def plot(data: Path, out: str = "plots") -> dict[str, bytes]:
+    """Run the stage; the files that it left."""
+    paths = {
+        "params": "params.yaml",
+        "index": "index",
+        "arrays": "arrays",
+        "history": "model/history.csv",
+        "evaluation": "evaluation",
+        "out": out,
+    }
+    main([part for name, path in paths.items() for part in (f"--{name}", str(data / path))])
+    return {path.stem: path.read_bytes() for path in (data / out).iterdir()}
+
+
+def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
+    return {name for name in before if before[name] != after[name]}
+
+
+def test_the_stage_writes_seven_pictures_and_the_same_bytes_again(data):
+    first = plot(data)
+    assert set(first) == FIGURES
+    for name, content in first.items():
+        image = Image.open(io.BytesIO(content))
+        image.load()
+        assert image.format == "PNG", name
+        assert np.asarray(image.convert("L")).std() > 1, f"{name} is blank"
+    assert plot(data, "again") == first
+
+
+def test_a_parameter_changes_the_figures_that_it_speaks_of(data):
+    before = plot(data)
+    write_params(data, seed=1)
+    assert changed(before, plot(data)) == {"sample_sheet", "predictions"}
+    write_params(data, pictures_per_class=3)
+    assert changed(before, plot(data)) == {"sample_sheet"}
+    write_params(data, predictions=1)
+    assert changed(before, plot(data)) == {"predictions", "hardest_mistakes"}
+    write_params(data, colour="#aa3311")
+    assert changed(before, plot(data)) >= {"class_counts", "confusion", "curves", "per_class_f1"}
+    write_params(data, dpi=80)
+    assert changed(before, plot(data)) == FIGURES
+
+
+def test_without_test_the_validation_split_is_shown(data):
+    before = plot(data)
+    (data / "evaluation" / "predictions" / "test.csv").unlink()
+    assert changed(before, plot(data)) >= {"confusion", "predictions", "hardest_mistakes"}
+
+
+def test_counts_are_matched_by_name_not_by_order(data):
+    before = plot(data)
+    path = data / "index" / "class_counts.csv"
+    header, *rows = path.read_text(encoding="utf-8").splitlines()
+    by_split = sorted(
+        reversed(rows), key=lambda row: ["train", "val", "test"].index(row.split(",")[1])
+    )
+    write_text(path, "\n".join([header, *by_split]) + "\n")
+    assert changed(before, plot(data)) == set()
+
+
+def test_a_perfect_run_has_an_empty_sheet_of_mistakes(data):
+    before = plot(data)
+    write_evaluation(
+        data, "test", [f"test/{CLASSES[n % 3]}/{n}.png" for n in range(10)], mistakes=False
+    )
+    after = plot(data)
+    height = {
+        key: Image.open(io.BytesIO(files["hardest_mistakes"])).height
+        for key, files in (("before", before), ("after", after))
+    }
+    assert height["after"] < height["before"]
+
+
+def refused(data: Path, *parts: str, error: type[Exception] = DatasetError) -> None:
+    """The stage fails with one line that holds `parts`, and leaves no file."""
+    with pytest.raises(error) as caught:
+        plot(data)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(part in message for part in parts), message
+    assert not (data / "plots").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("colour", "blue"), ("dpi", 5), ("predictions", 0), ("seed", -1), ("hue", 3)],
+)
+def test_a_wrong_parameter_is_named(data, key, value):
+    write_params(data, **{key: value})
+    refused(data, f"plot.{key}", str(value), error=ParameterError)
+
+
+def test_no_predictions_at_all(data):
+    for split in ("val", "test"):
+        (data / "evaluation" / "predictions" / f"{split}.csv").unlink()
+    refused(data, "predictions", "run evaluate")
+
+
+def test_predictions_of_other_pictures(data):
+    paths = [f"test/{CLASSES[n % 3]}/other-{n}.png" for n in range(10)]
+    write_evaluation(data, "test", paths)
+    refused(data, "test.csv", "10 pictures", "run evaluate again")
+
+
+def test_a_missing_table(data):
+    (data / "model" / "history.csv").unlink()
+    refused(data, "history.csv", "no such table")
+
+
+def test_a_table_without_a_column(data):
+    write_csv(data / "model" / "history.csv", ("epoch", "loss"), [(1, 2.0)])
+    refused(data, "history.csv", "val_accuracy", "epoch, loss")
+
+
+def test_a_history_without_an_epoch(data):
+    path = data / "model" / "history.csv"
+    write_text(path, path.read_text(encoding="utf-8").splitlines()[0] + "\n")
+    refused(data, "history.csv", "no row")
+
+
+def test_a_class_that_the_arrays_do_not_know(data):
+    path = data / "evaluation" / "confusion.csv"
+    write_csv(path, ("actual", "predicted"), [("angry", "bored")])
+    refused(data, "confusion.csv", "'bored'", "angry, happy, sad")

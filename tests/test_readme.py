@@ -1,0 +1,98 @@
+"""Every command of the README, run in a temporary clone in the order in which it stands there."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from facial_expression.dataset import archive
+from tests.clones import ROOT, environment, make_clone, run, stages_run
+
+pytestmark = pytest.mark.pipeline
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(heading: str) -> list[list[str]]:
+    """The commands of each bash block under a heading of the README."""
+    section = README.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    return [match.strip().splitlines() for match in re.findall(r"```bash\n(.*?)```", section, re.S)]
+
+
+def shell(clone, command: str) -> str:
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=clone,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    clone = make_clone(tmp_path_factory.mktemp("readme"))
+    run(clone, "dvc", "pull")
+    return clone
+
+
+def test_the_quick_start_is_two_commands():
+    """What .ci/run runs to the letter in a fresh clone."""
+    first, second = blocks("Quick start")
+    assert len(first) == len(second) == 1
+    assert first[0].startswith("python3 -m venv .venv && ") and first[0].endswith("dvc repro")
+    assert second[0].endswith("pytest")
+    assert "README.md" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+
+def test_no_command_stands_outside_the_two_sections():
+    listed = sum(len(blocks(heading)) for heading in ("Quick start", "The first hour"))
+    assert README.count("```bash") == listed
+
+
+def test_the_first_hour(clone):
+    look, change, keep, pull, fer2013, own = blocks("The first hour")
+    for command in look:
+        assert shell(clone, command).strip(), command
+    assert (clone / "dvc_plots/index.html").stat().st_size > 100_000
+
+    changed, *comparisons = [shell(clone, command) for command in change]
+    assert stages_run(changed) == ["train", "evaluate", "plot"]
+    assert "learning_rate" in comparisons[0]
+    assert "accuracy" in comparisons[1]
+
+    assert "git commit" in keep[0]
+    *_, reproduced = [shell(clone, command) for command in keep]
+    assert stages_run(reproduced) == []
+    assert run(clone, "git", "status", "--porcelain") == ""
+
+    assert pull == ["dvc pull"]
+    shell(clone, pull[0])
+    assert "up to date" in run(clone, "dvc", "status")
+
+    assert stages_run(shell(clone, f"{fer2013[0]} --dry")) == [
+        *("fetch", "index", "preprocess", "train", "evaluate", "plot")
+    ]
+    run(clone, "git", "checkout", "--", ".")
+
+    for name, data in archive.read_members(clone / "data/raw/images.zip", own_names(clone)):
+        target = clone / "data/source/folder" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    assert stages_run(shell(clone, own[0]))[0] == "fetch"
+    untracked = run(clone, "git", "status", "--porcelain", "--untracked-files").splitlines()
+    assert not [line for line in untracked if line.startswith("??")]
+    shutil.rmtree(clone / "data/source/folder/train")
+
+
+def own_names(clone) -> list[str]:
+    """Some training pictures of the sample, to stand for somebody's own."""
+    names = archive.members(clone / "data/raw/images.zip")
+    return [name for name in names if name.startswith("train/")][::4]

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from ruamel.yaml import YAML
+
+from facial_expression.errors import PipelineError
+from tests.clones import ROOT
+from tools import results
+
+METRICS = {
+    "protocol": "clean",
+    "reported_split": "val",
+    "val": {
+        "n": 3589,
+        "accuracy": 0.5,
+        "accuracy_low": 0.48,
+        "accuracy_high": 0.52,
+        "macro_f1": 0.4,
+    },
+    "val_flip": {"n": 3589, "accuracy": 0.51},
+}
+
+
+@pytest.fixture
+def finished(tmp_path):
+    """A clone with a finished run's numbers in it."""
+    clone = tmp_path / "clone"
+    for path in results.NUMBERS:
+        (clone / path).parent.mkdir(parents=True, exist_ok=True)
+        (clone / path).write_text("class,f1\nhappy,0.5\n", encoding="utf-8")
+    (clone / "data/evaluation/metrics.json").write_text(json.dumps(METRICS), encoding="utf-8")
+    (clone / "data/model/history.csv").write_text(
+        "epoch,val_accuracy\n" + "".join(f"{i},0.{i}0\n" for i in range(1, 6)), encoding="utf-8"
+    )
+    shutil.copytree(ROOT / "conf", clone / "conf")
+    shutil.copyfile(ROOT / "params.yaml", clone / "params.yaml")
+    return clone
+
+
+def test_a_kept_run_can_be_read_again(finished, tmp_path):
+    folder = results.keep(
+        "x", finished, "dvc exp run -S data=sample", "a note", tmp_path / "results"
+    )
+    assert json.loads((folder / "metrics.json").read_text("utf-8")) == METRICS
+    parameters = YAML(typ="safe").load(folder / "params.yaml")
+    assert parameters["train"]["model"] == "small"
+    assert parameters["index"]["protocol"] == "clean"
+    record = YAML(typ="safe").load(folder / "run.yaml")
+    assert record["command"] == "dvc exp run -S data=sample"
+    assert "cores" in record["machine"]
+
+
+def test_an_unfinished_run_is_refused(finished, tmp_path):
+    (finished / "data/evaluation/metrics.json").unlink()
+    with pytest.raises(PipelineError, match=r"metrics\.json is missing"):
+        results.keep("x", finished, "", "", tmp_path / "results")
+
+
+def test_the_table_says_what_the_metrics_say(finished, tmp_path):
+    kept = tmp_path / "results"
+    results.keep("fer2013-seed-notebook", finished, "dvc exp run", "", kept)
+    document = f"before\n{results.BEGIN}\nold\n{results.END}\nafter\n"
+    text = results.filled(document, kept, link="../", with_epochs=True)
+    assert "50.0 % (48.0 to 52.0)" in text
+    assert "| 51.0 % | 0.400 |" in text
+    assert "](../results/fer2013-seed-notebook)" in text
+    assert "| 5 | 0.500 | 0.482 |" in text
+    assert "old" not in text
+    assert text.startswith("before")
+    assert text.endswith("after\n")
+    assert results.filled(text, kept, link="../", with_epochs=True) == text
+
+
+def test_a_document_without_marks_is_refused(tmp_path):
+    with pytest.raises(PipelineError, match="expected the marks"):
+        results.filled("nothing", tmp_path, link="", with_epochs=False)
+
+
+def test_the_documents_of_this_repository_are_current():
+    results.write_tables(ROOT, check=True)

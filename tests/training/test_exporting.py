@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from facial_expression.errors import ModelError
+from facial_expression.training import exporting, models
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (4, 48, 48, 1), dtype=np.uint8)
+
+
+def trained(seed: int = 0) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    model = models.build("small", 48, 3)
+    model.compile("adam", "categorical_crossentropy")
+    model.train_on_batch(PICTURES, np.eye(3)[[0, 1, 2, 0]])
+    return model
+
+
+def test_equal_models_are_equal_bytes_and_others_are_not(tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        exporting.save(trained(seed), tmp_path / f"{name}.keras")
+    a, b, c = ((tmp_path / f"{name}.keras").read_bytes() for name in "abc")
+    assert a == b
+    assert a != c
+
+
+def test_a_saved_model_predicts_the_same_and_carries_no_optimizer(tmp_path):
+    model = trained()
+    exporting.save(model, tmp_path / "model.keras")
+    loaded = exporting.load(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        loaded.predict(PICTURES, verbose=0), model.predict(PICTURES, verbose=0)
+    )
+    weights = sum(int(np.prod(variable.shape)) for variable in model.weights) * 4
+    assert (tmp_path / "model.keras").stat().st_size < weights * 1.5  # Adam's slots would triple it
+    assert not loaded.compiled
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a zip", b"PK\x05\x06" + b"\0" * 18])
+def test_a_file_that_is_no_model(tmp_path, content):
+    path = tmp_path / "model.keras"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"expected a Keras 3 model.*train stage") as error:
+        exporting.load(path)
+    assert "\n" not in str(error.value)

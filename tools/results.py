@@ -1,0 +1,190 @@
+"""Keep a reference run in results/, and write the tables of README and docs from what is there.
+
+    python -m tools.results keep NAME --command "dvc exp run ..." [--run DIR] [--note TEXT]
+    python -m tools.results tables [--check]
+
+`keep` copies a finished run's metrics, history, per-class scores and audit out of the clone DIR
+(where FER2013 was trained) into results/NAME, with the parameters in force, the command, the
+machine and the date.  It copies numbers only: no file that holds a picture or a path of one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from facial_expression.errors import PipelineError, run
+from facial_expression.files import atomic, read_csv, write_text
+
+NUMBERS = (
+    "data/evaluation/metrics.json",
+    "data/evaluation/per_class.csv",
+    "data/index/audit.json",
+    "data/model/history.csv",
+)
+BEGIN, END = "<!-- results: begin (python -m tools.results tables) -->", "<!-- results: end -->"
+DOCUMENTS = ("README.md", "docs/recipes.md")
+NOTEBOOK = {5: 0.482, 10: 0.531, 15: 0.559, 45: 0.604, 100: 0.636}
+"""The seed notebook's validation accuracy by epoch, as its own output cells print it."""
+
+
+def keep(name: str, source: Path, command: str, note: str, results: Path) -> Path:
+    """Copy the numbers of the run in `source` to results/NAME; returns that folder.
+
+    Raises:
+        PipelineError: a file of the run is missing.
+    """
+    missing = [path for path in NUMBERS if not (source / path).exists()]
+    if missing:
+        raise PipelineError(f"{source}: expected a finished run, {missing[0]} is missing; run it")
+    folder = results / name
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in NUMBERS:
+        shutil.copyfile(source / path, folder / Path(path).name)
+    with atomic(folder / "params.yaml") as temporary:
+        YAML().dump(_parameters(source), temporary)
+    record = {
+        "command": command,
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "note": note,
+    }
+    with atomic(folder / "run.yaml") as temporary:
+        YAML().dump(record, temporary)
+    return folder
+
+
+def machine() -> str:
+    """Processor, cores, memory and Python of this machine, in words."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    name = models[0] if models else platform.processor() or platform.machine()
+    return (
+        f"{name}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
+    )
+
+
+def overview(results: Path) -> list[str]:
+    """A Markdown table of all runs kept: scores of the reported split with their interval."""
+    lines = [
+        "| run | protocol | epochs | split | n | accuracy (95 % interval) | with flip | macro F1 |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for folder in _runs(results):
+        metrics = _json(folder / "metrics.json")
+        split = metrics["reported_split"]
+        plain, flip = metrics[split], metrics[f"{split}_flip"]
+        epochs = sum(1 for _ in read_csv(folder / "history.csv"))
+        interval = f"{100 * plain['accuracy_low']:.1f} to {100 * plain['accuracy_high']:.1f}"
+        lines.append(
+            f"| [{folder.name}](results/{folder.name}) | {metrics['protocol']} | {epochs} "
+            f"| {split} | {plain['n']:,} | {100 * plain['accuracy']:.1f} % ({interval}) "
+            f"| {100 * flip['accuracy']:.1f} % | {plain['macro_f1']:.3f} |"
+        )
+    lines.append("")
+    for folder in _runs(results):
+        record = YAML(typ="safe").load(folder / "run.yaml")
+        note = f" {record['note']}" if record["note"] else ""
+        lines += [
+            f"*{folder.name}*: `{record['command']}`, {record['machine']}, {record['date']}.{note}",
+            "",
+        ]
+    return lines
+
+
+def seed_by_epoch(results: Path) -> list[str]:
+    """A Markdown table of the seed recipe's validation accuracy beside the notebook's, by epoch."""
+    path = results / "fer2013-seed-notebook" / "history.csv"
+    if not path.exists():
+        return []
+    history = {int(row["epoch"]): float(row["val_accuracy"]) for row in read_csv(path)}
+    lines = ["| epoch | here | seed notebook |", "|---|---|---|"]
+    for epoch, accuracy in history.items():
+        if epoch <= 10 or epoch in NOTEBOOK or epoch == len(history):
+            theirs = f"{NOTEBOOK[epoch]:.3f}" if epoch in NOTEBOOK else ""
+            lines.append(f"| {epoch} | {accuracy:.3f} | {theirs} |")
+    return [*lines, ""]
+
+
+def filled(document: str, results: Path, *, link: str, with_epochs: bool) -> str:
+    """The document with the part between the marks written anew from results/.
+
+    Raises:
+        PipelineError: the marks are missing.
+    """
+    head, begin, rest = document.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise PipelineError(f"expected the marks {BEGIN} and {END} in the document; put them back")
+    lines = [line.replace("](results/", f"]({link}results/") for line in overview(results)]
+    if with_epochs:
+        lines += seed_by_epoch(results)
+    return "\n".join([head + BEGIN, "", *lines]) + END + tail
+
+
+def write_tables(root: Path, *, check: bool) -> None:
+    """Write the tables of every document, or with `check` raise if one is out of date."""
+    for name in DOCUMENTS:
+        path = root / name
+        before = path.read_text(encoding="utf-8")
+        nested = "/" in name
+        link = "../" if nested else ""
+        after = filled(before, root / "results", link=link, with_epochs=nested)
+        if check and before != after:
+            raise PipelineError(f"{name} is out of date; run python -m tools.results tables")
+        if before != after:
+            write_text(path, after)
+
+
+def _runs(results: Path) -> list[Path]:
+    return sorted(path.parent for path in results.glob("*/metrics.json"))
+
+
+def _parameters(source: Path) -> dict[str, Any]:
+    yaml = YAML(typ="safe")
+    active = yaml.load(source / "params.yaml")
+    for kind in ("data", "recipe"):
+        active |= yaml.load(source / "conf" / kind / f"{active[kind]}.yaml")
+    if Path(active["fetch"]["source"]).exists():
+        active["fetch"]["source"] = "a local copy"  # its path is nobody else's
+    return active
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Keep a run, or write the tables."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.results",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    keeper = verbs.add_parser("keep", help="copy a finished run's numbers to results/NAME")
+    keeper.add_argument("name")
+    keeper.add_argument("--command", required=True, help="what was run")
+    keeper.add_argument("--run", type=Path, default=Path(), help="the clone it was run in")
+    keeper.add_argument("--note", default="", help="anything a reader must know")
+    tables = verbs.add_parser("tables", help="write the tables of README and docs")
+    tables.add_argument("--check", action="store_true", help="only say whether they are current")
+    args = parser.parse_args(argv)
+    if args.verb == "keep":
+        print(f"wrote {keep(args.name, args.run, args.command, args.note, Path('results'))}")
+    else:
+        write_tables(Path.cwd(), check=args.check)
+
+
+if __name__ == "__main__":
+    run(main)
