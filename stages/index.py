@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     params = load(args.params, "index", IndexParameters)
-    rows = build_index(args.images, params, args.workers)
+    rows = build_index(args.images, params, max(1, args.workers))
     names = [field.name for field in fields(listing.Row)]
     header = ["class" if name == "label" else name for name in names]
     write_csv(

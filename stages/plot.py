@@ -154,6 +154,7 @@ def draw_predictions(
     mistakes = int((scored.actual != scored.predicted).sum())
     some = choose(total, params.predictions, params.seed)
     worst = hardest(scored, params.predictions)
+    most = f"The {len(worst):,} most confident of {mistakes:,} " if worst else "No "
     return {
         "predictions": prediction_sheet(
             classes,
@@ -164,8 +165,7 @@ def draw_predictions(
         "hardest_mistakes": prediction_sheet(
             classes,
             scored[worst],
-            f"The {len(worst):,} most confident of {mistakes:,} wrong predictions on {split} "
-            f"(n = {total:,})",
+            f"{most}wrong predictions on {split} (n = {total:,})",
             params.colour,
         ),
     }

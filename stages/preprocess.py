@@ -140,7 +140,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
     args = parser.parse_args(argv)
     params = load(args.params, "preprocess", PreprocessParameters)
-    write_arrays(args.images, args.index, args.out, params, args.workers)
+    write_arrays(args.images, args.index, args.out, params, max(1, args.workers))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+from facial_expression.files import sha256_of
 from tests.helpers import make_archive, tiny_pictures
+
+settings.register_profile("steady", deadline=None)  # a busy machine is no failure
+settings.load_profile("steady")
 
 
 @pytest.fixture
@@ -22,3 +27,10 @@ def fer2013_zip() -> Path:
     if not path.exists():
         pytest.skip("the real FER2013 archive is not here")
     return path
+
+
+@pytest.fixture
+def tiny_fer2013(tmp_path: Path) -> tuple[Path, str]:
+    """A source in FER2013's layout outside the repository, and the sha256 that pins it."""
+    path = make_archive(tmp_path / "tiny.zip", tiny_pictures())
+    return path, sha256_of(path)

@@ -47,7 +47,8 @@ def test_the_quick_start_is_two_commands():
     """What .ci/run runs to the letter in a fresh clone."""
     first, second = blocks("Quick start")
     assert len(first) == len(second) == 1
-    assert first[0].startswith("python3 -m venv .venv && ") and first[0].endswith("dvc repro")
+    assert first[0].startswith("python3 -m venv .venv && ")
+    assert first[0].endswith("dvc repro")
     assert second[0].endswith("pytest")
     assert "README.md" in (ROOT / ".ci/run").read_text(encoding="utf-8")
 
