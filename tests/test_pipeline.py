@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -69,7 +70,7 @@ def edited(path: Path, text: str) -> Iterator[None]:
 
 def changed_stages(clone: Path) -> set[str]:
     with Repo(os.fspath(clone)) as repo:
-        return set(repo.status())
+        return {name.rpartition(":")[2] for name in repo.status()}
 
 
 def with_leaf(path: Path, section: str, key: str) -> str:
@@ -89,8 +90,6 @@ def with_leaf(path: Path, section: str, key: str) -> str:
         case _:
             other = f"{value}x"
     document[section][key] = other
-    from io import StringIO
-
     stream = StringIO()
     yaml.dump(document, stream)
     return stream.getvalue()
