@@ -56,9 +56,10 @@ def build_index(images: Path, params: IndexParameters, workers: int) -> list[lis
         ImageError: a picture cannot be decoded and `on_bad_image` is `error`.
         DatasetError: the pictures do not form a data set.
     """
-    names = archive.members(images)
-    scanned = listing.scan(images, names, workers)
-    rows = list(tqdm(scanned, "index", len(names), unit=" pictures", leave=False))
+    places = archive.members(images)
+    scanned = listing.scan(images, places, workers)
+    rows = list(tqdm(scanned, "index", len(places), unit=" pictures", leave=False, disable=None))
+    del scanned, places  # memory
     bad = [row for row in rows if row.dropped_because]
     if bad and params.on_bad_image == "error":
         listed = "; ".join(f"{row.path} ({row.dropped_because})" for row in bad[:SHOWN])
@@ -69,10 +70,10 @@ def build_index(images: Path, params: IndexParameters, workers: int) -> list[lis
         )
     for row in bad:
         print(f"left out {row.path}: {row.dropped_because}", file=sys.stderr)
-    split = listing.assign_splits(
+    rows = listing.assign_splits(
         rows, params.protocol, params.val_fraction, params.test_fraction, params.seed
     )
-    marked = audit.mark(split, params.protocol)
+    marked = audit.mark(rows, params.protocol)
     listing.check_classes(marked)
     return marked
 

@@ -25,10 +25,10 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm
 
-from facial_expression.dataset.archive import read_members
+from facial_expression.dataset.archive import members, read_members
 from facial_expression.dataset.arrays import write_array, write_rows
 from facial_expression.dataset.images import decode, square
-from facial_expression.errors import DatasetError, ImageError, run
+from facial_expression.errors import ArchiveError, DatasetError, ImageError, run
 from facial_expression.files import atomic_folder, read_csv, write_json
 from facial_expression.labels import class_order
 from facial_expression.parameters import CLOSED, load
@@ -52,7 +52,7 @@ class Shard(NamedTuple):
 
     split: str
     number: int
-    paths: list[str]
+    places: list[tuple[str, int]]
     labels: list[int]
 
 
@@ -73,14 +73,14 @@ def read_index(path: Path) -> tuple[list[str], dict[str, list[tuple[int, str, st
     return class_order(labels), splits
 
 
-def decode_all(images: Path, paths: Sequence[str], side: int) -> NDArray[np.uint8]:
-    """Grey squares uint8 (N, side, side) of the named members, in their order.
+def decode_all(images: Path, places: Sequence[tuple[str, int]], side: int) -> NDArray[np.uint8]:
+    """Grey squares uint8 (N, side, side) of some members, in their order.
 
     Raises:
         ImageError: a picture cannot be decoded, so the archive is not the one that was indexed.
     """
-    out = np.empty((len(paths), side, side), np.uint8)
-    for i, (path, data) in enumerate(read_members(images, paths)):
+    out = np.empty((len(places), side, side), np.uint8)
+    for i, (path, data) in enumerate(read_members(images, places)):
         try:
             out[i] = square(decode(data), side)
         except ImageError as error:
@@ -91,10 +91,10 @@ def decode_all(images: Path, paths: Sequence[str], side: int) -> NDArray[np.uint
 def write_shard(images: Path, out: Path, side: int, shard: Shard) -> int:
     """Decode one shard and write its two files; returns how many pictures it holds."""
     stem = out / shard.split
-    pictures = decode_all(images, shard.paths, side)
+    pictures = decode_all(images, shard.places, side)
     write_array(stem / f"images-{shard.number:03d}.npy", pictures)
     write_array(stem / f"labels-{shard.number:03d}.npy", np.array(shard.labels, np.int64))
-    return len(shard.paths)
+    return len(shard.places)
 
 
 def write_arrays(
@@ -102,11 +102,15 @@ def write_arrays(
 ) -> None:
     """Write every split's shards with `workers` processes, whole or not at all."""
     classes, splits = read_index(index)
+    places = members(images)
+    named = (path for rows in splits.values() for _, path, _ in rows)
+    if lacking := next((path for path in named if path not in places), None):
+        raise ArchiveError(f"{images}: no member {lacking!r}; run the index stage again")
     shards = [
         Shard(
             split,
             number,
-            [path for _, path, _ in rows[start : start + params.shard_size]],
+            [(path, places[path]) for _, path, _ in rows[start : start + params.shard_size]],
             [classes.index(label) for _, _, label in rows[start : start + params.shard_size]],
         )
         for split, rows in splits.items()
@@ -116,9 +120,11 @@ def write_arrays(
         for split, rows in splits.items():
             write_rows(folder, split, [(number, path) for number, path, _ in rows])
         write_json(folder / "classes.json", classes)
-        total = sum(len(shard.paths) for shard in shards)
+        total = sum(len(shard.places) for shard in shards)
         with (
-            tqdm(total=total, desc="preprocess", unit=" pictures", leave=False) as bar,
+            tqdm(
+                total=total, desc="preprocess", unit=" pictures", leave=False, disable=None
+            ) as bar,
             ProcessPoolExecutor(min(workers, len(shards))) as pool,
         ):
             for count in pool.map(partial(write_shard, images, folder, params.side), shards):

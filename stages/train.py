@@ -44,7 +44,13 @@ class Reporter:
 
     def batches(self, batches: list[Positions], epoch: int) -> Iterable[Positions]:
         """One epoch's batches behind a progress bar."""
-        return tqdm(batches, f"epoch {epoch}/{self.recipe.epochs}", unit=" batches", leave=False)
+        return tqdm(
+            batches,
+            f"epoch {epoch}/{self.recipe.epochs}",
+            unit=" batches",
+            leave=False,
+            disable=None,
+        )
 
     def after_epoch(self, state: checkpoints.State) -> None:
         """Write the history and the checkpoint, then print the epoch and the time that is left."""

@@ -83,7 +83,7 @@ def test_the_first_hour(clone):
     ]
     run(clone, "git", "checkout", "--", ".")
 
-    for name, data in archive.read_members(clone / "data/raw/images.zip", own_names(clone)):
+    for name, data in archive.read_members(clone / "data/raw/images.zip", some(clone)):
         target = clone / "data/source/folder" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
@@ -93,7 +93,7 @@ def test_the_first_hour(clone):
     shutil.rmtree(clone / "data/source/folder/train")
 
 
-def own_names(clone) -> list[str]:
+def some(clone) -> list[tuple[str, int]]:
     """Some training pictures of the sample, to stand for somebody's own."""
-    names = archive.members(clone / "data/raw/images.zip")
-    return [name for name in names if name.startswith("train/")][::4]
+    places = archive.members(clone / "data/raw/images.zip")
+    return [(name, place) for name, place in places.items() if name.startswith("train/")][::4]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from facial_expression.dataset.listing import Protocol, Row
@@ -30,13 +32,12 @@ def mark(rows: Sequence[Row], protocol: Protocol) -> list[Row]:
         first = group[0].path
         leaks = class_order(other.split for other in group if other.split != "train")
         drop = protocol == "clean" and row.split == "train" and leaks and not row.dropped_because
-        marked.append(
-            replace(
-                row,
-                duplicate_of="" if first == row.path else first,
-                dropped_because=f"also in {' and '.join(leaks)}" if drop else row.dropped_because,
-            )
-        )
+        if first == row.path and not drop:
+            marked.append(row)  # not copied: copies cost memory
+            continue
+        reason = f"also in {' and '.join(leaks)}" if drop else row.dropped_because
+        other = "" if first == row.path else first
+        marked.append(replace(row, duplicate_of=other, dropped_because=reason))
     return marked
 
 
@@ -45,7 +46,7 @@ def summary(rows: Sequence[Row], protocol: Protocol) -> dict[str, Any]:
 
     A duplicate group is two or more files with the same decoded grey pixels.
     """
-    duplicates = [group for group in _groups(rows).values() if len(group) > 1]
+    duplicates = _groups(rows).values()
     spans = [{row.split for row in group} for group in duplicates]
     dropped = Counter(row.dropped_because.partition(":")[0] for row in rows if row.dropped_because)
     per_split = Counter(row.split for row in rows if not row.dropped_because)
@@ -80,8 +81,7 @@ def class_counts(rows: Sequence[Row]) -> list[tuple[str, str, int]]:
 
 
 def _groups(rows: Sequence[Row]) -> dict[str, list[Row]]:
-    groups: dict[str, list[Row]] = defaultdict(list)
-    for row in rows:
-        if row.sha256:
-            groups[row.sha256].append(row)
-    return groups
+    """Rows with equal pixels, in their order, by hash; pictures that stand alone are left out."""
+    decoded = sorted((row for row in rows if row.sha256), key=attrgetter("sha256"))
+    groups = ((sha256, list(group)) for sha256, group in groupby(decoded, attrgetter("sha256")))
+    return {sha256: group for sha256, group in groups if len(group) > 1}

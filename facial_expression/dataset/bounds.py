@@ -67,6 +67,7 @@ class Spool:
     def __init__(self, file: IO[bytes], limits: Limits, where: str) -> None:
         self.file, self.limits, self.where = file, limits, where
         self.kept: list[tuple[str, tuple[int, int]]] = []
+        self.folders: list[str] = []
 
     def keep(self, path: str, pieces: Iterable[bytes]) -> None:
         """Append one picture."""
@@ -83,7 +84,7 @@ class Spool:
 
     def pictures(self) -> Pictures:
         """All that was kept, arranged."""
-        for name, (start, size) in arrange(self.kept, self.where):
+        for name, (start, size) in arrange(self.kept, self.where, self.folders):
             yield name, self._pieces(start, size)
 
     def _pieces(self, start: int, size: int) -> Iterator[bytes]:

@@ -1,138 +1,116 @@
-"""How a portrait looks, and the brush that draws shapes in face coordinates on a turned head."""
+"""A brush that draws in the coordinates of a face, on a canvas before which the head may turn.
+
+Coordinates are whole canvas pixels when Pillow fills a polygon, so that a last bit of rounding on
+another processor changes nothing.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image, ImageDraw
 
-from facial_expression.dataset.faces import Points
+Points = NDArray[np.float64]
 
 SIDE = 48
-HAIR_STYLES = ("bald", "crop", "parting", "fringe", "long", "curls")
+"""Pixels of a picture's side."""
+
+HEAD = (19.0, 27.0, 15.0)
+"""Half axes, in pixels, of the ellipsoid that the points of a face lie on."""
 
 _ANGLES = np.linspace(0.0, 2.0 * np.pi, 28, endpoint=False)
-CIRCLE = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
-"""Points (28, 2) of the unit circle."""
+CIRCLE: Points = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
+"""The unit circle as a closed polygon (28, 2)."""
+
+_COUNT = 13
+_T = np.linspace(-1.0, 1.0, _COUNT)
+_ALONG = (_T[:, None] + 1.0) / 2.0
+_BULGE = {power: 1.0 - np.abs(_T[:, None]) ** power for power in (2.0, 2.5, 3.0, 4.0)}
+
+
+def xy(x: float, y: float) -> Points:
+    """A point or an offset, as an array (2,)."""
+    return np.array([x, y])
+
+
+def arc(start: ArrayLike, middle: ArrayLike, end: ArrayLike, power: float = 2.0) -> Points:
+    """A curve (13, 2) from `start` by `middle` to `end`.
+
+    `power` is 2 for a parabola; 2.5, 3 and 4 are ever flatter in the middle, steeper at the ends.
+    """
+    a, b, c = np.asarray(start, float), np.asarray(middle, float), np.asarray(end, float)
+    return a + (c - a) * _ALONG + (b - (a + c) / 2.0) * _BULGE[power]
 
 
 @dataclass(frozen=True)
-class Looks:
-    """All of a portrait but geometry and expression; tones are grey levels 0 to 255."""
+class Pose:
+    """How a head is held before the camera; angles in radians, the shift in pixels."""
 
-    skin: float
-    hair: float
-    backdrop: float
-    clothes: float
-    style: str
-    parting: float  # where the hair parts, -1 left to 1 right
-    beard: str  # "", "stubble", "moustache" or "full"
-    glasses: bool
-    age: float  # 0 young, 1 old: how much folds show
-    light: tuple[float, float]  # direction: rightwards, downwards
-    yaw: float  # radians, and so are pitch and roll
-    pitch: float
-    roll: float
-    scale: float
-    shift: tuple[float, float]
-    gaze: float
-    blur: float  # radius of the lens, pixels
-    noise: float  # standard deviation of the sensor, grey levels
-    exposure: float
+    yaw: float = 0.0
+    pitch: float = 0.0
+    roll: float = 0.0
+    scale: float = 1.0
+    shift: tuple[float, float] = (0.0, 0.0)
 
-
-def looks(rng: np.random.Generator) -> Looks:
-    """Appearance, pose, light and camera, drawn at random."""
-    draw = rng.uniform
-    skin = draw(95, 212)
-    hair = draw(22, 70) if rng.random() < 0.75 else draw(110, 205)
-    if abs(hair - skin) < 40:
-        hair = skin - 55
-    return Looks(
-        skin=skin,
-        hair=hair,
-        backdrop=draw(20, 225),
-        clothes=draw(25, 230),
-        style=str(rng.choice(HAIR_STYLES, p=(0.07, 0.25, 0.2, 0.14, 0.22, 0.12))),
-        parting=draw(-0.7, 0.7),
-        beard=str(rng.choice(("", "stubble", "moustache", "full"), p=(0.78, 0.1, 0.04, 0.08))),
-        glasses=bool(rng.random() < 0.12),
-        age=draw(0.0, 1.0) ** 1.5,
-        light=(draw(-0.75, 0.75), draw(-0.6, 0.1)),
-        yaw=float(np.clip(rng.normal(0.0, 0.13), -0.3, 0.3)),
-        pitch=float(np.clip(rng.normal(0.0, 0.07), -0.16, 0.16)),
-        roll=float(np.clip(rng.normal(0.0, 0.07), -0.2, 0.2)),
-        scale=draw(0.92, 1.06),
-        shift=(draw(-1.6, 1.6), draw(-1.4, 1.4)),
-        gaze=float(np.clip(rng.normal(0.0, 0.4), -1.0, 1.0)),
-        blur=draw(0.0, 0.7),
-        noise=draw(1.0, 7.0),
-        exposure=draw(0.85, 1.12),
-    )
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Where the middle of the head is, in pixels of the picture."""
+        return 24.0 + self.shift[0], 24.5 + self.shift[1]
 
 
 class Brush:
-    """Draws shapes given in face coordinates on a canvas with `zoom` times the resolution.
+    """Draws on `image`, `zoom` times as fine as the finished picture and all of it `tone` at first.
 
-    A point of the face lies on an ellipsoid (plus `lift`), which yaw, pitch and roll turn.
+    Every shape is given in face coordinates (n, 2) and lies on the head's ellipsoid, or `lift`
+    pixels above it; the pose turns it.  Tones are grey levels and are clipped to [0, 255].
     """
 
-    def __init__(self, look: Looks, zoom: int, tone: int) -> None:
-        self.image = Image.new("L", (SIDE * zoom, SIDE * zoom), tone)
+    def __init__(self, pose: Pose, zoom: int, tone: float) -> None:
+        self.image = Image.new("L", (SIDE * zoom, SIDE * zoom), _grey(tone))
         self._draw = ImageDraw.Draw(self.image)
-        cos, sin = np.cos(look.roll), np.sin(look.roll)
-        turn = np.array([[cos, -sin], [sin, cos]]) @ np.array(
+        cos, sin = np.cos(pose.roll), np.sin(pose.roll)
+        turned = np.array(
             [
-                [np.cos(look.yaw), 0.0, np.sin(look.yaw)],
-                [0.0, np.cos(look.pitch), np.sin(look.pitch)],
+                [np.cos(pose.yaw), 0.0, np.sin(pose.yaw)],
+                [0.0, np.cos(pose.pitch), np.sin(pose.pitch)],
             ]
         )
-        self._turn = turn * look.scale * zoom
-        self._middle = (np.array([24.0, 24.5]) + look.shift) * zoom
+        matrix = np.array([[cos, -sin], [sin, cos]]) @ turned * (pose.scale * zoom)
+        self._flat, self._deep = matrix[:, :2].T, matrix[:, 2]
+        self._middle = np.array(pose.middle) * zoom
 
-    def place(self, points: Points, lift: float = 0.0) -> list[tuple[int, int]]:
-        """Face coordinates (n, 2) -> canvas pixels, whole numbers as polygons want them."""
-        x, y = points[:, 0], points[:, 1]
-        depth = 15.0 * np.sqrt(np.maximum(0.0, 1.0 - (x / 19.0) ** 2 - (y / 27.0) ** 2)) + lift
-        placed = np.rint(self._turn @ np.stack([x, y, depth]) + self._middle[:, None]).astype(int)
-        return list(zip(*placed.tolist(), strict=True))
-
-    def fill(self, points: Points, tone: float, lift: float = 0.0) -> None:
+    def fill(self, points: ArrayLike, tone: float, lift: float = 0.0) -> None:
         """A filled polygon."""
-        self._draw.polygon(self.place(points, lift), fill=_grey(tone))
+        flat = np.asarray(points, float)
+        height = 1.0 - ((flat / HEAD[:2]) ** 2).sum(axis=1)
+        depth = HEAD[2] * np.sqrt(np.maximum(0.0, height)) + lift
+        placed = flat @ self._flat + depth[:, None] * self._deep + self._middle
+        self._draw.polygon(np.rint(placed).ravel().tolist(), fill=_grey(tone))
 
-    def disc(
-        self,
-        centre: tuple[float, float],
-        radii: tuple[float, float],
-        tone: float,
-        lift: float = 0.0,
-    ) -> None:
+    def between(self, one: Points, other: Points, tone: float, lift: float = 0.0) -> None:
+        """The area between two curves that run the same way."""
+        self.fill(np.concatenate([one, other[::-1]]), tone, lift)
+
+    def disc(self, centre: ArrayLike, radii: ArrayLike, tone: float, lift: float = 0.0) -> None:
         """A filled ellipse."""
-        self.fill(CIRCLE * radii + centre, tone, lift)
+        self.fill(CIRCLE * np.asarray(radii) + np.asarray(centre), tone, lift)
 
     def stroke(
-        self, points: Points, width: float, tone: float, lift: float = 0.0, ends: float = 0.35
+        self, points: ArrayLike, width: float, tone: float, lift: float = 0.0, ends: float = 0.35
     ) -> None:
-        """A line through points (n, 2), thinner at its ends."""
-        along = np.gradient(points, axis=0)
-        across = (
-            along[:, ::-1]
-            * (1.0, -1.0)
-            / np.maximum(np.sqrt((along**2).sum(1, keepdims=True)), 1e-6)
-        )
-        t = np.linspace(-1.0, 1.0, len(points))[:, None]
-        half = across * (width / 2) * (1.0 - (1.0 - ends) * t**2)
-        self.fill(np.concatenate([points + half, (points - half)[::-1]]), tone, lift)
+        """A line through points (n, 2), narrowing to `ends` of its width."""
+        line = np.asarray(points, float)
+        along = np.empty_like(line)
+        along[1:-1] = line[2:] - line[:-2]
+        along[0], along[-1] = line[1] - line[0], line[-1] - line[-2]
+        length = np.sqrt((along**2).sum(axis=1, keepdims=True))
+        across = along[:, ::-1] * (1.0, -1.0) / np.maximum(length, 1e-6)
+        t = np.linspace(-1.0, 1.0, len(line))[:, None]
+        half = across * (width / 2.0 * (1.0 - (1.0 - ends) * t**2))
+        self.between(line + half, line - half, tone, lift)
 
 
 def _grey(tone: float) -> int:
     return int(min(255, max(0, round(tone))))
-
-
-def span(start: Points, middle: Points, end: Points, power: float = 2.0, count: int = 13) -> Points:
-    """A curve (count, 2) from start to end whose middle bulges out to `middle`; 2 is a parabola."""
-    t = np.linspace(-1.0, 1.0, count)[:, None]
-    bulge = middle - (start + end) / 2
-    return start + (end - start) * (t + 1) / 2 + bulge * (1.0 - np.abs(t) ** power)

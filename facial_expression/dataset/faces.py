@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Points = NDArray[np.float64]
+from facial_expression.dataset.brush import Points
 
 EXPRESSIONS: dict[str, tuple[int, ...]] = {
     "angry": (4, 5, 7, 23),
@@ -26,19 +25,19 @@ EXPRESSIONS: dict[str, tuple[int, ...]] = {
 }
 """The action units of each expression, as EMFACS has them."""
 
-COMPANIONS: dict[str, dict[int, float]] = {"happy": {25: 0.6}}
+COMPANIONS: dict[str, dict[int, float]] = {"happy": {25: 0.7}}
 """Action units that join an expression with some probability: most smiles show teeth."""
 
 ACTION_UNITS: dict[int, tuple[str, dict[str, tuple[float, float]]]] = {
-    1: ("inner brow raiser", {"inner_brow": (0.0, -3.4), "middle_brow": (0.0, -1.2)}),
+    1: ("inner brow raiser", {"inner_brow": (0.0, -4.1), "middle_brow": (0.0, -1.6)}),
     2: ("outer brow raiser", {"outer_brow": (0.2, -2.8), "middle_brow": (0.1, -1.8)}),
     4: (
         "brow lowerer",
-        {"inner_brow": (-1.3, 2.0), "middle_brow": (-0.6, 1.5), "outer_brow": (-0.2, 0.3)},
+        {"inner_brow": (-1.3, 2.9), "middle_brow": (-0.6, 1.9), "outer_brow": (-0.2, 0.2)},
     ),
     5: ("upper lid raiser", {"upper_lid": (0.0, -1.3)}),
     6: ("cheek raiser", {"lower_lid": (0.0, -0.8), "cheek": (0.3, -1.6), "outer_eye": (0.0, 0.2)}),
-    7: ("lid tightener", {"upper_lid": (0.0, 0.5), "lower_lid": (0.0, -0.6)}),
+    7: ("lid tightener", {"upper_lid": (0.0, 0.6), "lower_lid": (0.0, -0.7)}),
     9: (
         "nose wrinkler",
         {
@@ -63,15 +62,15 @@ ACTION_UNITS: dict[int, tuple[str, dict[str, tuple[float, float]]]] = {
             "cheek": (0.4, -0.8),
         },
     ),
-    15: ("lip corner depressor", {"lip_corner": (0.1, 2.4), "lip_bottom": (0.0, -0.2)}),
+    15: ("lip corner depressor", {"lip_corner": (0.1, 2.2), "lip_bottom": (0.0, -0.2)}),
     16: ("lower lip depressor", {"lower_lip": (0.0, 1.9), "lip_bottom": (0.0, 1.6)}),
     20: (
         "lip stretcher",
-        {"lip_corner": (2.3, 0.7), "lip_top": (0.0, 0.2), "lip_bottom": (0.0, -0.3)},
+        {"lip_corner": (2.0, 0.6), "lip_top": (0.0, 0.2), "lip_bottom": (0.0, -0.3)},
     ),
     23: (
         "lip tightener",
-        {"lip_corner": (-0.9, 0.1), "lip_top": (0.0, 0.7), "lip_bottom": (0.0, -0.9)},
+        {"lip_corner": (-1.1, 0.0), "lip_top": (0.0, 0.8), "lip_bottom": (0.0, -1.0)},
     ),
     25: (
         "lips part",
@@ -85,16 +84,20 @@ ACTION_UNITS: dict[int, tuple[str, dict[str, tuple[float, float]]]] = {
     26: (
         "jaw drop",
         {
-            "lip_corner": (-1.0, 1.6),
+            "lip_corner": (-1.4, 1.8),
             "lip_top": (0.0, -0.2),
             "upper_lip": (0.0, -0.3),
-            "lower_lip": (0.0, 5.2),
-            "lip_bottom": (0.0, 4.9),
+            "lower_lip": (0.0, 6.0),
+            "lip_bottom": (0.0, 5.6),
             "chin": (0.0, 3.0),
         },
     ),
 }
 """Name of each action unit, and how far it moves landmarks at full intensity: (outwards, down)."""
+
+
+MIDLINE = frozenset({"nose_tip", "lip_top", "upper_lip", "lower_lip", "lip_bottom", "chin"})
+"""Landmarks of which there is one."""
 
 
 @dataclass(frozen=True)
@@ -106,8 +109,8 @@ class Identity:
     jaw: float = 0.5  # 0 pointed, 1 square
     eye_level: float = -4.0
     eye_spacing: float = 8.0  # from the midline to the middle of an eye
-    eye_width: float = 3.7  # half the slit
-    eye_height: float = 1.8  # of the upper lid above the middle
+    eye_width: float = 3.9  # half the slit
+    eye_height: float = 2.0  # of the upper lid above the middle
     eye_tilt: float = 0.2  # of the outer corner, upwards
     brow_height: float = 5.0  # above the eyes
     brow_tilt: float = 0.3  # of the outer end, upwards
@@ -131,17 +134,17 @@ def identity(rng: np.random.Generator) -> Identity:
         jaw=draw(0.0, 1.0),
         eye_level=draw(-4.6, -3.4),
         eye_spacing=draw(7.3, 8.6),
-        eye_width=draw(3.3, 4.1),
-        eye_height=draw(1.5, 2.2),
+        eye_width=draw(3.5, 4.4),
+        eye_height=draw(1.6, 2.4),
         eye_tilt=draw(-0.3, 0.7),
         brow_height=draw(4.5, 5.7),
-        brow_tilt=draw(-0.5, 0.9),
+        brow_tilt=draw(-0.4, 0.8),
         brow_arch=draw(0.4, 1.4),
         nose_level=draw(6.5, 8.0),
         nose_width=draw(2.6, 3.8),
         mouth_level=draw(12.1, 13.3),
         mouth_width=draw(5.0, 6.5),
-        mouth_rest=draw(-0.5, 0.6),
+        mouth_rest=draw(-0.3, 0.9),
         upper_lip=draw(0.7, 1.5),
         lower_lip=draw(1.0, 1.9),
         asymmetry=draw(-0.15, 0.15),
@@ -154,7 +157,7 @@ def contraction(expression: str, level: float, rng: np.random.Generator) -> dict
     units += [
         unit for unit, share in COMPANIONS.get(expression, {}).items() if rng.random() < share
     ]
-    return {unit: float(np.clip(level * rng.uniform(0.7, 1.2), 0.0, 1.0)) for unit in units}
+    return {unit: float(np.clip(level * rng.uniform(0.55, 1.25), 0.0, 1.0)) for unit in units}
 
 
 def landmarks(person: Identity, muscles: Mapping[int, float]) -> dict[str, Points]:
@@ -171,14 +174,10 @@ def landmarks(person: Identity, muscles: Mapping[int, float]) -> dict[str, Point
     sides = np.array([1.0 - person.asymmetry, 1.0 + person.asymmetry])
     for unit, intensity in muscles.items():
         for name, (outwards, down) in ACTION_UNITS[unit][1].items():
-            midline = name in MIDLINE
-            strength = intensity * (np.ones(2) if midline else sides)
+            strength = intensity * (np.ones(2) if name in MIDLINE else sides)
             points[name][:, 0] += strength * outwards * np.array([-1.0, 1.0])
             points[name][:, 1] += strength * down
     return points
-
-
-MIDLINE = frozenset({"nose_tip", "lip_top", "upper_lip", "lower_lip", "lip_bottom", "chin"})
 
 
 def _at_rest(p: Identity) -> dict[str, tuple[float, float]]:

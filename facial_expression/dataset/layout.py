@@ -47,16 +47,20 @@ def is_wanted(path: str) -> bool:
     return is_picture(path) and not is_junk(path)
 
 
-def arrange(pictures: Iterable[tuple[str, Key]], where: str) -> list[tuple[str, Key]]:
+def arrange(
+    pictures: Iterable[tuple[str, Key]], where: str, folders: Iterable[str] = ()
+) -> list[tuple[str, Key]]:
     """Strip the folders that wrap all pictures, refuse names that collide, sort by name.
 
     Args:
         pictures: pairs of a safe path and whatever finds the picture again.
         where: the source, for messages.
+        folders: paths of the source's folders, to find those of classes without a picture.
 
     Raises:
-        ArchiveError: there is no picture, a path has fewer than three parts, pictures have
-            different wrapping folders, or two names are equal but for their case.
+        ArchiveError: there is no picture, a class folder holds none, a path has fewer than three
+            parts, pictures have different wrapping folders, or two names are equal but for their
+            case.
     """
     arranged: list[tuple[str, Key]] = []
     wrapper: str | None = None
@@ -82,8 +86,28 @@ def arrange(pictures: Iterable[tuple[str, Key]], where: str) -> list[tuple[str, 
             "put train/<class>/ and test/<class>/ there"
         )
     arranged.sort(key=lambda item: item[0])
+    _refuse_empty_classes(folders, wrapper or "", [name for name, _ in arranged], where)
     _refuse_collisions([name for name, _ in arranged], where)
     return arranged
+
+
+def _refuse_empty_classes(
+    folders: Iterable[str], wrapper: str, names: list[str], where: str
+) -> None:
+    """Refuse a folder at the depth of a class, of a split that is used, that holds no picture."""
+    filled = {name.rpartition("/")[0] for name in names}
+    splits = {folder.partition("/")[0] for folder in filled}
+    prefix = f"{wrapper}/" if wrapper else ""
+    for folder in folders:
+        inside = folder.rstrip("/").removeprefix(prefix)
+        split, _, label = inside.partition("/")
+        if is_junk(folder) or not folder.startswith(prefix) or split not in splits:
+            continue
+        if label and "/" not in label and inside not in filled:
+            raise ArchiveError(
+                f"{where}: expected pictures in every class folder, found none in {inside!r}; "
+                "add some or remove the folder"
+            )
 
 
 def _refuse_collisions(names: list[str], where: str) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -43,7 +44,7 @@ def describe(name: str, data: bytes) -> Row:
 
     A picture that cannot be decoded gets no hash and `dropped_because` says "undecodable: why".
     """
-    folder, label, _ = PurePosixPath(name).parts
+    folder, label, _ = map(sys.intern, name.split("/"))  # one text object for all rows
     try:
         picture = decode(data)
     except ImageError as error:
@@ -54,9 +55,10 @@ def describe(name: str, data: bytes) -> Row:
     return Row(name, label, folder, picture.fingerprint, width, height, picture.mode, mean, std)
 
 
-def scan(archive: Path, names: Sequence[str], workers: int) -> Iterator[Row]:
-    """Describe every member, in the order of `names` whatever the number of worker processes."""
-    chunks = [names[start : start + CHUNK] for start in range(0, len(names), CHUNK)]
+def scan(archive: Path, places: Mapping[str, int], workers: int) -> Iterator[Row]:
+    """Describe every member, in their order whatever the number of worker processes."""
+    items = list(places.items())
+    chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
     work = partial(_describe_chunk, archive)
     if workers == 1 or len(chunks) == 1:
         for chunk in chunks:
@@ -91,11 +93,11 @@ def assign_splits(
             f"images.zip: expected top folders train, val, test, found {', '.join(unknown)}; "
             "rename them"
         )
-    named = [replace(row, split=SPLIT_NAMES[row.split]) for row in rows]
+    named = [_moved(row, SPLIT_NAMES[row.split]) for row in rows]
     if protocol == "notebook":
-        named = [replace(row, split=row.split.replace("test", "val")) for row in named]
+        named = [_moved(row, row.split.replace("test", "val")) for row in named]
     elif _has_fer2013_names(named):
-        named = [replace(row, split=_fer2013_split(row)) for row in named]
+        named = [_moved(row, _fer2013_split(row)) for row in named]
     else:
         rng = np.random.default_rng(seed)
         for split, fraction in (("test", test_fraction), ("val", val_fraction)):
@@ -134,8 +136,12 @@ def check_classes(rows: Sequence[Row]) -> None:
         )
 
 
-def _describe_chunk(archive: Path, names: Sequence[str]) -> list[Row]:
-    return [describe(name, data) for name, data in read_members(archive, names)]
+def _describe_chunk(archive: Path, places: Sequence[tuple[str, int]]) -> list[Row]:
+    return [describe(name, data) for name, data in read_members(archive, places)]
+
+
+def _moved(row: Row, split: str) -> Row:
+    return row if row.split == split else replace(row, split=split)  # copies cost memory
 
 
 def _has_fer2013_names(rows: Sequence[Row]) -> bool:

@@ -68,7 +68,8 @@ def _read_table(source: Path, scratch: IO[bytes], limits: Limits, where: str) ->
 
 def _read_folder(source: Path, scratch: IO[bytes], limits: Limits, where: str) -> Pictures:
     with reading(where):
-        found = list(_walk(source, where))
+        folders: list[str] = []
+        found = list(_walk(source, where, folders))
     pictures = [(path, key) for path, key in found if is_wanted(path)]
     packed = [path for path, _ in found if path.lower().endswith(PACKED)]
     if not pictures and len(packed) == 1:
@@ -81,15 +82,15 @@ def _read_folder(source: Path, scratch: IO[bytes], limits: Limits, where: str) -
         )
     size = sum(size for _, (_, size) in pictures)
     limits.check(size, len(pictures), size, where)
-    for name, (file, size) in arrange(pictures, where):
+    for name, (file, size) in arrange(pictures, where, folders):
         inside = f"{where}: {name!r}"
         with reading(inside):
             stream = Path(file).open("rb")  # noqa: SIM115 (pieces_of closes it)
         yield name, pieces_of(stream, size, inside)
 
 
-def _walk(folder: Path, where: str) -> Iterator[tuple[str, tuple[str, int]]]:
-    """Yield (path inside the folder, (path, size)) of the files that are not junk."""
+def _walk(folder: Path, where: str, folders: list[str]) -> Iterator[tuple[str, tuple[str, int]]]:
+    """Yield (path inside the folder, (path, size)) of files that are not junk; note `folders`."""
     pending = [str(folder)]
     while pending:
         with os.scandir(pending.pop()) as entries:
@@ -99,6 +100,7 @@ def _walk(folder: Path, where: str) -> Iterator[tuple[str, tuple[str, int]]]:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
+                    folders.append(path)
                 elif entry.is_file(follow_symlinks=False):
                     yield safe_path(path, where), (entry.path, entry.stat().st_size)
                 else:

@@ -1,115 +1,152 @@
 """The embedded sample: drawn faces in FER2013's layout, with a known handful of FER2013's faults.
 
-No picture shows a real person, and scores on it are synthetic.  Its classes are imbalanced like
-FER2013's (disgust is the rarest), its expressions vary from faint to full, so that a network
-confuses what people confuse.
+No picture shows a real person, and scores on it are synthetic.  The classes are imbalanced like
+FER2013's, though disgust is not quite as rare; expressions vary from faint to full, so that a
+network confuses what people confuse.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.dataset.brush import SIDE, looks
+from facial_expression.dataset.brush import SIDE
 from facial_expression.dataset.faces import contraction, identity
-from facial_expression.dataset.portraits import portrait
+from facial_expression.dataset.portraits import looks, portrait
 
-TRAIN = {
+COUNTS = {
     "angry": 140,
-    "disgust": 40,
+    "disgust": 30,
     "fear": 140,
     "happy": 250,
     "neutral": 170,
-    "sad": 165,
-    "surprise": 115,
+    "sad": 160,
+    "surprise": 110,
 }
-"""Training pictures drawn for each class, before faults are planted."""
+"""Pictures of each class in `Training`."""
 
-HELD_OUT = 5  # a fifth as many in PublicTest, and again in PrivateTest
-FAINTEST = 0.45  # of full muscle intensity: fainter ones are neutral to most people
-USAGES = (("train", "Training"), ("test", "PublicTest"), ("test", "PrivateTest"))
+USAGES = {"Training": ("train", 1), "PublicTest": ("test", 5), "PrivateTest": ("test", 5)}
+"""FER2013's usages: their folder, and by what their counts are divided."""
+
+FAINTEST = {
+    "angry": 0.6,
+    "disgust": 0.4,
+    "fear": 0.35,
+    "happy": 0.4,
+    "neutral": 0.0,
+    "sad": 0.3,
+    "surprise": 0.35,
+}
+"""The least share of full intensity with which each expression is shown."""
+
+QUALITIES = (60, 96)  # of the JPEG files
+COARSE = 40  # quality of a near-duplicate
 
 Pair = tuple[str, str]
-"""Member paths of an original and of what was copied from it."""
+"""Member paths of a picture and of its copy."""
 
 
 @dataclass(frozen=True)
 class Faults:
-    """What is wrong with the sample on purpose.
+    """What is wrong with the sample on purpose, as member paths (of a picture, and of its copy).
+
+    Apart from `duplicates`, `leaks` and `conflicts`, no two pictures have equal pixels.
 
     Attributes:
-        duplicates: equal files within training, same class.
-        leaks: a test picture that also stands in training, as (test, training).
-        conflicts: equal files within training under different classes.
-        near_duplicates: the same drawing within training, encoded more coarsely.
+        duplicates: equal pixels in other bytes, in train, same class; two pairs share a picture.
+        leaks: equal files of one class, the first in train, the second in test.
+        conflicts: equal files in train under two classes.
+        near_duplicates: encoded again, more coarsely; the copy stands in train or in test.
         blanks: pictures of one grey level.
     """
 
-    duplicates: list[Pair] = field(default_factory=list)
-    leaks: list[Pair] = field(default_factory=list)
-    conflicts: list[Pair] = field(default_factory=list)
-    near_duplicates: list[Pair] = field(default_factory=list)
-    blanks: list[str] = field(default_factory=list)
+    duplicates: tuple[Pair, ...]
+    leaks: tuple[Pair, ...]
+    conflicts: tuple[Pair, ...]
+    near_duplicates: tuple[Pair, ...]
+    blanks: tuple[str, ...]
 
 
 def draw(seed: int = 0) -> list[tuple[str, bytes]]:
-    """The sample's (member path, JPEG bytes), sorted by path; the same bytes on each call."""
-    return sorted(_with_faults(seed)[0].items())
+    """The sample's (member path, JPEG bytes), sorted by path; the same bytes on each call.
+
+    The pictures are grey, 48x48, 1,400 in all.
+    """
+    faults = planted_faults(seed)
+    planted = (*faults.duplicates, *faults.leaks, *faults.conflicts, *faults.near_duplicates)
+    copies = {copy for _, copy in planted}
+    members = {}
+    for number, (path, expression) in enumerate(_places(seed)):
+        if path not in copies:  # each face has its own generator, so none shifts the others
+            members[path] = _face(expression, np.random.default_rng([seed, number]))
+    for path, copy in faults.leaks + faults.conflicts:
+        members[copy] = members[path]
+    for path, copy in faults.duplicates:
+        members[copy] = _annotated(members[path])
+    for path, copy in faults.near_duplicates:
+        members[copy] = _jpeg(np.asarray(Image.open(io.BytesIO(members[path]))), COARSE)
+    for path, level in zip(faults.blanks, (0, 128, 255), strict=True):
+        members[path] = _jpeg(np.full((SIDE, SIDE), level, np.uint8), 90)
+    return sorted(members.items())
 
 
 def planted_faults(seed: int = 0) -> Faults:
-    """The faults that `draw(seed)` holds, for tests of the audit."""
-    return _with_faults(seed)[1]
+    """The faults that `draw(seed)` holds, so that an audit can be held against them."""
+    rng = np.random.default_rng([seed, len(COUNTS), sum(COUNTS.values())])
+    free: dict[tuple[str, str], list[str]] = {}
+    for path, expression in _places(seed):
+        free.setdefault((path.split("/")[0], expression), []).append(path)
+    for paths in free.values():
+        rng.shuffle(paths)
+
+    def pair(expression: str, folder: str = "train", other: str = "") -> Pair:
+        return free["train", expression].pop(), free[folder, other or expression].pop()
+
+    twin = pair("happy")
+    return Faults(
+        duplicates=(
+            twin,
+            (twin[0], free["train", "happy"].pop()),
+            *(pair(expression) for expression in ("angry", "fear", "neutral", "sad", "surprise")),
+        ),
+        leaks=tuple(pair(name, "test") for name in ("angry", "happy", "happy", "neutral", "sad")),
+        conflicts=tuple(
+            pair(name, other=other)
+            for name, other in (("fear", "surprise"), ("sad", "neutral"), ("angry", "disgust"))
+        ),
+        near_duplicates=(pair("happy"), pair("surprise"), pair("neutral", "test")),
+        blanks=tuple(
+            free[place].pop()
+            for place in (("train", "neutral"), ("train", "sad"), ("test", "angry"))
+        ),
+    )
 
 
-def _with_faults(seed: int) -> tuple[dict[str, bytes], Faults]:
-    members = dict(_faces(seed))
-    faults = Faults()
-    number = len(members)
-
-    def add(label: str, data: bytes) -> str:
-        nonlocal number
-        path = f"train/{label}/Training_{number:05d}.jpg"
-        members[path] = data
-        number += 1
-        return path
-
-    def originals(prefix: str, count: int, start: int) -> list[str]:
-        paths = [path for path in members if path.startswith(prefix)]
-        return paths[start :: len(paths) // count][:count]
-
-    for original in originals("train/", 4, 3):
-        faults.duplicates.append((original, add(original.split("/")[1], members[original])))
-    for original in originals("test/", 6, 2):
-        faults.leaks.append((original, add(original.split("/")[1], members[original])))
-    for original in originals("train/fear/", 3, 5):
-        faults.conflicts.append((original, add("surprise", members[original])))
-    for original in originals("train/happy/", 2, 7):
-        coarse = _jpeg(np.asarray(Image.open(io.BytesIO(members[original]))), 40)
-        faults.near_duplicates.append((original, add("happy", coarse)))
-    for level in (0, 128, 255):
-        faults.blanks.append(add("neutral", _jpeg(np.full((SIDE, SIDE), level, np.uint8), 90)))
-    return members, faults
+def _places(seed: int) -> Iterator[tuple[str, str]]:
+    """(member path, expression) of every picture; the classes come in random order."""
+    rng = np.random.default_rng([seed, len(COUNTS)])
+    for usage, (folder, share) in USAGES.items():
+        names = [name for name, count in COUNTS.items() for _ in range(count // share)]
+        for number, row in enumerate(rng.permutation(len(names))):
+            yield f"{folder}/{names[row]}/{usage}_{number}.jpg", names[row]
 
 
-def _faces(seed: int) -> Iterator[tuple[str, bytes]]:
-    number = 0
-    for folder, usage in USAGES:
-        for label, count in TRAIN.items():
-            for _ in range(count if folder == "train" else count // HELD_OUT):
-                rng = np.random.default_rng([seed, number])  # one face does not shift the others
-                muscles = contraction(label, rng.uniform(FAINTEST, 1.0), rng)
-                picture = portrait(identity(rng), muscles, looks(rng), rng)
-                path = f"{folder}/{label}/{usage}_{number:05d}.jpg"
-                yield path, _jpeg(picture, int(rng.integers(60, 96)))
-                number += 1
+def _face(expression: str, rng: np.random.Generator) -> bytes:
+    muscles = contraction(expression, rng.uniform(FAINTEST[expression], 1.0), rng)
+    return _jpeg(portrait(identity(rng), muscles, looks(rng), rng), int(rng.integers(*QUALITIES)))
 
 
-def _jpeg(picture: np.ndarray, quality: int) -> bytes:
+def _jpeg(picture: NDArray[np.uint8], quality: int) -> bytes:
     stream = io.BytesIO()
-    Image.fromarray(picture).save(stream, "JPEG", quality=quality)
+    Image.fromarray(picture).save(stream, "JPEG", quality=quality, optimize=True)
     return stream.getvalue()
+
+
+def _annotated(jpeg: bytes) -> bytes:
+    """The same picture in other bytes: a comment follows the start-of-image marker."""
+    return jpeg[:2] + b"\xff\xfe\x00\x06copy" + jpeg[2:]

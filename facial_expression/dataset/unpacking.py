@@ -53,7 +53,7 @@ def read_zip(path: Path, file: IO[bytes], limits: Limits, where: str) -> Picture
             yield from rows.pictures()
             return
         found = (item for item in _checked(infos, where) if is_wanted(item[0]))
-        pictures = arrange(found, where)
+        pictures = arrange(found, where, [info.filename for info in infos if info.is_dir()])
         pictures.reverse()
         # each entry goes as its picture does, or the directories of both archives would be held
         infos.clear()  # ZipFile's own list
@@ -106,6 +106,7 @@ def read_tar(path: Path, file: IO[bytes], limits: Limits, where: str) -> Picture
             packed.members.clear()  # type: ignore[attr-defined]  # one object a member
             member = safe_path(info.name, where)
             if info.isdir():
+                pictures.folders.append(member)
                 continue
             if not info.isreg() or info.issparse():
                 raise _refused(member, where, "is a link, a device or a sparse file")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from ruamel.yaml import YAML
 
-from benchmarks import prepare
+from benchmarks import archives, prepare
 from facial_expression.dataset import archive
 from facial_expression.dataset.images import decode
 from tests.helpers import tiny_pictures
@@ -18,8 +18,8 @@ from tests.helpers import tiny_pictures
 def test_enlarge_adds_distinct_pictures_under_the_same_split_and_class(
     tiny_archive: Path, tmp_path: Path
 ) -> None:
-    prepare.enlarge(tiny_archive, tmp_path / "many.zip", times=4)
-    prepare.unpack(tmp_path / "many.zip", tmp_path / "files")
+    archives.enlarge(tiny_archive, tmp_path / "many.zip", times=4)
+    archives.unpack(tmp_path / "many.zip", tmp_path / "files")
     files = [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
     names = {str(path.relative_to(tmp_path / "files")) for path in files}
     assert len(names) == 4 * len(tiny_pictures())
@@ -36,7 +36,7 @@ def test_variant_changes_exactly_one_pixel(
     width: int, height: int, number: int, data: st.DataObject
 ) -> None:
     pixels = data.draw(st.binary(min_size=width * height, max_size=width * height))
-    image = Image.open(io.BytesIO(prepare.variant((width, height), pixels, number)))
+    image = Image.open(io.BytesIO(archives.variant((width, height), pixels, number)))
     before = np.frombuffer(pixels, np.uint8).reshape(height, width)
     assert image.size == (width, height)
     assert np.count_nonzero(np.asarray(image) != before) == 1

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from facial_expression.dataset import listing
+from facial_expression.dataset.archive import members
 from facial_expression.dataset.listing import Row, assign_splits, check_classes, describe, scan
 from facial_expression.errors import DatasetError
 from tests.helpers import make_archive, picture, tiny_pictures
@@ -82,7 +83,8 @@ def test_a_scan_keeps_the_order_whatever_the_number_of_workers(
     monkeypatch.setattr(listing, "CHUNK", 4)
     pictures = tiny_pictures()
     names = sorted(pictures)
-    found = list(scan(make_archive(tmp_path / "images.zip", pictures), names, workers))
+    path = make_archive(tmp_path / "images.zip", pictures)
+    found = list(scan(path, members(path), workers))
     assert found == [describe(name, pictures[name]) for name in names]
 
 
@@ -234,7 +236,7 @@ def test_no_picture_to_validate_on() -> None:
 
 def test_a_set_without_fault_passes(tmp_path: Path) -> None:
     pictures = {f"train/{c}/{i}.png": picture(i, kind="PNG") for c in CLASSES for i in range(6)}
-    names = sorted(pictures)
-    rows = list(scan(make_archive(tmp_path / "images.zip", pictures), names, 1))
+    path = make_archive(tmp_path / "images.zip", pictures)
+    rows = list(scan(path, members(path), 1))
     rows = [replace(r, sha256=f"{i:064d}") for i, r in enumerate(rows)]
     check_classes(assign(rows))

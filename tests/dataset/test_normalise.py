@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import random
+import shutil
 import struct
 import tarfile
 import tempfile
@@ -286,3 +287,23 @@ def test_an_unreadable_folder_is_one_line(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "scandir", deny)
     with pytest.raises(ArchiveError, match=r"cannot be read: .*Permission denied"):
         normalise(source, tmp_path / "o.zip", LIMITS, "the source")
+
+
+@pytest.mark.parametrize("wrapper", ["", "download/set"])
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_a_class_folder_without_a_picture_is_refused(tmp_path, wrapper, kind):
+    top = tmp_path / "top"
+    for name, data in tiny_pictures().items():
+        path = top / wrapper / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (top / wrapper / "train" / "fear").mkdir()
+    (top / wrapper / "train" / "fear" / "notes.txt").write_text("later", encoding="utf-8")
+    source = top if kind == "folder" else Path(shutil.make_archive(str(top), kind, top))
+    limits = Limits(1 << 30, 10_000)
+    with pytest.raises(ArchiveError, match=r"every class folder, found none in 'train/fear'"):
+        normalise(source, tmp_path / "out.zip", limits, "source")
+    (top / wrapper / "train" / "fear" / "notes.txt").unlink()
+    (top / wrapper / "train" / "fear").rmdir()
+    source = top if kind == "folder" else Path(shutil.make_archive(str(top), kind, top))
+    assert normalise(source, tmp_path / "out.zip", limits, "source") == len(tiny_pictures())

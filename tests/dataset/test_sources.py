@@ -59,7 +59,7 @@ def test_the_sample_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("facial_expression.dataset.sample", drawn, raising=False)
     out = tmp_path / "images.zip"
     assert sources.write_archive(parse("sample"), out, tmp_path / "none", LIMITS) == 30
-    assert dict(archive.read_members(out, archive.members(out))) == tiny_pictures()
+    assert dict(archive.read_members(out, archive.members(out).items())) == tiny_pictures()
 
 
 @pytest.fixture

@@ -77,7 +77,7 @@ def test_a_watched_folder_needs_no_pin(project: Project, expected: str) -> None:
     lay_out(project.watched)
     project.fetch(source=str(project.watched))
     images = project.out / "images.zip"
-    assert dict(archive.read_members(images, archive.members(images))) == tiny_pictures()
+    assert dict(archive.read_members(images, archive.members(images).items())) == tiny_pictures()
     assert json.loads((project.out / "source.json").read_text()) == {
         "kind": "local",
         "source": "folder",
