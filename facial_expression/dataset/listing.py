@@ -156,7 +156,7 @@ def _fer2013_split(row: Row) -> str:
 
 
 def _hold_out(rows: list[Row], split: str, fraction: float, rng: np.random.Generator) -> list[Row]:
-    """Move `fraction` of the distinct pictures of each class from train to `split`.
+    """Move `fraction` of the distinct pictures of each class from train to `split`, never all.
 
     What also stands in a split that the set brought stays in train, where `audit.mark` finds it.
     """
@@ -169,7 +169,7 @@ def _hold_out(rows: list[Row], split: str, fraction: float, rng: np.random.Gener
     held: set[str] = set()
     for label in class_order(label_of.values()):
         hashes = sorted(sha256 for sha256, of in label_of.items() if of == label)
-        count = max(1, round(fraction * len(hashes)))
+        count = min(max(1, round(fraction * len(hashes))), len(hashes) - 1)  # one stays in train
         held.update(hashes[i] for i in rng.permutation(len(hashes))[:count])
     return [
         replace(row, split=split) if row.split == "train" and row.sha256 in held else row

@@ -147,9 +147,10 @@ def test_a_hold_out_takes_the_fraction_of_every_class(
     for label in {item.label for item in first.values()}:
         counts = Counter(item.split for item in first.values() if item.label == label)
         total = counts.total()
-        assert counts["test"] == max(1, round(test * total))
+        assert counts["test"] == min(max(1, round(test * total)), total - 1)
         left = total - counts["test"]
-        assert counts["val"] == (max(1, round(val * left)) if left else 0)
+        assert counts["val"] == min(max(1, round(val * left)), left - 1)
+        assert counts["train"] >= 1
 
 
 def test_a_hold_out_follows_its_seed() -> None:
@@ -240,3 +241,15 @@ def test_a_set_without_fault_passes(tmp_path: Path) -> None:
     rows = list(scan(path, members(path), 1))
     rows = [replace(r, sha256=f"{i:064d}") for i, r in enumerate(rows)]
     check_classes(assign(rows))
+
+
+def test_a_hold_out_never_takes_the_last_picture_of_a_class():
+    rows = [
+        listing.Row(f"train/{label}/{i}.jpg", label, "train", f"{label}{i}", 48, 48, "L", 0.0, 9.0)
+        for label, count in (("happy", 1), ("sad", 2), ("fear", 3))
+        for i in range(count)
+    ]
+    split = listing.assign_splits(rows, "clean", 0.5, 0.5, 0)
+    train = [row.label for row in split if row.split == "train"]
+    assert set(train) == {"happy", "sad", "fear"}
+    assert {row.label for row in split if row.split == "test"} == {"sad", "fear"}
