@@ -50,8 +50,10 @@ def keep(name: str, source: Path, command: str, note: str, results: Path) -> Pat
     folder.mkdir(parents=True, exist_ok=True)
     for path in NUMBERS:
         shutil.copyfile(source / path, folder / Path(path).name)
+    yaml = YAML()
+    yaml.width = 1000  # a command stays on its line
     with atomic(folder / "params.yaml") as temporary:
-        YAML().dump(_parameters(source), temporary)
+        yaml.dump(_parameters(source), temporary)
     record = {
         "command": command,
         "date": datetime.date.today().isoformat(),
@@ -59,7 +61,7 @@ def keep(name: str, source: Path, command: str, note: str, results: Path) -> Pat
         "note": note,
     }
     with atomic(folder / "run.yaml") as temporary:
-        YAML().dump(record, temporary)
+        yaml.dump(record, temporary)
     return folder
 
 
