@@ -116,6 +116,8 @@ def evaluate(
     params: EvaluateParameters, recipe: Recipe, arrays: Path, path: Path, audit: Path, out: Path
 ) -> dict[str, Any]:
     """Score the model at `path`, write every file of the stage, return what metrics.json says."""
+    if params.splits == ("train",):
+        raise ParameterError("evaluate.splits: expected val or test among them, found train alone")
     if list(params.splits) != sorted(set(params.splits), key=ORDER.index):
         raise ParameterError(
             "evaluate.splits: expected distinct splits in the order train, val, test, "

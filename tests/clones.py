@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+STATE = ("dvc.lock", "params.yaml", "conf", "data/index", "data/evaluation")
 
 
 def environment() -> dict[str, str]:
@@ -35,13 +36,20 @@ def run(clone: Path, *command: str, check: bool = True) -> str:
     return done.stdout
 
 
-def make_clone(target: Path) -> Path:
-    """Copy what git tracks or would track, uncommitted edits included, and commit it there."""
-    listed = run(ROOT, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+def make_clone(target: Path, root: Path = ROOT) -> Path:
+    """Copy what git tracks or would track, uncommitted edits included, and commit it there.
+
+    The state of a run (lock, metrics, what is active) is the committed one: on another processor a
+    `dvc repro` may have changed it, and the embedded remote holds what the committed lock names.
+    """
+    listed = run(root, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
+        if (root / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, target / name)
+            shutil.copyfile(root / name, target / name)
+    committed = run(root, "git", "ls-tree", "-r", "-z", "--name-only", "HEAD", "--", *STATE)
+    for name in filter(None, committed.split("\0")):
+        (target / name).write_text(run(root, "git", "show", f"HEAD:{name}"), encoding="utf-8")
     run(target, "git", "init", "--quiet", "--initial-branch", "main")
     run(target, "git", "add", "--all", "--force")
     run(target, "git", "commit", "--quiet", "--message", "The state under test")

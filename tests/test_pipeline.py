@@ -170,12 +170,29 @@ def test_the_model_can_be_fetched_as_an_artifact(pulled, tmp_path):
 def test_git_tracks_in_the_remote_only_what_the_lock_names(pulled):
     named = named_objects(pulled)
     assert named
-    assert tracked_objects(ROOT) == named_objects(ROOT)
+    assert tracked_objects(ROOT) == named
     assert sum((pulled / path).stat().st_size for path in named) < 8_000_000
     others = set(run(ROOT, "git", "ls-files", "--", ".dvc/remote").split()) - set(
         map(os.fspath, tracked_objects(ROOT))
     )
     assert others == {".dvc/remote/.gitignore"}
+
+
+def test_a_clone_for_tests_holds_the_committed_state(tmp_path):
+    """What `dvc repro` writes on another processor does not matter to the tests."""
+    root = tmp_path / "root"
+    (root / "conf").mkdir(parents=True)
+    files = {"dvc.lock": "committed", "conf/a.yaml": "committed", "code.py": "committed"}
+    for name, text in files.items():
+        (root / name).write_text(text, encoding="utf-8")
+    run(root, "git", "init", "--quiet")
+    run(root, "git", "add", "--all")
+    run(root, "git", "commit", "--quiet", "--message", "first")
+    for name in files:
+        (root / name).write_text("edited", encoding="utf-8")
+    clone = make_clone(tmp_path / "clone", root)
+    found = {name: (clone / name).read_text(encoding="utf-8") for name in files}
+    assert found == {"dvc.lock": "committed", "conf/a.yaml": "committed", "code.py": "edited"}
 
 
 def test_other_peoples_pictures_stay_out_of_git(tmp_path, tiny_fer2013):

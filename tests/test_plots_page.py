@@ -61,6 +61,7 @@ def repository(tmp_path_factory) -> Path:
     with (repo / "dvc.yaml").open("w", encoding="utf-8") as stream:
         YAML(typ="safe").dump({"plots": PLOTS}, stream)
     write_tables(repo / "data", epochs=3)
+    shutil.copytree(ROOT / "results", repo / "results")
     for name in PICTURES:
         (repo / name).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((20, 30), 90, np.uint8)).save(repo / name)

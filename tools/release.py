@@ -79,10 +79,10 @@ def release(root: Path) -> None:
         raise PipelineError(f"dvc.lock is out of date for {', '.join(status)}; run dvc repro first")
     _output([sys.executable, "-m", "dvc", "push", "--remote", "sample"], root)
     named = named_objects(root)
-    for path in sorted((root / OBJECTS).rglob("*")):
-        if path.is_file() and path.relative_to(root) not in named:
-            path.unlink()
-    _git(root, "add", "--all", "--force", "--", *sorted(map(str, named | tracked_objects(root))))
+    tracked = tracked_objects(root)
+    for path in tracked - named:  # what git does not track may be somebody's own push: it stays
+        (root / path).unlink(missing_ok=True)
+    _git(root, "add", "--all", "--force", "--", *sorted(map(str, named | tracked)))
     size = sum((root / path).stat().st_size for path in named)
     print(f"staged {len(named)} objects, {size / 1e6:.1f} MB; commit them together with dvc.lock")
 

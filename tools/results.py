@@ -66,7 +66,7 @@ def keep(name: str, source: Path, command: str, note: str, results: Path) -> Pat
 
 
 def machine() -> str:
-    """Processor, cores, memory and Python of this machine, in words."""
+    """Processor, cores, system and Python of this machine, in words."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -19,6 +19,7 @@ from facial_expression.labels import class_order
 
 Protocol = Literal["clean", "notebook"]
 CHUNK = 4096  # pictures a task: large enough to open the archive rarely, small enough to balance
+COLUMNS = {"path", "actual", "predicted"}  # of predictions/*.csv, beside one a class
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 
@@ -110,8 +111,8 @@ def check_classes(rows: Sequence[Row]) -> None:
     """Whether the rows that are used can be trained on and scored.
 
     Raises:
-        DatasetError: train holds fewer than two classes or lacks one of val or test, or val is
-            empty.
+        DatasetError: train holds fewer than two classes or lacks one of val or test, a class is
+            called like a column of predictions/*.csv, or val is empty.
     """
     classes = {
         split: {row.label for row in rows if row.split == split and not row.dropped_because}
@@ -122,6 +123,12 @@ def check_classes(rows: Sequence[Row]) -> None:
         raise DatasetError(
             f"images.zip: expected at least two classes to train on, found {found}; "
             "add a folder of pictures a class under train/"
+        )
+    reserved = sorted(classes["train"] & COLUMNS)
+    if reserved:
+        raise DatasetError(
+            f"images.zip: expected classes that are no column of the tables, found "
+            f"{', '.join(reserved)}; rename that folder"
         )
     for split in ("val", "test"):
         strange = sorted(classes[split] - classes["train"])

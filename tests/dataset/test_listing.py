@@ -253,3 +253,13 @@ def test_a_hold_out_never_takes_the_last_picture_of_a_class():
     train = [row.label for row in split if row.split == "train"]
     assert set(train) == {"happy", "sad", "fear"}
     assert {row.label for row in split if row.split == "test"} == {"sad", "fear"}
+
+
+def test_a_class_called_like_a_column_is_refused():
+    rows = [
+        listing.Row(f"{split}/{label}/0.jpg", label, split, f"{split}{label}", 8, 8, "L", 0.0, 9.0)
+        for label in ("actual", "sad")
+        for split in ("train", "val", "test")
+    ]
+    with pytest.raises(DatasetError, match="no column of the tables, found actual"):
+        listing.check_classes(rows)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from facial_expression import parameters
 from facial_expression.dataset.arrays import Split, read_split, write_array, write_rows
 from facial_expression.errors import DatasetError, ModelError, ParameterError, run
 from facial_expression.files import write_json
@@ -321,3 +322,13 @@ def test_a_user_s_mistake_is_one_line_and_exit_code_1(folder: Path, tmp_path: Pa
     argv = arguments(folder, tmp_path / "out", ["test", "val"])
     with pytest.raises(SystemExit, match=r"^error: evaluate\.splits: expected"):
         run(lambda: evaluate.main(argv))
+
+
+def test_the_training_split_alone_is_refused(tmp_path: Path) -> None:
+    path = Path(__file__).parents[2] / "conf/recipe/sample.yaml"
+    recipe = parameters.load(path, "train", evaluate.Recipe)
+    params = evaluate.EvaluateParameters(splits=("train",), batch_size=8)
+    with pytest.raises(ParameterError, match="expected val or test among them, found train alone"):
+        evaluate.evaluate(
+            params, recipe, tmp_path, tmp_path / "m", tmp_path / "a", tmp_path / "out"
+        )

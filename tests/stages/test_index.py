@@ -160,7 +160,7 @@ def plain(*folders: str, count: int = 6) -> dict[str, bytes]:
             plain("train/happy", "train/sad", "extra/sad"),
             "top folders train, val, test, found extr",
         ),
-        (plain("train/a", "train/b", count=1), "at least two classes to train on, found none"),
+        (plain("train/a", "train/b", count=1), "expected pictures for val, found none"),
     ],
 )
 def test_what_is_no_data_set_is_refused_and_nothing_is_written(
@@ -246,6 +246,7 @@ def test_the_real_fer2013_has_the_faults_that_are_known(fer2013_zip: Path, tmp_p
     }
     assert (audit["used"]["val"], audit["used"]["test"]) == (3_589, 3_589)
     assert audit["used"]["train"] + sum(audit["dropped"].values()) == 28_709
+    assert sum(audit["dropped"].values()) == 703  # as docs/protocol.md says
 
     rows = table(out / "index.csv")
     held = {row["sha256"] for row in rows if row["split"] != "train"}

@@ -6,7 +6,10 @@ import shutil
 import pytest
 from ruamel.yaml import YAML
 
+from facial_expression import parameters
 from facial_expression.errors import PipelineError
+from facial_expression.training.recipe import Recipe
+from stages.index import IndexParameters
 from tests.clones import ROOT
 from tools import results
 
@@ -81,3 +84,9 @@ def test_a_document_without_marks_is_refused(tmp_path):
 
 def test_the_documents_of_this_repository_are_current():
     results.write_tables(ROOT, check=True)
+
+
+def test_the_parameters_of_every_kept_run_can_be_read_by_the_stages():
+    for path in (ROOT / "results").glob("*/params.yaml"):
+        assert parameters.load(path, "train", Recipe).epochs >= 1
+        assert parameters.load(path, "index", IndexParameters).protocol in ("clean", "notebook")
