@@ -81,8 +81,8 @@ saves it as SVG or PNG. Scores are of the test split where it was evaluated, els
 
 NOTICE = """
 The script holds Vega %(vega)s, Vega-Lite %(vega_lite)s and Vega-Embed %(embed)s,
-Copyright (c) 2015-2025, University of Washington Interactive Data Lab (BSD 3-Clause), and what they
-build on: D3 and TopoJSON, Copyright 2010-2025 Mike Bostock (ISC); small utilities (MIT, ISC).
+Copyright (c) 2015-2023, University of Washington Interactive Data Lab (BSD 3-Clause), and what they
+build on: D3 and TopoJSON, Copyright 2010-2026 Mike Bostock (ISC); small utilities (MIT, ISC).
 
 BSD 3-Clause: Redistribution and use in source and binary forms, with or without modification, are
 permitted provided that the following conditions are met:

@@ -44,6 +44,8 @@ def configure(backend: Backend, threads: int) -> None:
             torch.set_num_threads(threads)
         else:
             import jax  # type: ignore[import-not-found]  # noqa: F401
+        with _quiet_stderr():  # on every backend Keras imports TensorFlow where it is installed
+            import keras  # noqa: F401
     except ImportError:
         raise ModelError(
             f"train.backend: '{backend}' is not installed; pip install it or choose another backend"
