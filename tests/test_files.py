@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from facial_expression import files
@@ -81,7 +81,6 @@ def test_json_has_the_given_order_fixed_precision_and_unix_line_ends(tmp_path: P
     ).encode()
 
 
-@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=9))
 def test_json_without_floats_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, value: Any
@@ -103,7 +102,6 @@ def test_csv_has_unix_line_ends_fixed_precision_and_empty_none(tmp_path: Path) -
 TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=9)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(TEXTS, TEXTS)))
 def test_csv_text_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]

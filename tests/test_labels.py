@@ -3,7 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.preprocessing import LabelEncoder
 
@@ -13,7 +13,6 @@ from facial_expression.labels import FER2013_IDS, class_order, read_classes
 NAMES = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), min_size=1, max_size=5)
 
 
-@settings(deadline=None)
 @given(st.lists(NAMES, min_size=1))
 def test_the_order_is_that_of_the_seed_s_label_encoder(names: list[str]) -> None:
     assert class_order(names) == list(LabelEncoder().fit(names).classes_)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 from pydantic.dataclasses import dataclass
@@ -46,7 +46,6 @@ def test_a_list_becomes_a_tuple_and_the_whole_is_frozen(tmp_path: Path) -> None:
         some.rate = 2.0  # type: ignore[misc]
 
 
-@settings(deadline=None)
 @given(
     rate=st.floats(min_value=1e-9, max_value=1e9),
     epochs=st.integers(1, 10**6),

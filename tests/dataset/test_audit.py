@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import combinations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from facial_expression.dataset.audit import class_counts, mark, summary
@@ -34,7 +34,6 @@ def equal_pixels(one: Row, two: Row) -> bool:
     return one.sha256 == two.sha256 != ""
 
 
-@settings(deadline=None)
 @given(rows=assigned())
 def test_clean_drops_exactly_the_training_rows_that_leak(rows: list[Row]) -> None:
     marked = mark(rows, "clean")
@@ -51,7 +50,6 @@ def test_clean_drops_exactly_the_training_rows_that_leak(rows: list[Row]) -> Non
         assert (after.path, after.split, after.sha256) == (before.path, before.split, before.sha256)
 
 
-@settings(deadline=None)
 @given(rows=assigned())
 def test_nothing_that_can_be_decoded_leaves_val_or_test(rows: list[Row]) -> None:
     for after in mark(rows, "clean"):
@@ -59,7 +57,6 @@ def test_nothing_that_can_be_decoded_leaves_val_or_test(rows: list[Row]) -> None
             assert after.dropped_because == ""
 
 
-@settings(deadline=None)
 @given(rows=assigned())
 def test_after_clean_no_pixels_of_val_or_test_are_trained_on(rows: list[Row]) -> None:
     used = [row for row in mark(rows, "clean") if not row.dropped_because]
@@ -67,7 +64,6 @@ def test_after_clean_no_pixels_of_val_or_test_are_trained_on(rows: list[Row]) ->
     assert not held & {row.sha256 for row in used if row.split == "train"}
 
 
-@settings(deadline=None)
 @given(rows=assigned())
 def test_notebook_drops_nothing_but_finds_the_same_duplicates(rows: list[Row]) -> None:
     clean, notebook = mark(rows, "clean"), mark(rows, "notebook")
@@ -85,7 +81,6 @@ def naive_groups(rows: Sequence[Row]) -> list[list[Row]]:
     return [group for group in groups if len(group) > 1]
 
 
-@settings(deadline=None)
 @given(rows=assigned())
 def test_the_audit_counts_what_a_naive_loop_counts(rows: list[Row]) -> None:
     marked = mark(rows, "clean")
@@ -114,7 +109,6 @@ def test_the_audit_counts_what_a_naive_loop_counts(rows: list[Row]) -> None:
     }
 
 
-@settings(deadline=None)
 @given(rows=assigned())
 def test_class_counts_sum_to_the_pictures_used(rows: list[Row]) -> None:
     marked = mark(rows, "clean")

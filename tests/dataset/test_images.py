@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -61,7 +61,6 @@ colours = greys.flatmap(lambda a: hnp.arrays(np.uint8, (*a.shape, 3)))
 # The grey of every mode
 
 
-@settings(deadline=None)
 @given(pixels=greys, kind=st.sampled_from(LOSSLESS))
 def test_grey_is_untouched_whatever_the_format(pixels: Pixels, kind: str) -> None:
     picture = decode(encode(Image.fromarray(pixels), kind))
@@ -76,7 +75,6 @@ def test_a_grey_jpeg_has_the_pixels_that_pillow_decodes() -> None:
     )
 
 
-@settings(deadline=None)
 @given(colours)
 def test_colour_becomes_luma(pixels: Pixels) -> None:
     picture = decode(encode(Image.fromarray(pixels)))
@@ -84,7 +82,6 @@ def test_colour_becomes_luma(pixels: Pixels) -> None:
     assert_close(np.asarray(picture.grey), luma(pixels))
 
 
-@settings(deadline=None)
 @given(rgb=colours, data=st.data())
 def test_transparency_lies_over_white(rgb: Pixels, data: st.DataObject) -> None:
     alpha = data.draw(hnp.arrays(np.uint8, rgb.shape[:2]))
@@ -93,7 +90,6 @@ def test_transparency_lies_over_white(rgb: Pixels, data: st.DataObject) -> None:
     assert_close(np.asarray(picture.grey), luma(over_white(rgb, alpha)), levels=1.5)
 
 
-@settings(deadline=None)
 @given(grey=greys, data=st.data())
 def test_grey_with_alpha_lies_over_white(grey: Pixels, data: st.DataObject) -> None:
     alpha = data.draw(hnp.arrays(np.uint8, grey.shape))
@@ -234,7 +230,6 @@ def test_the_right_size_is_untouched() -> None:
     assert found.dtype == np.uint8
 
 
-@settings(deadline=None)
 @given(pixels=greys, side=st.integers(1, 64))
 def test_any_size_becomes_a_square_within_the_range_of_its_pixels(
     pixels: Pixels, side: int
@@ -244,7 +239,6 @@ def test_any_size_becomes_a_square_within_the_range_of_its_pixels(
     assert (square(decode(encode(Image.fromarray(flat))), side) == 93).all()
 
 
-@settings(deadline=None)
 @given(pixels=greys)
 def test_where_only_the_edges_stand_out_they_are_cut_off(pixels: Pixels) -> None:
     height, width = pixels.shape
@@ -275,7 +269,6 @@ def test_shrinking_by_a_whole_factor_is_near_the_mean_of_each_block() -> None:
 # The fingerprint
 
 
-@settings(deadline=None)
 @given(pixels=greys)
 def test_equal_pixels_have_equal_fingerprints_in_every_format(pixels: Pixels) -> None:
     height, width = pixels.shape
@@ -291,7 +284,6 @@ def test_the_shape_counts() -> None:
     assert len({decode(file).fingerprint for file in files}) == len(shapes)
 
 
-@settings(deadline=None)
 @given(pixels=greys, data=st.data())
 def test_one_level_in_one_pixel_counts(pixels: Pixels, data: st.DataObject) -> None:
     other = pixels.copy()
@@ -358,7 +350,6 @@ WHOLE = [
 ]
 
 
-@settings(deadline=None)
 @given(data=st.data())
 def test_damage_gives_a_picture_or_our_error_and_nothing_else(data: st.DataObject) -> None:
     damaged = bytearray(data.draw(st.sampled_from(WHOLE)))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -122,7 +122,6 @@ def test_other_names_are_no_fer2013_so_val_is_held_out(names: tuple[str, str]) -
 # The hold-out
 
 
-@settings(deadline=None)
 @given(rows=plain_sets(), seed=st.integers(0, 99))
 def test_a_hold_out_is_a_partition_that_keeps_equal_pixels_together(
     rows: list[Row], seed: int
@@ -135,7 +134,6 @@ def test_a_hold_out_is_a_partition_that_keeps_equal_pixels_together(
         assert split_of.setdefault(item.sha256, item.split) == item.split
 
 
-@settings(deadline=None)
 @given(rows=plain_sets(), val=st.floats(0.05, 0.6), test=st.floats(0.05, 0.6))
 def test_a_hold_out_takes_the_fraction_of_every_class(
     rows: list[Row], val: float, test: float
@@ -168,7 +166,6 @@ def test_a_hold_out_does_not_depend_on_file_names() -> None:
     assert [r.split for r in assign(rows)] == [r.split for r in assign(renamed)]
 
 
-@settings(deadline=None)
 @given(rows=plain_sets(("test", "train")))
 def test_val_is_held_out_from_train_and_shares_no_picture_with_test(rows: list[Row]) -> None:
     found = assign(rows)

@@ -6,7 +6,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import norm
@@ -81,7 +81,6 @@ def naive(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict
 
 
 @pytest.mark.filterwarnings("error")
-@settings(deadline=None)
 @given(cases())
 def test_every_score_is_its_definition(case: Case) -> None:
     found = headline(*case)
@@ -92,7 +91,6 @@ def test_every_score_is_its_definition(case: Case) -> None:
         assert isinstance(found[name], int if name == "n" else float), name
 
 
-@settings(deadline=None)
 @given(cases())
 def test_scores_keep_their_ranges_and_their_order(case: Case) -> None:
     found = headline(*case)
@@ -103,7 +101,6 @@ def test_scores_keep_their_ranges_and_their_order(case: Case) -> None:
     assert all(math.isfinite(value) for value in found.values())
 
 
-@settings(deadline=None)
 @given(cases(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(case: Case, random: Random) -> None:
     labels, probabilities = case
@@ -112,7 +109,6 @@ def test_the_order_of_rows_does_not_matter(case: Case, random: Random) -> None:
     assert headline(labels[order], probabilities[order]) == pytest.approx(headline(*case))
 
 
-@settings(deadline=None)
 @given(cases(min_classes=3))
 def test_top_2_is_scikit_learn_s_where_nothing_is_tied(case: Case) -> None:
     labels, probabilities = case
@@ -162,7 +158,6 @@ def test_the_wilson_interval_of_a_published_case() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-@settings(deadline=None)
 @given(cases())
 def test_per_class_is_its_definition(case: Case) -> None:
     labels, probabilities = case
@@ -179,7 +174,6 @@ def test_per_class_is_its_definition(case: Case) -> None:
     assert sum(line[4] for line in table) == len(labels)
 
 
-@settings(deadline=None)
 @given(cases())
 def test_the_table_and_the_headline_agree(case: Case) -> None:
     labels, probabilities = case

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
 
@@ -12,7 +12,6 @@ BATCH = np.random.default_rng(0).integers(0, 256, (64, 12, 12), dtype=np.uint8)
 
 
 @given(st.integers(-11, 11), st.integers(-11, 11))
-@settings(deadline=None)
 def test_a_shift_is_scipys(down, right):
     expected = ndimage.shift(BATCH, (0, down, right), order=0, mode="nearest")
     np.testing.assert_array_equal(shifted(BATCH, down, right), expected)

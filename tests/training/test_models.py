@@ -18,6 +18,16 @@ def test_the_seed_network_is_the_notebooks():
     assert rates == [0.4, 0.4, 0.4, 0.4, 0.4, 0.3]
     dense = [layer.units for layer in model.layers if type(layer).__name__ == "Dense"]
     assert dense == [512, 256, 7]
+    areas = [convolution.output.shape[1] ** 2 for convolution in convolutions]
+    kernels = [int(np.prod(convolution.kernel.shape)) for convolution in convolutions]
+    multiplies = (
+        sum(a * k for a, k in zip(areas, kernels, strict=True)) + 512 * (512 + 256) + 256 * 7
+    )
+    assert round(multiplies / 1e6) == 218  # as its docstring says
+
+
+def test_the_small_network_has_the_parameters_that_its_documents_name():
+    assert models.build("small", 48, 7).count_params() == 85_367
 
 
 @pytest.mark.parametrize("name", models.BUILDERS)
