@@ -2,8 +2,9 @@
 
 Reads   ARRAYS/<split> of the splits to score, MODEL, the audit's protocol, and backend and threads
         from the recipe.
-Writes  OUT/metrics.json             scores by split, plain and with flip averaging; protocol, model
-                                     size, versions
+Writes  OUT/metrics.json             scores by split, plain, averaged over both mirror images
+                                     (_flip) and over 18 moved views (_views); protocol, model
+                                     size and multiply-accumulates, versions
         OUT/predictions/<split>.csv  path, actual, predicted, one probability a class
         OUT/confusion.csv            actual and predicted class on the reported split
         OUT/per_class.csv            precision, recall, F1, support on the reported split
@@ -34,6 +35,8 @@ from facial_expression.training.recipe import Recipe
 if TYPE_CHECKING:
     import keras
 
+    from facial_expression.training.prediction import Views
+
 ORDER = ("train", "val", "test")
 
 
@@ -51,19 +54,6 @@ class EvaluateParameters:
     batch_size: Annotated[int, Field(ge=1)]
 
 
-def predict(
-    model: keras.Model, images: NDArray[np.uint8], batch_size: int, *, flip: bool = False
-) -> NDArray[np.float64]:
-    """Class probabilities float64 (N, classes) of uint8 pictures (N, side, side).
-
-    With `flip`, the pictures are mirrored left to right first.
-    """
-    if flip:
-        images = images[:, :, ::-1]
-    out = model.predict(images[..., None], batch_size=batch_size, verbose=0)
-    return np.asarray(out, np.float64)
-
-
 def check_fit(model: keras.Model, split: Split, classes: Sequence[str], where: Path) -> None:
     """Raise ModelError if the model takes other pictures or gives other classes than the arrays."""
     side = split.images.shape[1]
@@ -79,19 +69,23 @@ def check_fit(model: keras.Model, split: Split, classes: Sequence[str], where: P
 def score_split(
     model: keras.Model, split: Split, params: EvaluateParameters, name: str
 ) -> tuple[dict[str, dict[str, float]], NDArray[np.float64]]:
-    """Scores of one split (plain, and averaged with its mirror image), and plain probabilities.
+    """Scores of one split (plain and with test-time averaging), and plain probabilities.
 
     The training split is scored plain only: it is there to be compared, and it is large.
     """
     from facial_expression.metrics.scores import headline
+    from facial_expression.training.prediction import averaged_prediction
 
-    plain = predict(model, split.images, params.batch_size)
+    def predict(views: Views) -> NDArray[np.float64]:
+        return averaged_prediction(model, split.images, views, params.batch_size)
+
+    plain = predict("plain")
     if not np.isfinite(plain).all():
         raise ModelError("the model predicts values that are not finite; train it again")
     scores = {name: headline(split.labels, plain)}
     if name != "train":
-        mirrored = predict(model, split.images, params.batch_size, flip=True)
-        scores[f"{name}_flip"] = headline(split.labels, (plain + mirrored) / 2)
+        scores[f"{name}_flip"] = headline(split.labels, predict("flip"))
+        scores[f"{name}_views"] = headline(split.labels, predict("views"))
     return scores, plain
 
 
@@ -128,6 +122,7 @@ def evaluate(
     configure(recipe.backend, recipe.threads)
     from facial_expression.metrics.scores import per_class
     from facial_expression.training import exporting
+    from facial_expression.training.macs import macs
 
     model = exporting.load(path)
     classes = read_classes(arrays / "classes.json")
@@ -144,7 +139,7 @@ def evaluate(
     table = per_class(split.labels, predicted, classes)
     write_csv(out / "per_class.csv", ("class", "precision", "recall", "f1", "support"), table)
     metrics |= {
-        "model": {"parameters": model.count_params()},
+        "model": {"parameters": model.count_params(), "macs": macs(model)},
         "versions": versions(recipe.backend),
     }
     write_json(out / "metrics.json", metrics)

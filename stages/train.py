@@ -11,8 +11,9 @@ parameters; its state lies in RESUME until the run has finished.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,9 @@ from facial_expression.training.backend import configure, versions
 from facial_expression.training.recipe import Recipe
 
 if TYPE_CHECKING:
-    from facial_expression.training.fitting import Positions
+    import keras
+
+    from facial_expression.training.batches import Batch
 
 HISTORY = ("epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
 
@@ -37,36 +40,38 @@ HISTORY = ("epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accura
 class Reporter:
     """Prints and keeps what each epoch gave."""
 
-    def __init__(self, recipe: Recipe, out: Path, checkpoint: Path) -> None:
-        self.recipe, self.out, self.checkpoint = recipe, out, checkpoint
-        self.started = time.perf_counter()
-        self.epochs_here = 0
+    def __init__(self, recipe: Recipe, side: int, out: Path, checkpoint: Path) -> None:
+        self.recipe, self.side, self.out, self.checkpoint = recipe, side, out, checkpoint
+        self.started = 0.0
+        self.work_done = 0.0
 
-    def batches(self, batches: list[Positions], epoch: int) -> Iterable[Positions]:
+    def batches(self, batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:
         """One epoch's batches behind a progress bar."""
-        return tqdm(
-            batches,
-            f"epoch {epoch}/{self.recipe.epochs}",
-            unit=" batches",
-            leave=False,
-            disable=None,
-        )
+        title = f"epoch {epoch}/{self.recipe.epochs}"
+        for batch in tqdm(batches, title, steps, unit=" batches", leave=False, disable=None):
+            yield batch
+            # the first step also compiles, which says nothing about the steps to come
+            self.started = self.started or time.perf_counter()
 
     def after_epoch(self, state: checkpoints.State) -> None:
         """Write the history and the checkpoint, then print the epoch and the time that is left."""
         write_history(self.out / "history.csv", state.history)
         checkpoints.write(self.checkpoint, state)
-        self.epochs_here += 1
+        epoch = len(state.history)
+        self.work_done += self._work(epoch)
+        pace = (time.perf_counter() - self.started) / self.work_done
+        left = pace * sum(self._work(e) for e in range(epoch + 1, self.recipe.epochs + 1))
         row = state.history[-1]
-        each = (time.perf_counter() - self.started) / self.epochs_here
-        left = each * (self.recipe.epochs - len(state.history)) / 60
         print(
-            f"epoch {row['epoch']}/{self.recipe.epochs}: "
+            f"epoch {epoch}/{self.recipe.epochs}: "
             f"loss {row['loss']:.4f}, accuracy {row['accuracy']:.4f}, "
             f"val loss {row['val_loss']:.4f}, val accuracy {row['val_accuracy']:.4f}; "
-            f"{each:.1f} s an epoch, {left:.1f} min left",
+            f"{pace * self._work(epoch):.1f} s an epoch, {left / 60:.1f} min left",
             flush=True,
         )
+
+    def _work(self, epoch: int) -> float:
+        return self.recipe.side(epoch, self.side) ** 2  # what an epoch costs goes with its pixels
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:
@@ -78,19 +83,53 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path) -> None:
     """Fit `recipe` on the arrays, going on where an interrupted run of the same inputs stopped."""
     configure(recipe.backend, recipe.threads)
     from facial_expression.training import exporting, fitting
+    from facial_expression.training.macs import macs
 
     classes = read_classes(arrays / "classes.json")
-    data = fitting.Data(read_split(arrays, "train"), read_split(arrays, "val"), len(classes))
+    initial, teacher = read_networks(recipe)
+    data = fitting.Data(
+        read_split(arrays, "train"), read_split(arrays, "val"), len(classes), initial, teacher
+    )
     identity = {"recipe": asdict(recipe), "versions": versions(recipe.backend)}
     with checkpoints.held(resume, checkpoints.key_of([arrays], identity)) as checkpoint:
         state = checkpoints.read(checkpoint)
         if state:
             print(f"continuing an interrupted run after epoch {len(state.history)}")
             write_history(out / "history.csv", state.history)
-        reporter = Reporter(recipe, out, checkpoint)
+        side = data.train.images.shape[1]
+        reporter = Reporter(recipe, side, out, checkpoint)
         model, _ = fitting.fit(recipe, data, state, reporter.after_epoch, reporter.batches)
         exporting.save(model, out / "model.keras")
-    print(f"wrote {out / 'model.keras'}: {model.count_params():,} parameters")
+    print(
+        f"wrote {out / 'model.keras'}: {model.count_params():,} parameters, "
+        f"{macs(model) / 1e6:.1f} M multiply-accumulates a picture; "
+        f"training took at most {peak_memory() / 1e9:.1f} GB of memory"
+    )
+
+
+def read_networks(recipe: Recipe) -> tuple[tuple[keras.Model, str] | None, keras.Model | None]:
+    """The networks that the recipe starts from (with its path) and learns from, if it names any."""
+    from facial_expression.training.exporting import load_pinned
+
+    initial, teacher = recipe.initial, recipe.teacher
+    return (
+        (load_pinned(initial.weights, initial.sha256, "train.initial"), initial.weights)
+        if initial.weights
+        else None,
+        load_pinned(teacher.weights, teacher.sha256, "train.teacher") if teacher.weights else None,
+    )
+
+
+def peak_memory() -> int:
+    """The most memory in bytes that this process held."""
+    try:
+        import resource
+    except ImportError:
+        import psutil  # type: ignore[import-untyped]
+
+        return int(psutil.Process().memory_info().peak_wset)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def main(argv: Sequence[str] | None = None) -> None:

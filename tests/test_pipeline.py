@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dvc.repo import Repo
@@ -33,13 +34,21 @@ FILES = ("params.yaml", "conf/data/sample.yaml", "conf/recipe/sample.yaml")
 
 
 def leaves() -> list[tuple[str, str, str]]:
-    """(file, section, key) of every parameter of the active configuration."""
+    """(file, section, dotted key) of every parameter of the active configuration."""
     found = []
     for name in FILES:
         for section, values in YAML(typ="safe").load(ROOT / name).items():
             if isinstance(values, dict):
-                found += [(name, section, key) for key in values]
+                found += [(name, section, key) for key in dotted(values)]
     return found
+
+
+def dotted(values: dict[str, Any]) -> Iterator[str]:
+    for key, value in values.items():
+        if isinstance(value, dict):
+            yield from (f"{key}.{inner}" for inner in dotted(value))
+        else:
+            yield key
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +86,11 @@ def with_leaf(path: Path, section: str, key: str) -> str:
     """The YAML text with another value for one leaf."""
     yaml = YAML()
     document = yaml.load(path)
-    value = document[section][key]
+    *groups, leaf = key.split(".")
+    holder = document[section]
+    for group in groups:
+        holder = holder[group]
+    value = holder[leaf]
     match value:
         case bool():
             other = not value
@@ -89,7 +102,7 @@ def with_leaf(path: Path, section: str, key: str) -> str:
             other = "0" * 64
         case _:
             other = f"{value}x"
-    document[section][key] = other
+    holder[leaf] = other
     stream = StringIO()
     yaml.dump(document, stream)
     return stream.getvalue()

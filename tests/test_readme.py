@@ -75,11 +75,11 @@ def test_the_first_hour(clone, tiny_fer2013):
     assert run(clone, "git", "status", "--porcelain") == ""
 
     faces = dict(archive.read_members(clone / "data/raw/images.zip", some(clone)))
-    source, sha256 = tiny_fer2013  # in the real one's place, and one epoch for a hundred
+    source, sha256 = tiny_fer2013  # in the real one's place, and one epoch
     command = (
         f"{fer2013[0]} -S conf/data/fer2013.yaml:fetch.source={source} "
         f"-S conf/data/fer2013.yaml:fetch.sha256={sha256} "
-        "-S conf/recipe/seed.yaml:train.epochs=1"
+        "-S conf/recipe/fast.yaml:train.epochs=1"
     )
     assert stages_run(shell(clone, command)) == list(STAGES)
 

@@ -79,19 +79,21 @@ def machine() -> str:
 def overview(results: Path) -> list[str]:
     """A Markdown table of all runs kept: scores of the reported split with their interval."""
     lines = [
-        "| run | protocol | epochs | split | n | accuracy (95 % interval) | with flip | macro F1 |",
-        "|---|---|---|---|---|---|---|---|",
+        "| run | protocol | epochs | split | n | accuracy (95 % interval) | with flip "
+        "| 18 views | macro F1 |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for folder in _runs(results):
         metrics = _json(folder / "metrics.json")
         split = metrics["reported_split"]
-        plain, flip = metrics[split], metrics[f"{split}_flip"]
+        plain = metrics[split]
+        flip, views = (_percent(metrics.get(f"{split}_{kind}")) for kind in ("flip", "views"))
         epochs = sum(1 for _ in read_csv(folder / "history.csv"))
         interval = f"{100 * plain['accuracy_low']:.1f} to {100 * plain['accuracy_high']:.1f}"
         lines.append(
             f"| [{folder.name}](results/{folder.name}) | {metrics['protocol']} | {epochs} "
             f"| {split} | {plain['n']:,} | {100 * plain['accuracy']:.1f} % ({interval}) "
-            f"| {100 * flip['accuracy']:.1f} % | {plain['macro_f1']:.3f} |"
+            f"| {flip} | {views} | {plain['macro_f1']:.3f} |"
         )
     lines.append("")
     for folder in _runs(results):
@@ -102,6 +104,10 @@ def overview(results: Path) -> list[str]:
             "",
         ]
     return lines
+
+
+def _percent(scores: dict[str, float] | None) -> str:
+    return f"{100 * scores['accuracy']:.1f} %" if scores else ""
 
 
 def seed_by_epoch(results: Path) -> list[str]:

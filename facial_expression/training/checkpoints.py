@@ -23,6 +23,7 @@ from facial_expression.errors import TrainingError
 from facial_expression.files import atomic, sha256_of
 
 Variables = list[NDArray[Any]]
+ARRAYS = ("variables", "average", "kept")  # of a state, as they are named in its file
 
 
 @dataclass
@@ -32,12 +33,15 @@ class State:
     Attributes:
         history: one dictionary an epoch done.
         variables: all variables of model (seed generators included) and optimizer.
-        best: the model's variables after the epoch with the best monitored value, if kept.
+        average: running average of the model's variables, if weights are averaged.
+        kept: the model's variables as they would be returned now: after the last epoch or the one
+            with the best monitored value, averaged if weights are averaged.
     """
 
     history: list[dict[str, float]] = field(default_factory=list)
     variables: Variables = field(default_factory=list)
-    best: Variables = field(default_factory=list)
+    average: Variables = field(default_factory=list)
+    kept: Variables = field(default_factory=list)
 
 
 def key_of(inputs: Sequence[Path], parameters: Any) -> str:
@@ -78,8 +82,9 @@ def held(folder: Path, key: str) -> Iterator[Path]:
 
 def write(folder: Path, state: State) -> None:
     """Write the state atomically."""
-    arrays = {f"variable-{i:04d}": value for i, value in enumerate(state.variables)}
-    arrays |= {f"best-{i:04d}": value for i, value in enumerate(state.best)}
+    arrays = {
+        f"{name}-{i:04d}": value for name in ARRAYS for i, value in enumerate(getattr(state, name))
+    }
     history = np.frombuffer(json.dumps(state.history).encode(), np.uint8)
     with atomic(folder / "state.npz") as temporary, temporary.open("wb") as stream:
         np.savez(stream, allow_pickle=False, history=history, **arrays)
@@ -92,8 +97,7 @@ def read(folder: Path) -> State | None:
         return None
     with np.load(path, allow_pickle=False) as stored:
         names = sorted(stored.files)
-        return State(
-            json.loads(stored["history"].tobytes()),
-            [stored[name] for name in names if name.startswith("variable-")],
-            [stored[name] for name in names if name.startswith("best-")],
-        )
+        arrays = {
+            kind: [stored[name] for name in names if name.startswith(f"{kind}-")] for kind in ARRAYS
+        }
+        return State(json.loads(stored["history"].tobytes()), **arrays)

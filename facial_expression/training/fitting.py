@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from facial_expression.dataset.arrays import Split
 from facial_expression.errors import TrainingError
-from facial_expression.training.augmentation import augment
+from facial_expression.training.averaging import averaged
+from facial_expression.training.batches import (
+    Batch,
+    Predict,
+    batch_order,
+    epoch_batches,
+    resized,
+)
 from facial_expression.training.checkpoints import State, Variables
-from facial_expression.training.models import build
+from facial_expression.training.initialisation import adopt, initialise
+from facial_expression.training.models import build, logits_of
+from facial_expression.training.optimizers import create
+from facial_expression.training.prediction import log_loss_and_accuracy, predicted
 from facial_expression.training.recipe import Recipe
 from facial_expression.training.schedules import SCHEDULES
 
@@ -23,15 +33,24 @@ LARGER_IS_BETTER = {"val_accuracy": True, "val_loss": False}
 
 @dataclass(frozen=True)
 class Data:
-    """What the loop is given: both splits and the number of classes."""
+    """What the loop is given: both splits, the number of classes, and other networks, if any.
+
+    Attributes:
+        train, val: uint8 pictures (N, side, side) and int64 labels (N,).
+        classes: number of classes.
+        initial: the network to start from, and what to call it.
+        teacher: the network to learn from.
+    """
 
     train: Split
     val: Split
     classes: int
+    initial: tuple[keras.Model, str] | None = None
+    teacher: keras.Model | None = None
 
 
-Positions = NDArray[np.int64]
-Progress = Callable[[list[Positions], int], Iterable[Positions]]
+Progress = Callable[[Iterator[Batch], int, int], Iterable[Batch]]
+"""Wraps the batches of an epoch (from 1), of which there are so many: to draw a progress bar."""
 Report = Callable[[State], None]
 """Called after each epoch with the state so far: to print, write the history, keep a checkpoint."""
 
@@ -41,84 +60,91 @@ def fit(
     data: Data,
     state: State | None = None,
     after_epoch: Report = lambda state: None,
-    progress: Progress = lambda batches, epoch: batches,
+    progress: Progress = lambda batches, epoch, steps: batches,
 ) -> tuple[keras.Model, list[dict[str, float]]]:
     """Fit a network, from scratch or from the state of an interrupted run.
 
     A resumed run gives the same bits as an unbroken one: all variables (seed generators included)
-    are restored, and the order of batches comes from `default_rng([seed, epoch])`.
+    are restored, and seed, epoch and step determine each batch.
 
     Args:
         recipe: how to fit.
-        data: uint8 pictures (N, side, side) and int64 labels (N,), train and val.
+        data: what to fit and to validate on.
         state: where to go on; None starts from scratch.
         after_epoch: called with the state after each epoch.
-        progress: wraps the batches of an epoch, to draw a progress bar.
+        progress: wraps the batches of each epoch.
 
     Returns:
-        The fitted model and one history row an epoch: epoch, learning_rate, loss, accuracy (running
-        means while training, dropout on; the rate is the last step's), val_loss, val_accuracy.
+        The fitted model in float32 and one history row an epoch: epoch, learning_rate, loss,
+        accuracy (running means while training, on varied pictures, dropout on; the rate is the
+        last step's), val_loss (nats), val_accuracy (of the averaged weights, once there are some).
 
     Raises:
         TrainingError: the loss is not finite.
+        ModelError: the network fits neither the pictures nor the one that it shall start from.
     """
     keras.utils.set_random_seed(recipe.seed)  # first: weight initialisation draws from it
-    model = build(recipe.model, data.train.images.shape[1], data.classes)
-    model.compile(_optimizer(recipe), keras.losses.CategoricalCrossentropy(), metrics=["accuracy"])
-    model.optimizer.build(model.trainable_variables)
+    side = data.train.images.shape[1]
+    model = _start(recipe, data, side)
     state = state or State()
     if state.variables:
         _restore(_all_variables(model), state.variables)
-    weights = class_weights(recipe, data)
-    targets = keras.utils.to_categorical(data.val.labels, data.classes)
+    train = data.train
     for epoch in range(len(state.history) + 1, recipe.epochs + 1):
         if _should_stop(recipe, state.history):
             break
-        batches = progress(batch_order(recipe, len(data.train), epoch), epoch)
-        row = {"epoch": epoch} | _train_epoch(model, recipe, data, weights, batches, epoch)
-        loss, accuracy = model.evaluate(
-            data.val.images[..., None], targets, batch_size=256, verbose=0
-        )
-        row |= {"val_loss": float(loss), "val_accuracy": float(accuracy)}
-        state.history.append(row)
+        if train.images.shape[1] != recipe.side(epoch, side):
+            train = resized(data.train, recipe.side(epoch, side))
+        order = batch_order(recipe, train.labels, epoch)
+        batches = epoch_batches(recipe, train, data.classes, epoch, order, _predict(data.teacher))
+        shown = progress(batches, epoch, len(order))
+        row = {"epoch": epoch} | _train_epoch(model, recipe, shown, epoch, len(order), state)
         state.variables = _values(_all_variables(model))
-        if recipe.keep == "best" and best_epoch(recipe, state.history) == epoch:
-            state.best = _values(model.variables)
+        with _averaged_weights(model, state.average):
+            loss, accuracy = log_loss_and_accuracy(
+                predicted(model, data.val.images), data.val.labels
+            )
+            state.history.append(row | {"val_loss": loss, "val_accuracy": accuracy})
+            if recipe.keep == "last" or best_epoch(recipe, state.history) == epoch:
+                state.kept = _values(model.variables)
         after_epoch(state)
-    if recipe.keep == "best" and state.best:
-        _restore(model.variables, state.best)
-    return model, state.history
+    kept = build(recipe.model, side, data.classes)
+    _restore(kept.variables, state.kept)
+    return kept, state.history
 
 
-def batch_order(recipe: Recipe, pictures: int, epoch: int) -> list[Positions]:
-    """Positions of each batch of an epoch: a fresh permutation that seed and epoch determine."""
-    order = np.random.default_rng([recipe.seed, epoch]).permutation(pictures)
-    return np.split(order, range(recipe.batch_size, pictures, recipe.batch_size))
+def _start(recipe: Recipe, data: Data, side: int) -> keras.Model:
+    """The network without its softmax, ready for its first step."""
+    any_side = any(recipe.side(epoch, side) != side for epoch in range(1, recipe.epochs + 1))
+    model = build(recipe.model, None if any_side else side, data.classes, recipe.precision)
+    initialise(model, data.train.images)
+    if data.initial:
+        adopt(model, *data.initial)
+    trained = logits_of(model)
+    trained.compile(
+        create(recipe.optimizer, recipe.precision),
+        keras.losses.CategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    trained.optimizer.build(trained.trainable_variables)
+    return trained
 
 
-def learning_rate(recipe: Recipe, pictures: int, epoch: int, step: int) -> float:
-    """The rate of one step (from 0) of an epoch (from 1), in the middle of that step."""
-    steps = math.ceil(pictures / recipe.batch_size)
-    progress = ((epoch - 1) * steps + step + 0.5) / (recipe.epochs * steps)
-    return recipe.learning_rate * SCHEDULES[recipe.schedule](progress)
+def learning_rate(recipe: Recipe, steps: int, epoch: int, step: int) -> float:
+    """The rate of one step (from 0) of an epoch (from 1) of so many, in the middle of that step."""
+    return recipe.optimizer.learning_rate * SCHEDULES[recipe.schedule](
+        _progress(recipe, steps, epoch, step)
+    )
 
 
-def class_weights(recipe: Recipe, data: Data) -> NDArray[np.float32] | None:
-    """Loss weight of each class, float32 (classes,), or None for equal weights.
-
-    Balanced as in scikit-learn's `compute_class_weight`.
-    """
-    if recipe.class_weights == "none":
-        return None
-    counts = np.bincount(data.train.labels, minlength=data.classes)
-    present = np.count_nonzero(counts)
-    return (len(data.train) / (present * np.maximum(counts, 1))).astype(np.float32)
-
-
-def best_epoch(recipe: Recipe, history: list[dict[str, float]]) -> int:
+def best_epoch(recipe: Recipe, history: Sequence[dict[str, float]]) -> int:
     """The first epoch (from 1) with the best monitored value."""
     values = np.array([row[recipe.monitor] for row in history])
     return 1 + int(np.argmax(values if LARGER_IS_BETTER[recipe.monitor] else -values))
+
+
+def _progress(recipe: Recipe, steps: int, epoch: int, step: int) -> float:
+    return ((epoch - 1) * steps + step + 0.5) / (recipe.epochs * steps)
 
 
 def _should_stop(recipe: Recipe, history: list[dict[str, float]]) -> bool:
@@ -130,44 +156,47 @@ def _should_stop(recipe: Recipe, history: list[dict[str, float]]) -> bool:
 def _train_epoch(
     model: keras.Model,
     recipe: Recipe,
-    data: Data,
-    weights: NDArray[np.float32] | None,
-    batches: Iterable[Positions],
+    batches: Iterable[Batch],
     epoch: int,
+    steps: int,
+    state: State,
 ) -> dict[str, float]:
-    identity = np.eye(data.classes, dtype=np.float32)
-    rng = np.random.default_rng([recipe.seed, epoch, 1])  # not the one that orders the pictures
+    """One pass over the batches; updates the average in `state`; means over the pictures."""
     sums = {"loss": 0.0, "accuracy": 0.0}
-    for step, positions in enumerate(batches):
-        rate = learning_rate(recipe, len(data.train), epoch, step)
+    averaging = recipe.averaging
+    for step, batch in enumerate(batches):
+        rate = learning_rate(recipe, steps, epoch, step)
         model.optimizer.learning_rate.assign(rate)
-        labels = data.train.labels[positions]
-        images = augment(data.train.images[positions], rng, flip=recipe.flip, shift=recipe.shift)
         scores = model.train_on_batch(
-            images[..., None],  # (B, side, side) -> (B, side, side, 1)
-            identity[labels],
-            sample_weight=None if weights is None else weights[labels],
-            return_dict=True,
+            batch.images, batch.targets, sample_weight=batch.weights, return_dict=True
         )
         if not math.isfinite(scores["loss"]):
             raise TrainingError(
                 f"the loss is {scores['loss']} in epoch {epoch}: training diverged; lower "
-                f"train.learning_rate (now {recipe.learning_rate:g}), to "
-                f"{recipe.learning_rate / 10:g} for example"
+                f"train.optimizer.learning_rate (now {recipe.optimizer.learning_rate:g}), to "
+                f"{recipe.optimizer.learning_rate / 10:g} for example"
             )
-        for name in sums:  # Keras gives the mean of this batch
-            sums[name] += float(scores[name]) * len(positions)
-    means = {name: total / len(data.train) for name, total in sums.items()}
-    return {"learning_rate": rate} | means
+        for name in sums:  # Keras gives the mean of this batch, and all batches are as large
+            sums[name] += float(scores[name]) / steps
+        due = (step + 1) % averaging.every == 0 or step + 1 == steps
+        if averaging.decay and due and _progress(recipe, steps, epoch, step) >= averaging.start:
+            state.average = averaged(state.average, _values(model.variables), averaging.decay)
+    return {"learning_rate": rate} | sums
 
 
-def _optimizer(recipe: Recipe) -> keras.optimizers.Optimizer:
-    known = {
-        "adam": keras.optimizers.Adam,
-        "adamw": keras.optimizers.AdamW,
-        "sgd": keras.optimizers.SGD,
-    }
-    return known[recipe.optimizer](learning_rate=recipe.learning_rate)
+def _predict(teacher: keras.Model | None) -> Predict | None:
+    return None if teacher is None else lambda images: predicted(teacher, images)
+
+
+@contextmanager
+def _averaged_weights(model: keras.Model, average: Variables) -> Iterator[None]:
+    """Lend the model the averaged weights, if there are some."""
+    own = _values(model.variables)
+    if average:
+        _restore(model.variables, average)
+    yield
+    if average:
+        _restore(model.variables, own)
 
 
 def _all_variables(model: keras.Model) -> list[keras.Variable]:

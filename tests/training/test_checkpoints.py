@@ -15,14 +15,16 @@ def test_a_state_survives_the_disk(tmp_path):
         [{"epoch": 1, "loss": 0.1 + 0.2}],
         [np.arange(6.0, dtype=np.float32).reshape(2, 3), np.array(7, np.uint32)],
         [np.ones(2)],
+        [np.zeros(3), np.ones(1)],
     )
     checkpoints.write(tmp_path / "key", state)
     read = checkpoints.read(tmp_path / "key")
     assert read is not None
     assert read.history == state.history
-    for mine, theirs in zip(read.variables + read.best, state.variables + state.best, strict=True):
-        np.testing.assert_array_equal(mine, theirs)
-        assert mine.dtype == theirs.dtype
+    for name in checkpoints.ARRAYS:
+        for mine, theirs in zip(getattr(read, name), getattr(state, name), strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+            assert mine.dtype == theirs.dtype
 
 
 def test_no_state_reads_as_none(tmp_path):

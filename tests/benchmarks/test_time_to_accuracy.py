@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks import comparison, time_to_accuracy
+from benchmarks.timed_fit import Stopwatch, score
+from facial_expression.dataset.arrays import Split, write_array, write_rows
+from facial_expression.errors import ParameterError
+from facial_expression.files import write_json
+from facial_expression.labels import FER2013_IDS
+from facial_expression.parameters import load
+from facial_expression.training import models
+from facial_expression.training.recipe import Recipe
+
+
+def result(epochs: list[float], planned: int, accuracy: float, building: float = 1.0) -> Any:
+    scores = {
+        name: {"accuracy": accuracy + gain, "macro_f1": accuracy / 2}
+        for name, gain in (("val", 0.0), ("val_flip", 0.01))
+    }
+    return {
+        "recipe": {"epochs": len(epochs)},
+        "planned_epochs": planned,
+        "parameters": 1_000,
+        "macs": 2_500_000,
+        "seconds": building + sum(epochs) + 0.5,
+        "building": building,
+        "epochs": epochs,
+        "scores": scores,
+    }
+
+
+def cells(table: str) -> list[list[str]]:
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def test_the_table_compares_whole_runs_with_the_seeds() -> None:
+    runs = {
+        "seed": [result([300.0, 310.0, 305.0], 100, 0.4)],
+        "fast": [result([10.0] * 9, 9, 0.64), result([10.0] * 9, 9, 0.66)],
+    }
+    fer = {"parameters": 58_423, "macs": 10_000_000, "scores": runs["seed"][0]["scores"]}
+    header, _, seed, fast, rival = cells(comparison.table(runs, fer))
+    assert {len(row) for row in (header, seed, fast, rival)} == {10}
+    assert seed[3:8] == ["3 of 100", "305.0", "~30,501", "1.0", "1.0x"]  # 1 + 100 * 305
+    assert fast[:8] == ["fast", "1,000", "2.5 M", "9", "10.0", "91.5 ± 0.0", "1.0", "333.3x"]
+    assert fast[8:] == ["65.00 ± 1.41 / 66.00 ± 1.41", "0.325 ± 0.007 / 0.325 ± 0.007"]
+    assert rival[:3] == ["fer", "58,423", "10.0 M"]
+    assert rival[3:8] == [""] * 5
+
+
+def test_without_the_seed_nothing_is_compared() -> None:
+    _, _, fast = cells(comparison.table({"fast": [result([10.0] * 9, 9, 0.64)]}, None))
+    assert fast[7] == ""
+
+
+def test_the_stopwatch_tells_building_from_usual_steps() -> None:
+    clock = Stopwatch()
+    clock.started = 0.0
+    clock.steps = [[3.0, 9.0, 10.0, 11.0, 12.0], [14.0, 15.0, 16.0, 17.0], [18.0, 24.0, 25.0, 26.0]]
+    clock.ends = [14.0, 18.0, 27.0]
+    assert clock.building() == [8.0, 0.0, 5.0]  # the pictures grew in the third
+    assert clock.epochs() == [6.0, 4.0, 4.0]
+
+
+def test_scores_of_all_join_the_splits_and_flips_are_averaged() -> None:
+    rng = np.random.default_rng(0)
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        """Says that the brighter half of a picture is its class."""
+        left, right = images[:, :, :2].mean(axis=(1, 2)), images[:, :, 2:].mean(axis=(1, 2))
+        return np.stack([left, right], axis=1) / (left + right)[:, None]
+
+    splits = {}
+    for name, count in (("val", 30), ("test", 50)):
+        images = rng.integers(1, 256, (count, 4, 4), dtype=np.uint8)
+        splits[name] = Split(images, rng.integers(0, 2, count), [""] * count)
+    scores = score(predict, splits)
+    assert list(scores) == ["val", "val_flip", "test", "test_flip", "all", "all_flip"]
+    joined = (30 * scores["val"]["accuracy"] + 50 * scores["test"]["accuracy"]) / 80
+    assert scores["all"]["accuracy"] == pytest.approx(joined)
+    # a picture and its mirror image say opposite things: every average is a tie, won by class 0
+    zeros = np.mean(np.concatenate([split.labels for split in splits.values()]) == 0)
+    assert scores["all_flip"]["accuracy"] == pytest.approx(zeros)
+
+
+def test_one_fit_in_a_process_of_its_own_is_timed_and_scored(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 96), ("val", 20), ("test", 10)):
+        pictures = rng.integers(0, 256, (count, 48, 48), dtype=np.uint8)
+        write_array(tmp_path / split / "images-000.npy", pictures)
+        write_array(tmp_path / split / "labels-000.npy", rng.integers(0, 7, count))
+        write_rows(tmp_path, split, [(row, f"{row}.png") for row in range(count)])
+    write_json(tmp_path / "classes.json", sorted(FER2013_IDS))
+    recipes = {"sample": time_to_accuracy.find_recipe("sample")}
+    plan = time_to_accuracy.Plan(recipes, {"sample": 2}, [3], tmp_path, test=True)
+    found = time_to_accuracy.fit_apart(plan, "sample", seed=3)
+    assert found["recipe"]["seed"] == 3
+    assert found["planned_epochs"] > found["recipe"]["epochs"] == len(found["epochs"]) == 2
+    assert 0 < found["building"] + sum(found["epochs"]) <= found["seconds"]
+    assert found["parameters"] == models.build("small", 48, 7).count_params()
+    assert [found["scores"][name]["n"] for name in ("val", "test", "all")] == [20, 10, 30]
+    assert "2 of 20" in comparison.table({"sample": [found]}, None)
+
+
+@pytest.mark.parametrize("name", ["seed", "sample", "resnet18", "vgg_bn"])
+def test_recipes_are_found_by_name(name: str) -> None:
+    recipe = load(time_to_accuracy.find_recipe(name), "train", Recipe)
+    assert recipe.model in models.BUILDERS
+
+
+def test_an_unknown_recipe_names_those_there_are() -> None:
+    with pytest.raises(ParameterError, match=r"resnet18, .*seed, .*found 'no such'"):
+        time_to_accuracy.find_recipe("no such")
+
+
+@pytest.mark.parametrize("text", ["seed", "seed=0", "seed=two", "fast=2"])
+def test_epochs_are_told_by_recipe(text: str) -> None:
+    assert time_to_accuracy.read_epochs(["seed=2"], ["seed"]) == {"seed": 2}
+    with pytest.raises(ParameterError, match=f"NAME=N .* found '{text}'"):
+        time_to_accuracy.read_epochs([text], ["seed"])
