@@ -57,7 +57,10 @@ def load_pinned(path: str, sha256: str, key: str) -> keras.Model:
     try:
         found = sha256_of(Path(path))
     except OSError as error:
-        raise ParameterError(f"{key}.weights: cannot read {path}: {error.strerror}") from None
+        raise ParameterError(
+            f"{key}.weights: cannot read {path}: {error.strerror}; "
+            "dvc pull brings the released network"
+        ) from None
     if found != sha256:
         raise ParameterError(
             f"{key}.sha256: expected '{sha256}', found {found} in {path}; if that file is the one "

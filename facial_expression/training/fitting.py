@@ -122,7 +122,7 @@ def _start(recipe: Recipe, data: Data, side: int) -> keras.Model:
         adopt(model, *data.initial)
     trained = logits_of(model)
     trained.compile(
-        create(recipe.optimizer, recipe.precision),
+        create(recipe.optimizer),
         keras.losses.CategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )

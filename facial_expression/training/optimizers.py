@@ -16,13 +16,8 @@ ITERATIONS = 3  # of Newton and Schulz; airbench's number
 UNDECAYED = (*OFFSETS, "gamma")
 
 
-def create(settings: Optimizer, precision: str) -> keras.optimizers.Optimizer:
-    """The optimizer that `settings` describe; its `learning_rate` is set anew at each step.
-
-    Args:
-        settings: of the recipe.
-        precision: Keras' dtype policy of the network: Muon's iterations follow it.
-    """
+def create(settings: Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer that `settings` describe; its `learning_rate` is set anew at each step."""
     kinds: dict[str, tuple[type[keras.optimizers.Optimizer], dict[str, Any]]] = {
         "adam": (keras.optimizers.Adam, {}),
         "adamw": (keras.optimizers.AdamW, {}),
@@ -33,7 +28,7 @@ def create(settings: Optimizer, precision: str) -> keras.optimizers.Optimizer:
                 "adam_lr_ratio": settings.adam_rate,
                 "momentum": settings.momentum,
                 "ns_steps": ITERATIONS,
-                "iterated_in": keras.dtype_policies.get(precision).compute_dtype,
+                "adam_weight_decay": settings.weight_decay,
             },
         ),
     }
@@ -66,12 +61,9 @@ class Muon(keras.optimizers.Muon):
     orthogonal by Newton-Schulz iterations, so that every direction is learnt at the same pace:
     Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"
     (github.com/KellerJordan/Muon, and airbench94_muon for convolutions), with the scale of Liu et
-    al. 2025 (arXiv:2502.16982).  Everything else, and the stem, is Adam's.
+    al. 2025 (arXiv:2502.16982).  Everything else, and a kernel that reads one
+    channel, is Adam's.
     """
-
-    def __init__(self, *args: Any, iterated_in: str = "float32", **options: Any) -> None:
-        super().__init__(*args, **options)
-        self.iterated_in = iterated_in  # bfloat16 is enough, as its authors found
 
     def _should_use_adamw(self, variable: Any) -> bool:
         return len(variable.shape) != 4 or variable.shape[2] == 1
