@@ -24,6 +24,7 @@ METRICS = {
         "macro_f1": 0.4,
     },
     "val_flip": {"n": 3589, "accuracy": 0.51},
+    "val_views": {"n": 3589, "accuracy": 0.52},
 }
 
 
@@ -68,7 +69,7 @@ def test_the_table_says_what_the_metrics_say(finished, tmp_path):
     document = f"before\n{results.BEGIN}\nold\n{results.END}\nafter\n"
     text = results.filled(document, kept, link="../", with_epochs=True)
     assert "50.0 % (48.0 to 52.0)" in text
-    assert "| 51.0 % | 0.400 |" in text
+    assert "| 51.0 % | 52.0 % | 0.400 |" in text
     assert "](../results/fer2013-seed-notebook)" in text
     assert "| 5 | 0.500 | 0.482 |" in text
     assert "old" not in text
