@@ -1,0 +1,91 @@
+"""The network in released/: small, weights only, with its numbers beside it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facial_expression.dataset.arrays import read_split
+from facial_expression.files import sha256_of
+from facial_expression.parameters import load
+from facial_expression.training.recipe import Recipe
+from tests.clones import ROOT, make_clone, run
+
+pytestmark = pytest.mark.pipeline
+
+MODEL = "released/expression.keras"
+METRICS = json.loads((ROOT / "released/metrics.json").read_text(encoding="utf-8"))
+EXPRESSIONS = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
+
+
+@pytest.fixture(scope="module")
+def pulled(tmp_path_factory) -> Path:
+    clone = make_clone(tmp_path_factory.mktemp("released"))
+    run(clone, "dvc", "pull", f"{MODEL}.dvc")
+    return clone
+
+
+def test_a_clone_has_it_after_a_pull_and_it_holds_weights_only(pulled):
+    from facial_expression.training import exporting
+
+    assert (pulled / MODEL).stat().st_size <= 10e6
+    model = exporting.load(pulled / MODEL)
+    assert not model.compiled
+    assert model.input.dtype == "uint8"
+    assert model.count_params() == METRICS["model"]["parameters"]
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), dtype=np.uint8)
+    probabilities = np.asarray(model(pictures))
+    assert probabilities.shape == (3, len(EXPRESSIONS))
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_its_parameters_and_classes_stand_beside_it():
+    recipe = load(ROOT / "released/params.yaml", "train", Recipe)
+    kept = {load(path, "train", Recipe) for path in (ROOT / "results").glob("*/params.yaml")}
+    assert recipe in kept
+    assert json.loads((ROOT / "released/classes.json").read_text("utf-8")) == EXPRESSIONS
+
+
+def test_the_recipe_for_fine_tuning_means_it(pulled):
+    recipe = load(ROOT / "conf/recipe/finetune.yaml", "train", Recipe)
+    assert recipe.initial.weights == MODEL
+    assert recipe.initial.sha256 == sha256_of(pulled / MODEL)
+    assert recipe.model == load(ROOT / "released/params.yaml", "train", Recipe).model
+
+
+def test_it_is_fine_tuned_on_a_folder_of_ones_own(pulled):
+    """Drawn faces of three classes stand for a team's own."""
+    run(pulled, "dvc", "pull", "data/raw/images.zip")
+    from facial_expression.dataset import archive
+
+    names = archive.members(pulled / "data/raw/images.zip")
+    chosen = [
+        (name, place)
+        for name, place in names.items()
+        if name.split("/")[:2] in (["train", "happy"], ["train", "sad"], ["train", "neutral"])
+    ]
+    for name, data in archive.read_members(pulled / "data/raw/images.zip", chosen[::3]):
+        target = pulled / "data/source/folder" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    epochs = "conf/recipe/finetune.yaml:train.epochs=2"
+    run(pulled, "dvc", "exp", "run", "-S", "data=folder", "-S", "recipe=finetune", "-S", epochs)
+    classes = json.loads((pulled / "data/arrays/classes.json").read_text("utf-8"))
+    assert classes == ["happy", "neutral", "sad"]
+    metrics = json.loads((pulled / "data/evaluation/metrics.json").read_text("utf-8"))
+    assert metrics["val"]["accuracy"] > 1 / 3
+
+
+@pytest.mark.fer2013
+def test_its_accuracy_on_public_test_is_what_it_says(pulled, fer2013_zip):
+    source = f"conf/data/fer2013.yaml:fetch.source={fer2013_zip}"
+    run(pulled, "dvc", "exp", "run", "-S", "data=fer2013", "-S", source, "preprocess")
+    from facial_expression.training import exporting
+    from facial_expression.training.prediction import predicted
+
+    split = read_split(pulled / "data/arrays", "val")
+    found = predicted(exporting.load(pulled / MODEL), split.images).argmax(axis=1)
+    assert (found == split.labels).mean() == pytest.approx(METRICS["val"]["accuracy"], abs=0.002)
