@@ -25,8 +25,8 @@ from pydantic.dataclasses import dataclass
 from ruamel.yaml import YAML, YAMLError
 
 from benchmarks.ablation_table import BASELINE, Ingredient, Values, table, varied
-from benchmarks.measuring import describe_machine
-from benchmarks.time_to_accuracy import ROOT, Plan, find_recipe, fit_apart
+from benchmarks.measuring import ROOT, describe_machine
+from benchmarks.time_to_accuracy import Plan, find_recipe, fit_apart
 from facial_expression.errors import ParameterError, run
 from facial_expression.files import write_json, write_text
 from facial_expression.parameters import CLOSED, load

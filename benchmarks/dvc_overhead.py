@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.measuring import (
+    ROOT,
     clone,
     describe_machine,
     dvc,
@@ -30,7 +31,6 @@ from benchmarks.measuring import (
     verdict,
 )
 
-ROOT = Path(__file__).resolve().parents[1]
 SECONDS, TIMES = 2.5, 10  # the targets
 NOISE = (35_887, 1_574)  # pictures, and bytes of each: as in FER2013's archive
 

@@ -23,6 +23,7 @@ import psutil  # type: ignore[import-untyped]
 
 SAMPLING = 0.05  # seconds between two looks at the memory of a process tree
 MEBI = 1 << 20
+ROOT = Path(__file__).resolve().parents[1]  # of the repository
 
 
 @dataclass(frozen=True)

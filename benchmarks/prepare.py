@@ -25,6 +25,7 @@ from ruamel.yaml import YAML
 from benchmarks.archives import enlarge, unpack
 from benchmarks.measuring import (
     MEBI,
+    ROOT,
     describe_machine,
     growth,
     ratio,
@@ -35,7 +36,6 @@ from benchmarks.measuring import (
     verdict,
 )
 
-ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("fetch", "index", "preprocess")
 SECONDS, MEGABYTES, KILOBYTES = 15, 500, 1  # the targets
 

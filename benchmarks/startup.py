@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.measuring import (
+    ROOT,
     clone,
     describe_machine,
     dvc,
@@ -26,7 +27,6 @@ from benchmarks.measuring import (
     verdict,
 )
 
-ROOT = Path(__file__).resolve().parents[1]
 LIGHT = ("fetch", "index", "preprocess", "plot")
 HEAVY = ("train", "evaluate")  # they need TensorFlow to work, so nothing was promised
 ANSWER, REPRO = 1.5, 90  # the targets in seconds

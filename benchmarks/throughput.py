@@ -15,15 +15,13 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
 from benchmarks.comparison import markdown
-from benchmarks.measuring import describe_machine
+from benchmarks.measuring import ROOT, describe_machine
 from facial_expression.training.backend import versions
 
-ROOT = Path(__file__).resolve().parents[1]
 HEADER = (
     "network",
     "backend",

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import comparison, rival_fer
-from benchmarks.measuring import describe_machine, timed
+from benchmarks.measuring import ROOT, describe_machine, timed
 from benchmarks.timed_fit import read_scored, score
 from facial_expression.errors import ParameterError, run
 from facial_expression.files import write_json, write_text
@@ -29,7 +29,6 @@ from facial_expression.parameters import load
 from facial_expression.training.backend import configure
 from facial_expression.training.recipe import Recipe
 
-ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = (ROOT / "conf/recipe", ROOT / "benchmarks/rivals")  # where a recipe's name is looked for
 
 

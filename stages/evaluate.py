@@ -35,8 +35,6 @@ from facial_expression.training.recipe import Recipe
 if TYPE_CHECKING:
     import keras
 
-    from facial_expression.training.prediction import Views
-
 ORDER = ("train", "val", "test")
 
 
@@ -74,19 +72,19 @@ def score_split(
     The training split is scored plain only: it is there to be compared, and it is large.
     """
     from facial_expression.metrics.scores import headline
-    from facial_expression.training.prediction import averaged_prediction
+    from facial_expression.training.prediction import averaged_predictions, predicted
 
-    def predict(views: Views) -> NDArray[np.float64]:
-        return averaged_prediction(model, split.images, views, params.batch_size)
-
-    plain = predict("plain")
-    if not np.isfinite(plain).all():
+    if name == "train":
+        means = {"plain": predicted(model, split.images, params.batch_size).astype(np.float64)}
+    else:
+        means = averaged_predictions(model, split.images, params.batch_size)
+    if not np.isfinite(means["plain"]).all():
         raise ModelError("the model predicts values that are not finite; train it again")
-    scores = {name: headline(split.labels, plain)}
-    if name != "train":
-        scores[f"{name}_flip"] = headline(split.labels, predict("flip"))
-        scores[f"{name}_views"] = headline(split.labels, predict("views"))
-    return scores, plain
+    scores = {
+        name if kind == "plain" else f"{name}_{kind}": headline(split.labels, mean)
+        for kind, mean in means.items()
+    }
+    return scores, means["plain"]
 
 
 def write_split(

@@ -115,7 +115,7 @@ def fit(
 
 def _start(recipe: Recipe, data: Data, side: int) -> keras.Model:
     """The network without its softmax, ready for its first step."""
-    any_side = any(recipe.side(epoch, side) != side for epoch in range(1, recipe.epochs + 1))
+    any_side = recipe.side(1, side) != side  # small pictures come first
     model = build(recipe.model, None if any_side else side, data.classes, recipe.precision)
     initialise(model, data.train.images)
     if data.initial:

@@ -44,14 +44,16 @@ def create(settings: Optimizer) -> keras.optimizers.Optimizer:
 def _with_bias_rate(
     kind: type[keras.optimizers.Optimizer], factor: float
 ) -> type[keras.optimizers.Optimizer]:
+    if factor == 1:
+        return kind
+
     class WithBiasRate(kind):
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             name = variable.name.split("/")[-1].split(":")[0]  # TensorFlow's own says "bias:0"
-            faster = name in OFFSETS
-            rate = learning_rate * factor if faster else learning_rate
+            rate = learning_rate * factor if name in OFFSETS else learning_rate
             super().update_step(gradient, variable, rate)
 
-    return kind if factor == 1 else WithBiasRate
+    return WithBiasRate
 
 
 class Muon(keras.optimizers.Muon):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+import itertools
 
 import keras
 import numpy as np
@@ -12,8 +11,6 @@ from numpy.typing import NDArray
 from facial_expression.training.resampling import shifted
 
 MOVE = 3  # pixels between two views
-
-Views = Literal["plain", "flip", "views"]
 
 
 def predicted(
@@ -41,31 +38,31 @@ def log_loss_and_accuracy(
     return float(loss.mean()), float((wide.argmax(axis=1) == labels).mean())
 
 
-def averaged_prediction(
-    model: keras.Model, images: NDArray[np.uint8], views: Views, batch_size: int = 512
-) -> NDArray[np.float64]:
-    """A network's mean output over the views of each picture, float64 (N, classes).
+def averaged_predictions(
+    model: keras.Model, images: NDArray[np.uint8], batch_size: int = 512
+) -> dict[str, NDArray[np.float64]]:
+    """A network's mean output over the views of each picture, float64 (N, classes), by kind.
+
+    `plain` is the picture alone; `flip`, it and its mirror image; `views`, both moved by -3, 0 and
+    3 pixels along each axis, 18 in all, with the edges repeated.  Each view is predicted once.
 
     Args:
         model: gives probabilities; their mean over views is what is called test-time averaging.
         images: uint8 (N, side, side).
-        views: `plain`, the picture alone; `flip`, it and its mirror image; `views`, both moved by
-            -3, 0 and 3 pixels along each axis, 18 in all, with the edges repeated.
         batch_size: pictures a forward pass.
     """
-    total, count = np.zeros((), np.float64), 0
-    for view in _views(images, views):
-        total, count = total + predicted(model, view, batch_size), count + 1
-    return total / count
-
-
-def _views(images: NDArray[np.uint8], views: Views) -> Iterator[NDArray[np.uint8]]:
-    if views == "plain":
-        yield images
-        return
-    moves = (0,) if views == "flip" else (-MOVE, 0, MOVE)
+    moves = list(itertools.product((-MOVE, 0, MOVE), repeat=2))
     every = np.ones(len(images), np.int64)
-    for mirror in (False, True):
-        for down in moves:
-            for right in moves:
-                yield shifted(images, every * mirror == 1, every * down, every * right)
+    outputs = {
+        (mirror, *move): predicted(
+            model, shifted(images, every * mirror == 1, *(every * way for way in move)), batch_size
+        ).astype(np.float64)
+        for mirror in (False, True)
+        for move in moves
+    }
+    plain, mirrored = outputs[False, 0, 0], outputs[True, 0, 0]
+    return {
+        "plain": plain,
+        "flip": (plain + mirrored) / 2,
+        "views": sum(outputs.values(), np.zeros(())) / len(outputs),
+    }

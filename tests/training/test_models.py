@@ -7,14 +7,18 @@ import numpy as np
 import pytest
 
 from facial_expression.errors import ModelError
+from facial_expression.parameters import load
 from facial_expression.training import models
 from facial_expression.training.macs import macs
+from facial_expression.training.recipe import Recipe
+from tests.clones import ROOT
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), dtype=np.uint8)
 
 
 def test_the_seed_network_is_the_notebooks():
     model = models.build("seed", 48, 7)
+    assert model.count_params() == 4_232_199
     convolutions = [layer for layer in model.layers if type(layer).__name__ == "Conv2D"]
     assert [layer.filters for layer in convolutions] == [128, 256, 512, 512]
     assert {layer.kernel_size for layer in convolutions} == {(3, 3)}
@@ -23,6 +27,20 @@ def test_the_seed_network_is_the_notebooks():
     assert rates == [0.4, 0.4, 0.4, 0.4, 0.4, 0.3]
     dense = [layer.units for layer in model.layers if type(layer).__name__ == "Dense"]
     assert dense == [512, 256, 7]
+
+
+def test_the_small_network_has_the_parameters_that_its_documents_name():
+    assert models.build("small", 48, 7).count_params() == 85_367
+
+
+def test_the_table_of_recipes_states_the_size_of_their_networks():
+    text = (ROOT / "docs/recipes.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| .* \| ([\d,]+) \| ([\d.]+) M \| ", text, re.M)
+    assert {name for name, *_ in rows} == {p.stem for p in (ROOT / "conf/recipe").glob("*.yaml")}
+    for name, parameters, millions in rows:
+        recipe = load(ROOT / f"conf/recipe/{name}.yaml", "train", Recipe)
+        model = models.build(recipe.model, 48, 7)
+        assert (parameters, millions) == (f"{model.count_params():,}", f"{macs(model) / 1e6:.1f}")
 
 
 @pytest.mark.parametrize("name", models.BUILDERS)

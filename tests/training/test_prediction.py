@@ -8,7 +8,7 @@ from scipy import ndimage
 from scipy.special import log_softmax
 
 from facial_expression.training.prediction import (
-    averaged_prediction,
+    averaged_predictions,
     log_loss_and_accuracy,
     predicted,
 )
@@ -39,7 +39,7 @@ def test_every_picture_is_predicted_whatever_the_batch(model, batch_size):
 
 def test_flip_is_the_mean_over_both_mirror_images(model):
     both = (direct(model, IMAGES) + direct(model, IMAGES[:, :, ::-1])) / 2
-    found = averaged_prediction(model, IMAGES, "flip", 5)
+    found = averaged_predictions(model, IMAGES, 5)["flip"]
     np.testing.assert_allclose(found, both, atol=1e-6)
     assert found.dtype == np.float64
     assert np.abs(found - direct(model, IMAGES)).max() > 0.1
@@ -52,7 +52,7 @@ def test_views_are_eighteen_moved_pictures(model):
         for down in (-3, 0, 3)
         for right in (-3, 0, 3)
     ]
-    found = averaged_prediction(model, IMAGES, "views", 5)
+    found = averaged_predictions(model, IMAGES, 5)["views"]
     np.testing.assert_allclose(found, np.mean(parts, axis=0), atol=1e-6)
 
 
