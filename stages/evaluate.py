@@ -137,7 +137,11 @@ def evaluate(
     table = per_class(split.labels, predicted, classes)
     write_csv(out / "per_class.csv", ("class", "precision", "recall", "f1", "support"), table)
     metrics |= {
-        "model": {"parameters": model.count_params(), "macs": macs(model)},
+        "model": {
+            "side": model.input_shape[1],
+            "parameters": model.count_params(),
+            "macs": macs(model),
+        },
         "versions": versions(recipe.backend),
     }
     write_json(out / "metrics.json", metrics)
