@@ -25,9 +25,10 @@ SECTIONS = {  # which stages a parameter's section belongs to
     "fetch": {"fetch"},
     "index": {"index"},
     "preprocess": {"preprocess"},
-    "train": {"train"},
+    "train": {"train", "export"},  # the model card names them
     "evaluate": {"evaluate"},
     "plot": {"plot"},
+    "export": {"export"},
 }
 ALSO_EVALUATE = {"train.backend", "train.threads"}
 FILES = ("params.yaml", "conf/data/sample.yaml", "conf/recipe/sample.yaml")
@@ -155,7 +156,7 @@ def test_a_colour_redraws_the_figures_alone_and_switching_back_runs_nothing(repr
 
 def test_a_training_seed_leaves_the_data_cached(reproduced):
     out = run(reproduced, "dvc", "exp", "run", "-S", "conf/recipe/sample.yaml:train.seed=1")
-    assert stages_run(out) == ["train", "evaluate", "plot"]
+    assert stages_run(out) == ["train", "evaluate", "plot", "export"]
     shown = json.loads(run(reproduced, "dvc", "params", "diff", "--json"))
     assert list(shown) == ["conf/recipe/sample.yaml"]
     assert list(shown["conf/recipe/sample.yaml"]) == ["train.seed"]

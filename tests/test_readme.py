@@ -65,7 +65,7 @@ def test_the_first_hour(clone, tiny_fer2013):
     assert (clone / "dvc_plots/index.html").stat().st_size > 100_000
 
     changed, *comparisons = [shell(clone, command) for command in change]
-    assert stages_run(changed) == ["train", "evaluate", "plot"]
+    assert stages_run(changed) == ["train", "evaluate", "plot", "export"]
     assert "learning_rate" in comparisons[0]
     assert "accuracy" in comparisons[1]
 
