@@ -153,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     configure(args.backend, args.threads)
     from facial_expression.training.loading import load_classifier
 
-    model, _ = load_classifier(args.model, len(classes))
+    model, _ = load_classifier(args.model, len(classes), split.images.shape[1])
     rows = measure(model, split, args.seed, args.batch_size)
     print("\n".join(table(rows)))
     write_csv(args.out / "robustness.csv", Row._fields, rows)

@@ -81,7 +81,7 @@ def _draw_curve(axes: Axes, name: str, curve: Curve, colour: str) -> None:
     axes.axhline(curve.accuracy[0], color=INK, linestyle=(0, (4, 2)), linewidth=0.8)
     axes.fill_between(places, curve.low, curve.high, color=tint(colour, 0.25), linewidth=0)
     axes.plot(places, curve.accuracy, color=colour, marker="o", markersize=3.5)
-    axes.set_xticks(places, ["none", *(f"{value:g}" for value in curve.values)], fontsize=7)
+    axes.set_xticks(places, ["none", *(f"{value:g}" for value in curve.values)], fontsize=6.5)
     axes.set_xlabel(curve.measure, fontsize=7.5)
     axes.set_title(name, fontsize=9)
     axes.grid(axis="y")
