@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from scipy.stats import t
 
 from facial_expression.errors import DatasetError, PipelineError
-from tests.clones import ROOT, environment, run
+from tests.clones import run
 from tools import compare
 
 DVC_YAML = """\
@@ -156,16 +154,3 @@ def test_outside_a_repository_is_one_line(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.chdir(tmp_path)
     with pytest.raises(PipelineError, match="not a git repository"):
         compare.main(["main", "workspace"])
-
-
-def test_help_says_what_it_reads_without_tensorflow() -> None:
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "tools.compare", "--help"],
-        capture_output=True, text=True, check=True, cwd=ROOT, env=environment(),
-    )  # fmt: skip
-    assert "Reads data/evaluation/predictions/SPLIT.csv" in done.stdout
-    imported = {
-        line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.split("\n")
-    }
-    assert "argparse" in imported
-    assert not {"tensorflow", "keras", "sklearn", "dvc"} & imported
