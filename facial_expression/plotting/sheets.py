@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from facial_expression.plotting.style import INK, PALE, WIDTH, bare, styled
 
@@ -80,26 +81,49 @@ def sample_sheet(
         pictures: of each class, (N, S, S) uint8, N from 0; rows may differ in N.
         totals: how many pictures of each class there are to choose from.
     """
+    labels = [f"{name}\nn = {total:,}" for name, total in zip(classes, totals, strict=True)]
+    shown = sum(len(row) for row in pictures)
+    title = f"Training pictures by label: {shown:,} drawn at random from {sum(totals):,}"
+    return _rows_of_pictures(labels, pictures, title)
+
+
+@styled
+def confused_sheet(labels: Sequence[str], pictures: Sequence[Pictures], title: str) -> Figure:
+    """One row of pictures for each pair of classes that is confused; without a pair it says so.
+
+    Args:
+        labels: what stands beside each row.
+        pictures: of each row, (N, S, S) uint8, N from 1; rows may differ in N.
+        title: of the sheet.
+    """
+    if pictures:
+        return _rows_of_pictures(labels, pictures, title)
+    figure = Figure(figsize=(WIDTH, HEAD))
+    figure.text(MARGIN / WIDTH, 0.55, title, fontsize=10)
+    figure.text(MARGIN / WIDTH, 0.2, "none")
+    return figure
+
+
+def _rows_of_pictures(labels: Sequence[str], pictures: Sequence[Pictures], title: str) -> Figure:
     side = pictures[0].shape[1]
     gap = max(1, side // 12)
     pitch = side + gap
     columns = max(1, *(len(row) for row in pictures))
-    sheet = np.full((len(classes) * pitch - gap, columns * pitch - gap), 255, np.uint8)
+    sheet = np.full((len(labels) * pitch - gap, columns * pitch - gap), 255, np.uint8)
     for row, images in enumerate(pictures):
         for column, image in enumerate(images):
             top, left = row * pitch, column * pitch
             sheet[top : top + side, left : left + side] = image
     figure = Figure(
-        figsize=(WIDTH, 0.5 + (WIDTH - 1.1) * sheet.shape[0] / sheet.shape[1]), layout="constrained"
+        figsize=(WIDTH, 0.5 + (WIDTH - 1.1) * sheet.shape[0] / sheet.shape[1]),
+        layout=ConstrainedLayoutEngine(w_pad=0.08),  # inches
     )
     axes = figure.add_subplot()
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255)
-    labels = [f"{name}\nn = {total:,}" for name, total in zip(classes, totals, strict=True)]
-    axes.set_yticks(np.arange(len(classes)) * pitch + side / 2, labels)
+    axes.set_yticks(np.arange(len(labels)) * pitch + side / 2, labels)
     axes.set_xticks([])
     bare(axes)
-    shown = sum(len(row) for row in pictures)
-    axes.set_title(f"Training pictures by label: {shown:,} drawn at random from {sum(totals):,}")
+    axes.set_title(title)
     return figure
 
 
