@@ -9,8 +9,8 @@ Writes  DIR/metrics.json    scores, plain, averaged over both mirror images (_fl
                             do not occur, what was left out, model, versions
         DIR/predictions.csv path, actual, predicted, one probability a class
         DIR/*.csv           the other tables of stage evaluate
-        DIR/*.png           confusion, per_class_f1, predictions, hardest_mistakes; the last two
-                            show the pictures
+        DIR/*.png           confusion, per_class_f1, reliability, risk_coverage, and two sheets
+                            that show the pictures: predictions, hardest_mistakes
 
 macro_f1 is the mean over all classes of the model, where a class without a picture counts 0;
 macro_f1_present is the mean over those that occur.  Scores on another data set measure the other
@@ -94,26 +94,31 @@ def score(
 
 
 def draw(
-    name: str, pictures: folders.Labelled, plain: NDArray[np.float64], classes: list[str]
+    name: str,
+    pictures: folders.Labelled,
+    plain: NDArray[np.float64],
+    classes: list[str],
+    written: Path,
 ) -> dict[str, Figure]:
-    """The figures of the scores and two sheets of pictures, by file name."""
-    from sklearn.metrics import confusion_matrix
-
-    from facial_expression.metrics.scores import per_class
-    from facial_expression.plotting import figures, sheets
+    """The figures of the tables in the folder `written` and two sheets of pictures, by name."""
+    from facial_expression.plotting import confidence, figures, sheets, tables
 
     predicted, total = plain.argmax(axis=1), len(pictures.labels)
-    counts = confusion_matrix(pictures.labels, predicted, labels=np.arange(len(classes)))
-    _, precision, recall, f1, support = map(
-        np.array, zip(*per_class(pictures.labels, predicted, classes), strict=True)
-    )
+    curve = tables.columns(written / "risk_coverage.csv", "coverage", "risk")
     scored = sheets.Predicted(pictures.images, pictures.labels, predicted, plain)
     some, worst = sheets.choose(total, SHOWN, SEED), sheets.hardest(scored, SHOWN)
     chosen = f"Predictions for {len(some):,} pictures drawn at random from {total:,} of {name}"
     wrong = f"The {len(worst):,} most confident wrong predictions on {name} (n = {total:,})"
+    counts = tables.confusion(written / "confusion.csv", classes)
+    scores = tables.per_class(written / "per_class.csv", classes)
+    bins = tables.reliability(written / "reliability.csv")
     return {
         "confusion": figures.confusion(classes, counts, name, COLOUR),
-        "per_class_f1": figures.per_class_f1(classes, precision, recall, f1, support, name, COLOUR),
+        "per_class_f1": figures.per_class_f1(classes, *scores, name, COLOUR),
+        "reliability": confidence.reliability(bins, name, COLOUR),
+        "risk_coverage": confidence.risk_coverage(
+            curve["coverage"], curve["risk"], total, name, COLOUR
+        ),
         "predictions": sheets.prediction_sheet(classes, scored[some], chosen, COLOUR),
         "hardest_mistakes": sheets.prediction_sheet(classes, scored[worst], wrong, COLOUR),
     }
@@ -157,7 +162,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     tables["predictions"] = report.predictions(pictures.paths, pictures.labels, plain, classes)
     for table, (header, rows) in tables.items():
         write_csv(args.out / f"{table}.csv", header, rows)
-    for figure, drawing in draw(name, pictures, plain, classes).items():
+    for figure, drawing in draw(name, pictures, plain, classes, args.out).items():
         with atomic(args.out / f"{figure}.png") as temporary:
             temporary.write_bytes(png(drawing, DPI))
     write_json(args.out / "metrics.json", metrics)

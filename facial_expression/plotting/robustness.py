@@ -45,7 +45,7 @@ def accuracy_by_strength(curves: Mapping[str, Curve], title: str, colour: str) -
         _draw_curve(axes, name, curve, colour)
     for axes in panels[:, 0]:
         axes.set_ylabel("accuracy (%)")
-        axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
     figure.suptitle(title, x=0.01, ha="left")
     return figure
 

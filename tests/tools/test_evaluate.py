@@ -106,7 +106,8 @@ def test_scores_are_of_those_predictions_and_know_what_is_absent(
 
 
 def test_figures_are_drawn(done: Path) -> None:
-    names = {"confusion", "per_class_f1", "predictions", "hardest_mistakes"}
+    charts = {"confusion", "per_class_f1", "reliability", "risk_coverage"}
+    names = charts | {"predictions", "hardest_mistakes"}
     assert {path.stem for path in done.glob("*.png")} == names
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in done.glob("*.png"))
 
