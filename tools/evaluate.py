@@ -20,7 +20,6 @@ labels and another choice of pictures as well: see docs/protocol.md.
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,6 +32,7 @@ from facial_expression.errors import DatasetError, ModelError, ParameterError, r
 from facial_expression.files import atomic, sha256_of, write_csv, write_json
 from facial_expression.labels import read_classes
 from facial_expression.training.backend import configure, versions
+from tools.arguments import add_prediction, positive_float
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,11 +110,16 @@ def draw(
     chosen = f"Predictions for {len(some):,} pictures drawn at random from {total:,} of {name}"
     wrong = f"The {len(worst):,} most confident wrong predictions on {name} (n = {total:,})"
     counts = tables.confusion(written / "confusion.csv", classes)
-    scores = tables.per_class(written / "per_class.csv", classes)
+    *scores, support = tables.per_class(written / "per_class.csv", classes)
+    present = np.flatnonzero(support)  # the F1 of a class without a picture would be a false 0
+    names = [classes[place] for place in present]
+    precision, recall, f1 = (score[present] for score in scores)
     bins = tables.reliability(written / "reliability.csv")
     return {
         "confusion": figures.confusion(classes, counts, name, COLOUR),
-        "per_class_f1": figures.per_class_f1(classes, *scores, name, COLOUR),
+        "per_class_f1": figures.per_class_f1(
+            names, precision, recall, f1, support[present], name, COLOUR
+        ),
         "reliability": confidence.reliability(bins, name, COLOUR),
         "risk_coverage": confidence.risk_coverage(
             curve["coverage"], curve["risk"], total, name, COLOUR
@@ -188,11 +193,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     add("--trained-on", type=Path, metavar="INDEX", help="index.csv of the model's data: counts "
         "and sets apart pictures that equal a training picture")  # fmt: skip
-    add("--temperature", type=float, default=1.0, help="calibration.temperature of the model's "
-        "own metrics.json (default 1)")  # fmt: skip
-    add("--batch-size", type=int, default=256, help="pictures a pass (default 256)")
-    add("--backend", default="tensorflow", choices=("tensorflow", "jax", "torch"))
-    add("--threads", type=int, default=os.cpu_count() or 1, help="default: all")
+    add("--temperature", type=positive_float, default=1.0, help="calibration.temperature of "
+        "the model's own metrics.json (default 1)")  # fmt: skip
+    add_prediction(parser)
     metrics = evaluate(parser.parse_args(argv))
     s = metrics[metrics["reported_split"]]
     print(

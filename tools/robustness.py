@@ -16,7 +16,6 @@ seeded, so two runs give the same table.  Prints the table as Markdown and write
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -29,6 +28,7 @@ from facial_expression.errors import run
 from facial_expression.files import atomic, write_csv
 from facial_expression.labels import read_classes
 from facial_expression.training.backend import configure
+from tools.arguments import add_prediction, at_least
 
 if TYPE_CHECKING:
     import keras
@@ -142,10 +142,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--model", type=Path, default=Path("data/model/model.keras"))
     parser.add_argument("--arrays", type=Path, default=Path("data/arrays"))
     parser.add_argument("--split", default="val", help="train, val (default) or test")
-    parser.add_argument("--seed", type=int, default=0, help="of the corruptions (default 0)")
-    parser.add_argument("--batch-size", type=int, default=256, help="pictures a pass (default 256)")
-    parser.add_argument("--backend", default="tensorflow", choices=("tensorflow", "jax", "torch"))
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: all")
+    parser.add_argument(
+        "--seed", type=at_least(0), default=0, help="of the corruptions (default 0)"
+    )
+    add_prediction(parser)
     parser.add_argument("--sheet", action="store_true", help="write corruptions.png as well")
     args = parser.parse_args(argv)
     split = read_split(args.arrays, args.split)

@@ -174,3 +174,14 @@ def test_a_mistake_is_one_line_and_writes_nothing(
         run(place, tmp_path / "out", *options, split=split)
     assert "\n" not in str(seen.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "option", [("--temperature", "0"), ("--temperature", "nan"), ("--batch-size", "0")]
+)
+def test_a_number_out_of_range_is_refused(
+    option: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        evaluate.main(["model.keras", "faces", "--out", "out", *option])
+    assert f"argument {option[0]}: expected a number" in capsys.readouterr().err
