@@ -190,7 +190,7 @@ def _size_outliers(rows: Sequence[Row]) -> list[Finding]:
     if outside.sum() > RARE * len(rows):
         return []
     found = []
-    for place in np.flatnonzero(outside):
+    for place in np.flatnonzero(outside).tolist():
         off = sides[place] - middle
         ratio = float(np.exp(off[np.abs(off).argmax()]))
         found.append(Finding(rows[place].path, "size_outlier", "", ratio))
