@@ -16,14 +16,18 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm
 
 from facial_expression.dataset import archive, audit, dropping, listing
+from facial_expression.dataset.near_duplicates import SIDE, Pair, Thumbnails, near_duplicates
+from facial_expression.dataset.squares import read_squares
 from facial_expression.errors import ImageError, ParameterError, run
 from facial_expression.files import read_csv, sha256_of, write_csv, write_json
 from facial_expression.parameters import CLOSED, load
@@ -50,7 +54,8 @@ class IndexParameters:
 
     Attributes:
         protocol: `clean` drops what `drop` and `exclude` say; `notebook` drops nothing.
-        near_duplicate: the least similarity of near-duplicates.
+        near_duplicate: the least similarity of near-duplicates; none: they are not searched, which
+            saves time that grows with the square of the number of pictures.
         drop: kinds of training pictures that leave training (`dropping.Drop`).
         exclude: names a table of training pictures that leave as well.
         val_fraction: share of each class held out for validation where a set brings none.
@@ -61,7 +66,7 @@ class IndexParameters:
     """
 
     protocol: listing.Protocol
-    near_duplicate: Annotated[float, Field(ge=0.5, lt=1)]
+    near_duplicate: Annotated[float, Field(ge=0.5, lt=1)] | None
     drop: tuple[dropping.Drop, ...]
     exclude: Exclude
     val_fraction: Annotated[float, Field(gt=0, lt=1)]
@@ -99,11 +104,25 @@ def build_index(
         rows, params.protocol, params.val_fraction, params.test_fraction, params.seed
     )
     rows = audit.group(rows)
-    found = audit.findings(rows, params.near_duplicate)
+    found = audit.findings(rows, partial(near_pairs, images, params.near_duplicate, workers))
     if params.protocol == "clean":
         rows = dropping.drop(rows, found, params.drop, excluded)
     listing.check_classes(rows)
     return rows, found
+
+
+def near_pairs(
+    images: Path, least: float | None, workers: int, rows: list[listing.Row]
+) -> list[Pair]:
+    """The near-duplicates among some rows, by their positions; none if `least` is none."""
+    if least is None:
+        return []
+    hashes = np.array([row.perceptual_hash for row in rows], np.uint64)
+
+    def read(positions: list[int]) -> Thumbnails:
+        return read_squares(images, [rows[place].path for place in positions], SIDE, workers)
+
+    return near_duplicates(hashes, least, read, workers)
 
 
 def read_excluded(params: IndexParameters) -> set[str]:
@@ -155,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     params = load(args.params, "index", IndexParameters)
     rows, found = build_index(args.images, params, max(1, args.workers))
-    names = [field.name for field in fields(listing.Row) if field.name != "thumbnail"]
+    names = [field.name for field in fields(listing.Row) if field.name != "perceptual_hash"]
     header = ["class" if name == "label" else name for name in names]
     write_csv(
         args.out / "index.csv", header, ([getattr(row, name) for name in names] for row in rows)

@@ -161,9 +161,10 @@ def draw_findings(path: Path, images: Path, each: int) -> Figure:
 
     found = by_kind(table(path, "path", "kind", "partner", "score", may_be_empty=True))
     shown = {kind: some[:each] for kind, some in found.items()}
-    paths = [name for some in shown.values() for finding in some for name in finding.paths]
+    paths = sorted({name for some in shown.values() for one in some for name in one.paths})
     totals = {kind: len(some) for kind, some in found.items()}
-    return audit_sheet(shown, totals, read_squares(images, paths, SHEET_SIDE))
+    pictures = dict(zip(paths, read_squares(images, paths, SHEET_SIDE, workers=1), strict=True))
+    return audit_sheet(shown, totals, pictures)
 
 
 def draw_predictions(

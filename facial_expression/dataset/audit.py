@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from math import log
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from facial_expression.dataset.listing import Protocol, Row
-from facial_expression.dataset.near_duplicates import SIDE, near_duplicates
+from facial_expression.dataset.near_duplicates import Pair
 from facial_expression.labels import class_order
 
 KINDS = (
@@ -59,15 +59,21 @@ def group(rows: Sequence[Row]) -> list[Row]:
     return grouped
 
 
-def findings(rows: Sequence[Row], least: float) -> list[Finding]:
+def findings(
+    rows: Sequence[Row], near: Callable[[list[Row]], Iterable[Pair]] = lambda rows: ()
+) -> list[Finding]:
     """Everything that is wrong with grouped rows, by kind; in each, what weighs most comes first.
 
-    Pairs across splits come before those inside one, then the more similar ones.  Near-duplicates
-    are told of the first picture of each group of duplicates only; `least` is their similarity.
+    Pairs across splits come before those inside one, then the more similar ones.
+
+    Args:
+        rows: grouped.
+        near: finds the near-duplicates among some rows: the first picture of each group of
+            duplicates, and none that is blank or almost.
     """
     decoded = [row for row in rows if row.sha256]
     by_path = {row.path: row for row in decoded}
-    pairs = [*_duplicates(decoded), *_near_duplicates(decoded, least)]
+    pairs = [*_duplicates(decoded), *_near_duplicates(decoded, near)]
     pairs += [
         finding._replace(kind="conflicting_label")
         for finding in pairs
@@ -156,11 +162,11 @@ def _duplicates(rows: Sequence[Row]) -> Iterator[Finding]:
             yield Finding(row.path, "duplicate", row.duplicate_of, 1.0)
 
 
-def _near_duplicates(rows: Sequence[Row], least: float) -> Iterator[Finding]:
+def _near_duplicates(
+    rows: Sequence[Row], near: Callable[[list[Row]], Iterable[Pair]]
+) -> Iterator[Finding]:
     seen = [row for row in rows if not row.duplicate_of and row.std >= ALMOST_BLANK_STD]
-    joined = b"".join(row.thumbnail for row in seen)
-    thumbnails = np.frombuffer(joined, np.uint8).reshape(-1, SIDE, SIDE)
-    for first, second, similarity in near_duplicates(thumbnails, least):
+    for first, second, similarity in near(seen):
         yield Finding(seen[second].path, "near_duplicate", seen[first].path, similarity)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -14,7 +14,7 @@ import numpy as np
 
 from facial_expression.dataset.archive import read_members
 from facial_expression.dataset.images import decode, square
-from facial_expression.dataset.near_duplicates import SIDE
+from facial_expression.dataset.near_duplicates import SIDE, perceptual_hashes
 from facial_expression.errors import DatasetError, ImageError
 from facial_expression.labels import class_order
 
@@ -28,8 +28,7 @@ SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "va
 class Row:
     """One picture, as index.csv lists it; `mean` and `std` in grey levels 0..255.
 
-    The thumbnail (uint8, `near_duplicates.SIDE` squared; empty if the picture cannot be decoded) is
-    what near-duplicates are found by; index.csv leaves it out.
+    The perceptual hash is what near-duplicates are found by; index.csv leaves it out.
     """
 
     path: str
@@ -43,7 +42,7 @@ class Row:
     std: float
     duplicate_of: str = ""
     dropped_because: str = ""
-    thumbnail: bytes = field(default=b"", repr=False)
+    perceptual_hash: int = 0
 
 
 def describe(name: str, data: bytes) -> Row:
@@ -61,7 +60,7 @@ def describe(name: str, data: bytes) -> Row:
     mean, std = float(pixels.mean()), float(pixels.std())
     return Row(
         *(name, label, folder, picture.fingerprint, width, height, picture.mode, mean, std),
-        thumbnail=square(picture, SIDE).tobytes(),
+        perceptual_hash=int(perceptual_hashes(square(picture, SIDE)[None])[0]),
     )
 
 

@@ -18,7 +18,8 @@ set; docs/protocol.md says how FER2013's was chosen and how often a pair above i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import product
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ ROWS, PAIRS = 32, 512  # of hashes, and of candidates, compared at a time
 
 Thumbnails = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
+Reader = Callable[[list[int]], Thumbnails]
 Floats = NDArray[np.float32]
 
 
@@ -47,25 +49,32 @@ class Pair(NamedTuple):
     similarity: float
 
 
-def near_duplicates(thumbnails: Thumbnails, least: float) -> list[Pair]:
+def near_duplicates(hashes: Hashes, least: float, read: Reader, threads: int = 1) -> list[Pair]:
     """Every pair of near-duplicates, upright or mirrored, in the order of their positions.
 
     Args:
-        thumbnails: uint8 (N, SIDE, SIDE), none of them blank.
+        hashes: of N pictures, none of them blank.
         least: similarity of near-duplicates, below 1; a mirrored pair needs a quarter of what is
             left to 1 more, because any two frontal faces look a little like each other's mirror
             image.
+        read: gives the thumbnails at some positions, which ascend; called once, so that only
+            candidates need memory.
+        threads: that compute; their number does not change the result.
     """
-    thresholds = (False, least), (True, least + (1 - least) / 4)
-    hashes = perceptual_hashes(thumbnails)
     found: dict[tuple[int, int], float] = {}
-    for mirrored, threshold in thresholds:
-        for first, second in candidates(hashes, mirrored):
-            others = thumbnails[second]
-            scores = similarity(thumbnails[first], others[..., ::-1] if mirrored else others)
-            for place in np.flatnonzero(scores >= threshold):
-                pair = int(first[place]), int(second[place])
-                found[pair] = max(float(scores[place]), found.get(pair, 0.0))
+    with ThreadPoolExecutor(threads) as pool:
+        upright, mirrored = (candidates(hashes, flip, pool) for flip in (False, True))
+        wanted = np.unique(np.concatenate([*upright, *mirrored]))
+        thumbnails = read(wanted.tolist())
+        for pairs, flip in ((upright, False), (mirrored, True)):
+            one, two = (np.searchsorted(wanted, positions) for positions in pairs)
+            scores = _similarities(thumbnails, one, two, flip, pool)
+            near = np.flatnonzero(scores >= (least + (1 - least) / 4 if flip else least))
+            for first, second, score in zip(
+                *(part[near] for part in (*pairs, scores)), strict=True
+            ):
+                pair = int(first), int(second)
+                found[pair] = max(float(score), found.get(pair, 0.0))
     return [Pair(*pair, found[pair]) for pair in sorted(found)]
 
 
@@ -83,18 +92,38 @@ MIRROR = np.uint64(0x5555555555555555)
 
 
 def candidates(
-    hashes: Hashes, mirrored: bool
-) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Yield positions (first, second), first < second, of hashes within `RADIUS` of each other."""
+    hashes: Hashes, mirrored: bool, pool: Executor
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Positions (first, second), first < second, of all hashes within `RADIUS` of each other."""
     others = hashes ^ MIRROR if mirrored else hashes
-    for start in range(0, len(hashes), ROWS):
+
+    def block(start: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         distances = np.bitwise_count(hashes[start : start + ROWS, None] ^ others[start:])
         near = np.flatnonzero(distances <= RADIUS)  # three times as fast as nonzero in 2-D
         first, second = np.divmod(near, distances.shape[1])
         later = second > first
-        first, second = first[later] + start, second[later] + start
-        for at in range(0, len(first), PAIRS):
-            yield first[at : at + PAIRS], second[at : at + PAIRS]
+        return first[later] + start, second[later] + start
+
+    nothing = np.zeros(0, np.intp)
+    blocks = [(nothing, nothing), *pool.map(block, range(0, len(hashes), ROWS))]
+    firsts, seconds = zip(*blocks, strict=True)
+    return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def _similarities(
+    thumbnails: Thumbnails,
+    one: NDArray[np.intp],
+    two: NDArray[np.intp],
+    mirrored: bool,
+    pool: Executor,
+) -> Floats:
+    def block(start: int) -> Floats:
+        others = thumbnails[two[start : start + PAIRS]]
+        turned = others[..., ::-1] if mirrored else others
+        return similarity(thumbnails[one[start : start + PAIRS]], turned)
+
+    scores = list(pool.map(block, range(0, len(one), PAIRS)))
+    return np.concatenate([np.zeros(0, np.float32), *scores])
 
 
 def similarity(one: Thumbnails, two: Thumbnails) -> Floats:

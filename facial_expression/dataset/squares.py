@@ -1,8 +1,10 @@
-"""Some pictures of an archive by name, as squares: what a sheet for a person's review shows."""
+"""Some pictures of an archive by name, as squares of any side."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,22 +14,38 @@ from facial_expression.dataset.archive import members, read_members
 from facial_expression.dataset.images import decode, square
 from facial_expression.errors import ArchiveError
 
+Pictures = NDArray[np.uint8]
 
-def read_squares(images: Path, paths: Iterable[str], side: int) -> dict[str, NDArray[np.uint8]]:
-    """The pictures at `paths` as grey squares, uint8 (side, side), by path.
+CHUNK = 2048  # pictures a task
+
+
+def read_squares(images: Path, paths: Sequence[str], side: int, workers: int) -> Pictures:
+    """The pictures at `paths` as grey squares, uint8 (N, side, side), in their order.
 
     Args:
         images: images.zip.
-        paths: its members, in any order, repeated or not.
+        paths: names of its members.
         side: pixels; smaller pictures are enlarged.
+        workers: processes.
 
     Raises:
         ArchiveError: there is no such member.
         ImageError: a picture cannot be decoded.
     """
-    wanted = sorted(set(paths))
     places = members(images)
-    if lacking := next((path for path in wanted if path not in places), None):
+    if lacking := next((path for path in paths if path not in places), None):
         raise ArchiveError(f"{images}: no member {lacking!r}; run the index stage again")
-    chosen = ((path, places[path]) for path in wanted)
-    return {path: square(decode(data), side) for path, data in read_members(images, chosen)}
+    wanted = [(path, places[path]) for path in paths]
+    chunks = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
+    work = partial(_read_chunk, images, side)
+    if workers == 1 or len(chunks) <= 1:
+        parts = list(map(work, chunks))
+    else:
+        with ProcessPoolExecutor(workers) as pool:
+            parts = list(pool.map(work, chunks))
+    return np.concatenate([np.zeros((0, side, side), np.uint8), *parts])
+
+
+def _read_chunk(images: Path, side: int, places: Sequence[tuple[str, int]]) -> Pictures:
+    pictures = [square(decode(data), side) for _, data in read_members(images, places)]
+    return np.stack(pictures)
