@@ -19,7 +19,7 @@ from facial_expression.dataset.audit import (
 )
 from facial_expression.dataset.dropping import drop
 from facial_expression.dataset.listing import Row
-from facial_expression.dataset.near_duplicates import SIDE
+from facial_expression.dataset.near_duplicates import Pair
 
 CLASSES = ("angry", "happy", "sad")
 SPLITS = ("train", "val", "test")
@@ -36,8 +36,7 @@ def assigned(draw: st.DrawFn) -> list[Row]:
         path = f"{split}/{label}/{i:03d}.png"
         if content:
             std = 0.9 if blank else 40.0
-            facts = (f"{content:064d}", 48, 48, "L", 9.0, std)
-            rows.append(Row(path, label, split, *facts, thumbnail=noise(content)))
+            rows.append(Row(path, label, split, f"{content:064d}", 48, 48, "L", 9.0, std))
         else:
             rows.append(Row(path, label, split, "", 0, 0, "", 0.0, 0.0, "", "undecodable: x"))
     return rows
@@ -82,7 +81,7 @@ def spans(groups: list[list[Row]], unit: str) -> dict[str, int]:
 @given(rows=assigned(), data=st.data())
 def test_the_audit_counts_what_a_naive_loop_counts(rows: list[Row], data: st.DataObject) -> None:
     marked = group(rows)
-    found = findings(marked, 0.8)
+    found = findings(marked)
     pairs = [data.draw(st.permutations(rows))[:2] for _ in range(3)] if len(rows) > 1 else []
     found += [Finding(two.path, "near_duplicate", one.path, 0.9) for one, two in pairs]
     audit = summary(marked, found, "clean")
@@ -135,10 +134,7 @@ def test_class_counts_say_zero_where_a_class_lacks_a_split() -> None:
 
 def test_the_summary_of_a_small_known_set() -> None:
     rows = [
-        Row(
-            *(f"{split}/{label}/{i}.png", label, split, sha, 48, 48, "L", 9.0, std),
-            thumbnail=noise(ord(sha)),
-        )
+        Row(f"{split}/{label}/{i}.png", label, split, sha, 48, 48, "L", 9.0, std)
         for i, (split, label, sha, std) in enumerate([
             ("test", "sad", "a", 30.0),
             ("train", "happy", "a", 30.0),  # leaks, under another label
@@ -149,7 +145,7 @@ def test_the_summary_of_a_small_known_set() -> None:
         ])
     ]  # fmt: skip
     marked = group(rows)
-    found = findings(marked, 0.8)
+    found = findings(marked)
     assert found == [
         Finding("train/happy/1.png", "duplicate", "test/sad/0.png", 1.0),
         Finding("val/sad/5.png", "duplicate", "test/sad/0.png", 1.0),
@@ -196,20 +192,14 @@ def test_the_summary_of_a_small_known_set() -> None:
 
 
 def one_by_one(kind: str, rows: Sequence[Row]) -> dict[str, float]:
-    return {path: score for path, of, _, score in findings(rows, 0.8) if of == kind}
+    return {path: score for path, of, _, score in findings(rows) if of == kind}
 
 
 def alone(
     number: int, width: int = 48, height: int = 48, mode: str = "L", std: float = 40.0
 ) -> Row:
     path = f"train/sad/{number:03d}.png"
-    return Row(
-        path, "sad", "train", f"{number}", width, height, mode, 9.0, std, thumbnail=noise(number)
-    )
-
-
-def noise(seed: int) -> bytes:
-    return np.random.default_rng(seed).integers(0, 256, SIDE * SIDE, dtype=np.uint8).tobytes()
+    return Row(path, "sad", "train", f"{number}", width, height, mode, 9.0, std)
 
 
 def test_blank_and_almost_blank_part_at_their_thresholds() -> None:
@@ -244,30 +234,30 @@ def test_a_rare_mode_is_an_outlier_and_a_common_one_is_not() -> None:
     )
 
 
-def test_near_duplicates_are_told_of_the_first_of_equal_pictures_and_of_no_blank() -> None:
-    rows = [alone(i) for i in range(20)]
-    near = [replace(alone(50), label="happy", thumbnail=noise(3)), replace(alone(51), sha256="3")]
-    blanks = [replace(alone(60 + i), std=2.0, thumbnail=bytes(SIDE * SIDE)) for i in range(2)]
-    found = findings(group([*rows, *near, *blanks]), 0.8)
-    pairs = [finding[:3] for finding in found if finding.partner]
-    assert pairs == [
-        ("train/sad/051.png", "duplicate", "train/sad/003.png"),
-        ("train/sad/050.png", "near_duplicate", "train/sad/003.png"),
-        ("train/sad/050.png", "conflicting_label", "train/sad/003.png"),
+def test_near_duplicates_are_sought_among_first_pictures_that_are_not_blank() -> None:
+    rows = [alone(i) for i in range(6)]
+    rows[2] = replace(rows[2], sha256="1", label="happy")  # equal to 1
+    rows[3] = replace(rows[3], std=2.0)
+    rows[4] = replace(rows[4], label="fear")
+    asked: list[str] = []
+
+    def near(seen: list[Row]) -> list[Pair]:
+        asked.extend(row.path for row in seen)
+        return [Pair(1, 2, 0.9)]
+
+    found = findings(group(rows), near)
+    assert asked == [f"train/sad/00{i}.png" for i in (0, 1, 4, 5)]
+    assert found == [
+        Finding("train/sad/002.png", "duplicate", "train/sad/001.png", 1.0),
+        Finding("train/sad/004.png", "near_duplicate", "train/sad/001.png", 0.9),
+        Finding("train/sad/002.png", "conflicting_label", "train/sad/001.png", 1.0),
+        Finding("train/sad/004.png", "conflicting_label", "train/sad/001.png", 0.9),
+        Finding("train/sad/003.png", "almost_blank", "", 2.0),
     ]
-    assert [finding.kind for finding in found if not finding.partner] == ["almost_blank"] * 2
 
 
 def test_of_pairs_those_across_splits_come_first_then_the_more_alike() -> None:
-    rows = [alone(i) for i in range(12)]
-    rows += [replace(alone(20), split="test", thumbnail=spoilt(noise(1), 40))]
-    rows += [replace(alone(21), thumbnail=noise(2))]
-    near = [f for f in findings(rows, 0.8) if f.kind == "near_duplicate"]
-    assert [finding.path for finding in near] == ["train/sad/020.png", "train/sad/021.png"]
-    assert near[0].score < near[1].score
-
-
-def spoilt(thumbnail: bytes, levels: int) -> bytes:
-    pixels = np.frombuffer(thumbnail, np.uint8).astype(int)
-    moved = pixels + np.random.default_rng(0).integers(-levels, levels + 1, pixels.size)
-    return moved.clip(0, 255).astype(np.uint8).tobytes()
+    rows = [alone(i) for i in range(6)]
+    rows[5] = replace(rows[5], split="test")
+    pairs = [Pair(0, 1, 0.8), Pair(0, 5, 0.81), Pair(1, 5, 0.85), Pair(2, 3, 0.95)]
+    assert [finding.score for finding in findings(rows, lambda _: pairs)] == [0.85, 0.81, 0.95, 0.8]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from scipy.ndimage import gaussian_filter
 
 from facial_expression.dataset import near_duplicates as module
 from facial_expression.dataset.faces import contraction, identity
-from facial_expression.dataset.listing import describe
+from facial_expression.dataset.images import decode, square
 from facial_expression.dataset.near_duplicates import (
     RADIUS,
     SIDE,
+    Pair,
     candidates,
     near_duplicates,
     perceptual_hashes,
@@ -43,8 +45,12 @@ def thumbnail(grey: Grey, quality: int | None = None) -> Grey:
     stream = io.BytesIO()
     kind = {"format": "JPEG", "quality": quality} if quality else {"format": "PNG"}
     Image.fromarray(grey).save(stream, **kind)
-    row = describe("train/sad/x.png", stream.getvalue())
-    return np.frombuffer(row.thumbnail, np.uint8).reshape(SIDE, SIDE)
+    return square(decode(stream.getvalue()), SIDE)
+
+
+def found(thumbnails: Grey, least: float, threads: int = 1) -> list[Pair]:
+    hashes = perceptual_hashes(thumbnails)
+    return near_duplicates(hashes, least, lambda places: thumbnails[places], threads)
 
 
 COPIES = {
@@ -70,27 +76,38 @@ def marked(grey: Grey) -> Grey:
 def test_a_copy_is_found_whatever_was_done_to_it(how: str, seed: int) -> None:
     original = face(seed)
     pictures = [thumbnail(original), *map(scene, range(40)), COPIES[how](original)]
-    (pair,) = near_duplicates(np.stack(pictures), 0.8)
+    (pair,) = found(np.stack(pictures), 0.8)
     assert (pair.first, pair.second) == (0, 41)
     assert 0.8 <= pair.similarity <= 1 + 1e-5
 
 
 def test_different_pictures_are_no_near_duplicates() -> None:
-    assert near_duplicates(np.stack([scene(seed) for seed in range(300)]), 0.8) == []
+    assert found(np.stack([scene(seed) for seed in range(300)]), 0.8) == []
+
+
+def test_threads_and_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = np.stack([thumbnail(face(seed)) for seed in range(30)])
+    expected = found(faces, 0.5)
+    assert len(expected) > 10
+    monkeypatch.setattr(module, "ROWS", 7)
+    monkeypatch.setattr(module, "PAIRS", 3)
+    again = found(faces, 0.5, threads=2)
+    assert [pair[:2] for pair in again] == [pair[:2] for pair in expected]
+    assert [pair.similarity for pair in again] == pytest.approx([p.similarity for p in expected])
 
 
 def test_no_picture_and_one_picture_make_no_pair() -> None:
-    assert near_duplicates(np.zeros((0, SIDE, SIDE), np.uint8), 0.8) == []
-    assert near_duplicates(scene(0)[None], 0.8) == []
+    assert found(np.zeros((0, SIDE, SIDE), np.uint8), 0.8) == []
+    assert found(scene(0)[None], 0.8) == []
 
 
 def test_a_mirrored_pair_needs_more() -> None:
     original = face(3)
     pair = np.stack([thumbnail(original), COPIES["mirrored"](original)])
-    ((*_, score),) = near_duplicates(pair, 0.5)
+    ((*_, score),) = found(pair, 0.5)
     edge = 1 - (1 - score) * 4 / 3  # the threshold at which the pair is just found
-    assert near_duplicates(pair, edge - 1e-4)
-    assert not near_duplicates(pair, edge + 1e-4)
+    assert found(pair, edge - 1e-4)
+    assert not found(pair, edge + 1e-4)
 
 
 @given(st.integers(0, 10**6))
@@ -98,11 +115,11 @@ def test_the_hash_is_the_signs_of_scipys_cosine_transform(seed: int) -> None:
     picture = scene(seed)
     waves = dctn(picture.astype(float), type=2)[:8, :8].ravel()
     clear = np.abs(waves) > 1e-3
-    found = np.array(
+    bits = np.array(
         [int(perceptual_hashes(picture[None])[0]) >> (63 - bit) & 1 for bit in range(64)]
     )
-    assert found[0] == 0
-    np.testing.assert_array_equal(found[1:][clear[1:]], (waves > 0)[1:][clear[1:]])
+    assert bits[0] == 0
+    np.testing.assert_array_equal(bits[1:][clear[1:]], (waves > 0)[1:][clear[1:]])
 
 
 @given(st.integers(0, 10**6))
@@ -127,9 +144,9 @@ def test_candidates_are_those_of_a_naive_loop(
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "ROWS", block)
-        patch.setattr(module, "PAIRS", 2)
-        found = list(candidates(np.array(values, np.uint64), mirrored))
-    pairs = [pair for first, second in found for pair in zip(first, second, strict=True)]
+        with ThreadPoolExecutor(2) as pool:
+            first, second = candidates(np.array(values, np.uint64), mirrored, pool)
+    pairs = list(zip(first.tolist(), second.tolist(), strict=True))
     assert len(pairs) == len(set(pairs))
     assert set(pairs) == naive
 
@@ -154,6 +171,6 @@ def naive_similarity(one: Grey, two: Grey) -> float:
 
 @given(st.integers(0, 500), st.integers(0, 500))
 def test_similarity_is_that_of_an_independent_implementation(one: int, two: int) -> None:
-    found = similarity(scene(one)[None], scene(two)[None])
-    assert found.shape == (1,)
-    assert found[0] == pytest.approx(naive_similarity(scene(one), scene(two)), abs=1e-4)
+    likeness = similarity(scene(one)[None], scene(two)[None])
+    assert likeness.shape == (1,)
+    assert likeness[0] == pytest.approx(naive_similarity(scene(one), scene(two)), abs=1e-4)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import Counter, defaultdict
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from facial_expression.dataset.faces import (
     landmarks,
 )
 from facial_expression.dataset.portraits import looks, portrait
+from stages import index
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +118,8 @@ def test_the_audit_finds_every_planted_fault_and_invents_none(members, tmp_path)
     rows = list(listing.scan(path, archive.members(path), 1))
     rows = audit.group(listing.assign_splits(rows, "clean", 0.1, 0.1, 0))
     conf = YAML(typ="safe").load(Path(__file__).parents[2] / "conf" / "data" / "sample.yaml")
-    findings = audit.findings(rows, conf["index"]["near_duplicate"])
+    near = partial(index.near_pairs, path, conf["index"]["near_duplicate"], 1)
+    findings = audit.findings(rows, near)
     found = defaultdict(set)
     for finding in findings:
         found[finding.kind].add(frozenset({finding.path, finding.partner}))

@@ -35,12 +35,12 @@ def test_the_sheet_shows_each_picture_with_its_score_label_and_name():
     assert "Findings of the audit (n = 1,235)" in shown
     assert "duplicate: the first 2 of 1,234" in shown
     assert "blank: the first 1 of 1" in shown
-    assert [text for text in shown if text.startswith("score")] == [
+    assert [text for text in shown.splitlines() if text.startswith("score")] == [
         "score 1.000",
         "score 1.000",
         "score 0.250",
     ]
-    assert {"train sad", "test sad", "train fear", "a.png", "d.png"} <= set(shown)
+    assert {"train sad", "test sad", "train fear", "a.png", "d.png"} <= set(shown.splitlines())
     drawn = [int(np.asarray(image.get_array())[0, 0]) for image in figure.axes[0].images]
     order = [path for some in found.values() for finding in some for path in finding.paths]
     assert drawn == [int(pictures[path][0, 0]) for path in order]
