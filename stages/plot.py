@@ -1,4 +1,7 @@
-"""Stage `plot`: draw a run.  INDEX, ARRAYS, HISTORY, EVALUATION -> OUT  (params: plot)."""
+"""Stage `plot`: draw a run.
+
+IMAGES, INDEX, ARRAYS, HISTORY, EVALUATION -> OUT  (params: plot)
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from facial_expression.dataset.arrays import read_split
+from facial_expression.dataset.squares import read_squares
 from facial_expression.errors import DatasetError, run
 from facial_expression.files import atomic
 from facial_expression.labels import read_classes
@@ -24,6 +28,7 @@ if TYPE_CHECKING:
     from facial_expression.plotting.sheets import Predicted
 
 PAIRS = 6  # of confused classes whose pictures are shown
+SHEET_SIDE = 96  # pixels of the audit sheet's pictures, more than FER2013's for larger ones
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -34,6 +39,7 @@ class PlotParams:
     colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
     pictures_per_class: Annotated[int, Field(ge=1, le=40)]
     predictions: Annotated[int, Field(ge=1, le=60)]
+    findings_per_kind: Annotated[int, Field(ge=1, le=40)]
     seed: Annotated[int, Field(ge=0)]
 
 
@@ -42,16 +48,18 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m stages.plot",
         description="Draw the figures of a run as PNG files: class_counts, confusion, curves, "
-        "per_class_f1, reliability, risk_coverage, sample_sheet, predictions, hardest_mistakes, "
-        "confused_pairs. Scores are those of the test split if it was evaluated, else of val.",
+        "per_class_f1, reliability, risk_coverage, sample_sheet, audit_sheet, predictions, "
+        "hardest_mistakes, confused_pairs. Scores are those of the test split if it was "
+        "evaluated, else of val.",
     )
     paths = {
         "--params": "YAML file with the section plot:",
-        "--index": "folder; reads class_counts.csv",
+        "--images": "images.zip; reads the pictures of the audit sheet",
+        "--index": "folder; reads class_counts.csv and audit.csv",
         "--arrays": "folder; reads classes.json, the train split and the scored split",
         "--history": "history.csv of the train stage",
         "--evaluation": "folder; reads its tables and predictions/",
-        "--out": "folder; writes the ten PNG files",
+        "--out": "folder; writes the PNG files",
     }
     for name, text in paths.items():
         parser.add_argument(name, type=Path, required=True, help=text)
@@ -72,6 +80,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     drawings = {
         **draw_charts(args, classes, split, params.colour),
         "sample_sheet": draw_samples(args.arrays, classes, params),
+        "audit_sheet": draw_findings(
+            args.index / "audit.csv", args.images, params.findings_per_kind
+        ),
         **draw_predictions(scored, classes, split, params),
         "confused_pairs": draw_confused(
             args.evaluation / "confused_pairs.csv", scored, classes, split, params
@@ -124,6 +135,18 @@ def draw_samples(arrays: Path, classes: list[str], params: PlotParams) -> Figure
     chosen = choose_by_class(train.labels, len(classes), params.pictures_per_class, params.seed)
     totals = np.bincount(train.labels, minlength=len(classes)).tolist()
     return sample_sheet(classes, [train.images[rows] for rows in chosen], totals)
+
+
+def draw_findings(path: Path, images: Path, each: int) -> Figure:
+    """The first `each` findings of every kind; audit.csv puts what weighs most first."""
+    from facial_expression.plotting.findings import audit_sheet, by_kind
+
+    found = by_kind(tables.table(path, "path", "kind", "partner", "score", may_be_empty=True))
+    shown = {kind: some[:each] for kind, some in found.items()}
+    paths = sorted({name for some in shown.values() for one in some for name in one.paths})
+    totals = {kind: len(some) for kind, some in found.items()}
+    pictures = dict(zip(paths, read_squares(images, paths, SHEET_SIDE, workers=1), strict=True))
+    return audit_sheet(shown, totals, pictures)
 
 
 def draw_predictions(

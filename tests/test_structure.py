@@ -119,7 +119,13 @@ def test_light_stages_reach_neither_keras_nor_scikit_learn(stage):
 def test_pictures_go_only_to_the_remote_of_their_data_set():
     pictures = {"data/raw/images.zip", "data/arrays"} | {
         f"data/plots/{name}.png"
-        for name in ("sample_sheet", "predictions", "hardest_mistakes", "confused_pairs")
+        for name in (
+            "audit_sheet",
+            "confused_pairs",
+            "hardest_mistakes",
+            "predictions",
+            "sample_sheet",
+        )
     }
     outs = {
         path: options for s in STAGES.values() for e in s["outs"] for path, options in e.items()

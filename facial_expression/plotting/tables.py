@@ -40,21 +40,18 @@ class Bins:
     accuracy: Floats
 
 
-def table(path: Path, *columns: str) -> list[dict[str, str]]:
-    """The rows of a CSV table that has these columns and at least one row."""
-    rows = rows_of(path)
+def table(path: Path, *columns: str, may_be_empty: bool = False) -> list[dict[str, str]]:
+    """The rows of a CSV table that has these columns, and rows unless it may be empty."""
+    try:
+        rows = list(read_csv(path))
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: no such table; run the stages before plot") from None
+    if not rows and may_be_empty:
+        return rows
     if not rows or not set(columns) <= rows[0].keys():
         found = f"columns {', '.join(rows[0])}" if rows else "no row"
         raise DatasetError(f"{path}: expected columns {', '.join(columns)} and rows, found {found}")
     return rows
-
-
-def rows_of(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV table, which may be none."""
-    try:
-        return list(read_csv(path))
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: no such table; run the stages before plot") from None
 
 
 def position(name: str, classes: list[str], path: Path) -> int:
@@ -108,7 +105,7 @@ def confused_pairs(path: Path, classes: list[str]) -> list[tuple[int, int, int, 
             int(row["count"]),
             float(row["share_of_actual"]),
         )
-        for row in rows_of(path)
+        for row in table(path, "actual", "predicted", "count", "share_of_actual", may_be_empty=True)
     ]
 
 

@@ -9,12 +9,14 @@ import pytest
 from PIL import Image
 
 from facial_expression.dataset.arrays import write_array, write_rows
-from facial_expression.errors import DatasetError, ParameterError
+from facial_expression.errors import ArchiveError, DatasetError, ParameterError
 from facial_expression.files import write_csv, write_json, write_text
 from stages.plot import main
+from tests.helpers import make_archive, tiny_pictures
 
 CLASSES = ["angry", "happy", "sad"]
 FIGURES = {
+    "audit_sheet",
     "class_counts",
     "confused_pairs",
     "confusion",
@@ -26,7 +28,14 @@ FIGURES = {
     "risk_coverage",
     "sample_sheet",
 }
-PARAMS = {"dpi": 60, "colour": "#2b6cb0", "pictures_per_class": 2, "predictions": 4, "seed": 0}
+PARAMS = {
+    "dpi": 60,
+    "colour": "#2b6cb0",
+    "pictures_per_class": 2,
+    "predictions": 4,
+    "findings_per_kind": 1,
+    "seed": 0,
+}
 
 
 def write_params(data: Path, **changes: object) -> None:
@@ -92,6 +101,13 @@ def data(tmp_path) -> Path:
         write_evaluation(tmp_path, split, write_arrays(tmp_path, split, 10))
     counts = [(name, split, 4) for split in ("train", "val", "test") for name in CLASSES]
     write_csv(tmp_path / "index" / "class_counts.csv", ("class", "split", "count"), counts)
+    make_archive(tmp_path / "images.zip", tiny_pictures())
+    findings = [
+        ("train/sad/Training_0.jpg", "near_duplicate", "test/sad/PublicTest_0.jpg", 0.9),
+        ("train/sad/Training_1.png", "near_duplicate", "train/happy/Training_2.jpg", 0.8),
+        ("train/happy/Training_3.png", "blank", "", 0.5),
+    ]
+    write_csv(tmp_path / "index" / "audit.csv", ("path", "kind", "partner", "score"), findings)
     header = ("epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
     rows = [(1, 0.001, 1.9, 0.3, 1.8, 0.35), (2, 0.001, 1.5, 0.5, 1.6, 0.45)]
     write_csv(tmp_path / "model" / "history.csv", header, rows)
@@ -102,6 +118,7 @@ def plot(data: Path, out: str = "plots") -> dict[str, bytes]:
     """Run the stage; the files that it left."""
     paths = {
         "params": "params.yaml",
+        "images": "images.zip",
         "index": "index",
         "arrays": "arrays",
         "history": "model/history.csv",
@@ -116,7 +133,7 @@ def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
     return {name for name in before if before[name] != after[name]}
 
 
-def test_the_stage_writes_ten_pictures_and_the_same_bytes_again(data):
+def test_the_stage_writes_its_pictures_and_the_same_bytes_again(data):
     first = plot(data)
     assert set(first) == FIGURES
     for name, content in first.items():
@@ -135,6 +152,8 @@ def test_a_parameter_changes_the_figures_that_it_speaks_of(data):
     assert changed(before, plot(data)) == {"sample_sheet"}
     write_params(data, predictions=1)
     assert changed(before, plot(data)) == {"predictions", "hardest_mistakes"}
+    write_params(data, findings_per_kind=2)
+    assert changed(before, plot(data)) == {"audit_sheet"}
     write_params(data, colour="#aa3311")
     assert changed(before, plot(data)) >= {
         "class_counts", "confusion", "curves", "per_class_f1", "reliability", "risk_coverage"
@@ -173,6 +192,12 @@ def test_a_perfect_run_has_an_empty_sheet_of_mistakes(data):
         assert height["after", name] < height["before", name]
 
 
+def test_an_audit_without_a_finding_has_an_empty_sheet(data):
+    before = plot(data)
+    write_text(data / "index" / "audit.csv", "path,kind,partner,score\n")
+    assert changed(before, plot(data)) == {"audit_sheet"}
+
+
 def refused(data: Path, *parts: str, error: type[Exception] = DatasetError) -> None:
     """The stage fails with one line that holds `parts`, and leaves no file."""
     with pytest.raises(error) as caught:
@@ -202,6 +227,12 @@ def test_predictions_of_other_pictures(data):
     paths = [f"test/{CLASSES[n % 3]}/other-{n}.png" for n in range(10)]
     write_evaluation(data, "test", paths)
     refused(data, "test.csv", "10 pictures", "run evaluate again")
+
+
+def test_a_finding_about_a_picture_that_is_not_there(data):
+    row = "train/sad/no.png,blank,,0.0\n"
+    write_text(data / "index" / "audit.csv", "path,kind,partner,score\n" + row)
+    refused(data, "images.zip", "'train/sad/no.png'", "run the index stage", error=ArchiveError)
 
 
 def test_a_missing_table(data):
