@@ -130,7 +130,11 @@ def evaluate(
         write_csv(out / f"{table}.csv", header, rows)
     metrics |= {
         **report.trust(*last),
-        "model": {"parameters": model.count_params(), "macs": macs(model)},
+        "model": {
+            "side": model.input_shape[1],
+            "parameters": model.count_params(),
+            "macs": macs(model),
+        },
         "versions": versions(recipe.backend),
     }
     write_json(out / "metrics.json", metrics)

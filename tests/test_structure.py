@@ -14,7 +14,13 @@ SOURCES = sorted(path for name in OURS for path in (ROOT / name).rglob("*.py"))
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 SHARED = {"errors", "parameters", "labels", "files"}  # modules that every package may import
 KERAS = {"keras", "tensorflow", "jax", "torch"}
-LIGHT = {"fetch", "index", "preprocess", "plot"}  # stages without TensorFlow and scikit-learn
+LIGHT = {
+    "export",
+    "fetch",
+    "index",
+    "preprocess",
+    "plot",
+}  # stages without TensorFlow and scikit-learn
 
 
 def imports_of(path: Path) -> set[str]:

@@ -1,0 +1,215 @@
+"""The model card: a run's own facts in the text beside this file, under Hugging Face's metadata.
+
+The sections are those of Mitchell et al. 2019, "Model Cards for Model Reporting"
+(arXiv:1810.03993), in the order of the hub's template (github.com/huggingface/huggingface_hub,
+modelcard_template.md).
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from ruamel.yaml import YAML
+
+TEMPLATE = Path(__file__).with_suffix(".md")
+SPLITS = {
+    "train": "the pictures that it was fitted to",
+    "val": "validation, on which every choice was made",
+    "test": "test, on which nothing was chosen",
+}
+PROTOCOLS = {
+    "clean": "No exact copy of a validation or test picture is trained on.",
+    "notebook": "Validated on its own test pictures, copies of them in training included: these "
+    "figures only stand beside the seed notebook's.",
+}
+AVERAGES = {"": "plain", "_flip": "with its mirror image", "_views": "18 moved and mirrored views"}
+SCORES = {
+    "balanced_accuracy": "balanced accuracy",
+    "macro_f1": "macro F1",
+    "top_2_accuracy": "top-2 accuracy",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+}
+CALIBRATION = {
+    "ece_equal_width": "expected calibration error, 15 bins of equal width",
+    "ece_equal_mass": "expected calibration error, 15 bins of equal mass",
+    "log_loss": "log loss (nats)",
+    "brier": "Brier score",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that a card says of one run: what the stages wrote, unchanged.
+
+    Attributes:
+        texts: `dataset`, name of the data set; `licence` of the weights, an identifier of Hugging
+            Face's list; `terms`, who may use them; `labels`, where the labels come from and how far
+            people agree with them; `people`, what is known of the people in the pictures.
+        source: source.json.
+        audit: audit.json.
+        metrics: metrics.json.
+        per_class: rows of per_class.csv, in label order.
+        recipe: name of the recipe.
+        parameters: its section `train`.
+        model: sha256 of model.keras.
+        size: its bytes.
+    """
+
+    texts: Mapping[str, str]
+    source: Mapping[str, Any]
+    audit: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    per_class: Sequence[Mapping[str, str]]
+    recipe: str
+    parameters: Mapping[str, Any]
+    model: str
+    size: int
+
+
+def render(facts: Facts) -> str:
+    """The card, ready to be uploaded as README.md of a model repository."""
+    template = Template(TEMPLATE.read_text(encoding="utf-8"))
+    return template.substitute(_data(facts) | _evaluation(facts) | _model(facts))
+
+
+def _data(facts: Facts) -> dict[str, Any]:
+    audit, duplicates = facts.audit, facts.audit["duplicates"]
+    dropped = (f"{n:,} {reason.replace('_', ' ')}" for reason, n in audit["dropped"].items())
+    return {
+        **facts.texts,
+        "source": facts.source["sha256"],
+        "source_licence": facts.source["licence"].rstrip("."),
+        "pictures": f"{audit['pictures']:,}",
+        "used": ", ".join(f"{split} {count:,}" for split, count in audit["used"].items()),
+        "dropped": ", ".join(dropped) or "nothing",
+        "label_set": audit.get("labels", "folders"),
+        "groups": f"{duplicates['groups']:,}",
+        "files": f"{duplicates['files']:,}",
+        "leaks": f"{duplicates['groups_across_train_and_evaluation']:,}",
+        "twins": f"{duplicates['groups_across_val_and_test']:,}",
+        "conflicts": f"{duplicates['groups_with_conflicting_labels']:,}",
+    }
+
+
+def _evaluation(facts: Facts) -> dict[str, Any]:
+    metrics, split = facts.metrics, facts.metrics["reported_split"]
+    header = ("split", "", "n", "accuracy", *SCORES.values())
+    rows = [
+        (name, how, f"{s['n']:,}", _interval(s), *(f"{s[key]:.3f}" for key in SCORES))
+        for name in SPLITS
+        for kind, how in AVERAGES.items()
+        if (s := metrics.get(name + kind))
+    ]
+    classes = [
+        (row["class"], *(f"{float(row[key]):.3f}" for key in ("precision", "recall", "f1")))
+        + (f"{int(row['support']):,}",)
+        for row in facts.per_class
+    ]
+    return {
+        "protocol": metrics["protocol"],
+        "protocol_is": PROTOCOLS[metrics["protocol"]],
+        "split": split,
+        "split_is": SPLITS[split],
+        "n": f"{metrics[split]['n']:,}",
+        "accuracy": _interval(metrics[split]),
+        "scores": _table(header, rows),
+        "leak_free": _leak_free(metrics),
+        "calibration": _calibration(metrics),
+        "temperature": f"{metrics.get('calibration', {}).get('temperature', 1.0):.6f}",
+        "per_class": _table(("class", "precision", "recall", "F1", "support"), classes),
+    }
+
+
+def _model(facts: Facts) -> dict[str, Any]:
+    size = facts.metrics["model"]
+    names = [row["class"] for row in facts.per_class]
+    return {
+        "front_matter": _front_matter(facts),
+        "recipe": facts.recipe,
+        "parameters": _yaml(facts.parameters),
+        "count": len(names),
+        "classes": ", ".join(names),
+        "side": size["side"],
+        "model": facts.model,
+        "size": f"{facts.size / 1e6:.1f}",
+        "weights": f"{size['parameters']:,}",
+        "macs": f"{size['macs'] / 1e6:.1f}",
+        "versions": ", ".join(f"{name} {v}" for name, v in facts.metrics["versions"].items()),
+    }
+
+
+def _front_matter(facts: Facts) -> str:
+    """What the hub reads: github.com/huggingface/hub-docs, modelcard.md."""
+    split, dataset = facts.metrics["reported_split"], facts.texts["dataset"]
+    slug = "-".join(dataset.lower().split())
+    kinds = {"accuracy": "accuracy", "f1": "macro_f1"}
+    scores = [
+        {"type": kind, "name": key.replace("_", " "), "value": facts.metrics[split][key]}
+        for kind, key in kinds.items()
+    ]
+    result = {
+        "task": {"type": "image-classification"},
+        "dataset": {"type": slug, "name": dataset, "split": split},
+        "metrics": scores,
+    }
+    metadata: dict[str, Any] = {"license": facts.texts["licence"]}
+    if facts.texts["licence"] == "other":
+        metadata |= {"license_name": "terms-in-the-card", "license_link": "README.md"}
+    metadata |= {
+        "library_name": "keras",
+        "pipeline_tag": "image-classification",
+        "tags": ["facial-expression", slug],
+        "metrics": list(kinds),
+        "model-index": [{"name": f"{facts.recipe}-{slug}", "results": [result]}],
+    }
+    return f"---\n{_yaml(metadata)}---"
+
+
+def _leak_free(metrics: Mapping[str, Any]) -> str:
+    found = [
+        f"{name} {_interval(scores)}, n = {scores['n']:,}"
+        for name in SPLITS
+        if (scores := metrics.get(f"{name}_leak_free"))
+    ]
+    of = "**Without leaks**, of pictures without a duplicate or near-duplicate anywhere: "
+    return f"{of}{'; '.join(found)}.\n" if found else ""
+
+
+def _calibration(metrics: Mapping[str, Any]) -> str:
+    if not (found := metrics.get("calibration")):
+        return ""
+    before, after = found["before"], found["after"]
+    rows = [
+        (name, f"{before[key]:.4f}", f"{after[key]:.4f}")
+        for key, name in CALIBRATION.items()
+        if key in before
+    ]
+    return (
+        f"**Calibration** on {metrics['reported_split']}: one temperature, "
+        f"{found['temperature']:.3f}, fitted on validation (Guo et al. 2017, arXiv:1706.04599).\n\n"
+        f"{_table(('', 'before', 'after'), rows)}\n"
+    )
+
+
+def _interval(scores: Mapping[str, float]) -> str:
+    low, high = 100 * scores["accuracy_low"], 100 * scores["accuracy_high"]
+    return f"{100 * scores['accuracy']:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _yaml(value: Mapping[str, Any]) -> str:
+    yaml = YAML()
+    yaml.width = 1000  # a text stays on its line
+    stream = io.StringIO()
+    yaml.dump(dict(value), stream)
+    return stream.getvalue()

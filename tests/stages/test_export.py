@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from facial_expression.errors import DatasetError, ModelError, ParameterError, run
+from facial_expression.files import write_csv, write_json, write_text
+from stages import export
+from tests.clones import ROOT
+from tests.test_model_card import FACTS
+
+
+@pytest.fixture
+def arguments(tmp_path: Path) -> list[str]:
+    """The command line, and the files that the other stages write."""
+    write_json(tmp_path / "source.json", FACTS.source)
+    write_json(tmp_path / "audit.json", FACTS.audit)
+    write_json(tmp_path / "evaluation/metrics.json", FACTS.metrics)
+    table = FACTS.per_class
+    write_csv(tmp_path / "evaluation/per_class.csv", list(table[0]), [r.values() for r in table])
+    write_text(tmp_path / "model.keras", "weights")
+    yaml = YAML()
+    yaml.dump({"train": dict(FACTS.parameters)}, tmp_path / "fast.yaml")
+    yaml.dump({"export": dict(FACTS.texts)}, tmp_path / "ours.yaml")
+    paths = {
+        "params": "ours.yaml",
+        "recipe": "fast.yaml",
+        "source": "source.json",
+        "audit": "audit.json",
+        "model": "model.keras",
+        "evaluation": "evaluation",
+        "out": "export",
+    }
+    return [text for name, path in paths.items() for text in (f"--{name}", str(tmp_path / path))]
+
+
+def test_the_card_is_written_from_what_the_stages_wrote(arguments, tmp_path, capsys):
+    export.main(arguments)
+    card = (tmp_path / "export/model_card.md").read_text(encoding="utf-8")
+    assert hashlib.sha256(b"weights").hexdigest() in card
+    assert "recipe `fast`" in card
+    assert "67.9 % (66.1 to 69.3), n = 3,589" in card
+    assert str(tmp_path) not in card
+    assert "model_card.md" in capsys.readouterr().out
+
+
+def test_the_same_run_gives_the_same_bytes(arguments, tmp_path):
+    path = tmp_path / "export/model_card.md"
+    export.main(arguments)
+    first = path.read_bytes()
+    export.main(arguments)
+    assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    ("lacking", "error"),
+    [
+        ("model.keras", ModelError),
+        ("audit.json", DatasetError),
+        ("source.json", DatasetError),
+        ("evaluation/metrics.json", DatasetError),
+        ("evaluation/per_class.csv", DatasetError),
+        ("fast.yaml", ParameterError),
+        ("ours.yaml", ParameterError),
+    ],
+)
+def test_a_missing_file_is_named_in_one_line(lacking, error, arguments, tmp_path):
+    (tmp_path / lacking).unlink()
+    with pytest.raises(error, match=Path(lacking).name):
+        export.main(arguments)
+    with pytest.raises(SystemExit) as exit_:
+        run(lambda: export.main(arguments))
+    assert len(str(exit_.value.code).splitlines()) == 1
+    assert not (tmp_path / "export").exists()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "conf/data").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_data_set_brings_the_texts_of_its_card(path, arguments, tmp_path):
+    arguments[arguments.index("--params") + 1] = str(path)
+    export.main(arguments)
+    assert (tmp_path / "export/model_card.md").stat().st_size > 2000
