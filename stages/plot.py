@@ -189,7 +189,7 @@ def draw_confused(
         labels.append(f"{classes[actual]}\nas {classes[guess]}\n{count:,} ({100 * share:.0f} %)")
         pictures.append(scored.images[rows])
     title = f"The most confused classes on {split}: actual, as predicted, count (share of actual)"
-    return confused_sheet(labels, pictures, title)
+    return confused_sheet(labels, pictures, params.pictures_per_class, title)
 
 
 def read_predictions(path: Path, arrays: Path, classes: list[str], split: str) -> Predicted:

@@ -36,7 +36,8 @@ def split_scores(
 ) -> dict[str, dict[str, float]]:
     """Every entry of metrics.json that is one split's.
 
-    The training split gets its plain scores only: it is no sample of new pictures.
+    The training split gets its plain scores only: it is no sample of new pictures.  Where no row
+    is leak-free, there is no entry for those.
 
     Args:
         name: of the split.
@@ -50,16 +51,15 @@ def split_scores(
     }
     if name != "train":
         scores[name] |= intervals(labels, means["plain"])
-        scores[f"{name}_leak_free"] = leak_free_scores(labels, means["plain"], leak_free)
+        if leak_free.any():
+            scores[f"{name}_leak_free"] = leak_free_scores(labels, means["plain"], leak_free)
     return scores
 
 
 def leak_free_scores(
     labels: Labels, probabilities: Probabilities, leak_free: NDArray[np.bool_]
 ) -> dict[str, float]:
-    """n, accuracy and macro F1 with intervals on the leak-free rows; where there is none, n."""
-    if not leak_free.any():
-        return {"n": 0}
+    """n, accuracy and macro F1 with intervals on the leak-free rows, at least one."""
     labels, probabilities = labels[leak_free], probabilities[leak_free]
     scores = headline(labels, probabilities) | intervals(labels, probabilities)
     names = ("accuracy", "macro_f1")

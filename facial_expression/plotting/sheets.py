@@ -84,31 +84,35 @@ def sample_sheet(
     labels = [f"{name}\nn = {total:,}" for name, total in zip(classes, totals, strict=True)]
     shown = sum(len(row) for row in pictures)
     title = f"Training pictures by label: {shown:,} drawn at random from {sum(totals):,}"
-    return _rows_of_pictures(labels, pictures, title)
+    return _rows_of_pictures(labels, pictures, max(1, *map(len, pictures)), title)
 
 
 @styled
-def confused_sheet(labels: Sequence[str], pictures: Sequence[Pictures], title: str) -> Figure:
+def confused_sheet(
+    labels: Sequence[str], pictures: Sequence[Pictures], columns: int, title: str
+) -> Figure:
     """One row of pictures for each pair of classes that is confused; without a pair it says so.
 
     Args:
         labels: what stands beside each row.
-        pictures: of each row, (N, S, S) uint8, N from 1; rows may differ in N.
+        pictures: of each row, (N, S, S) uint8, N from 1 to `columns`; rows may differ in N.
+        columns: how many pictures there is room for, so that a single one is not drawn large.
         title: of the sheet.
     """
     if pictures:
-        return _rows_of_pictures(labels, pictures, title)
+        return _rows_of_pictures(labels, pictures, columns, title)
     figure = Figure(figsize=(WIDTH, HEAD))
     figure.text(MARGIN / WIDTH, 0.55, title, fontsize=10)
     figure.text(MARGIN / WIDTH, 0.2, "none")
     return figure
 
 
-def _rows_of_pictures(labels: Sequence[str], pictures: Sequence[Pictures], title: str) -> Figure:
+def _rows_of_pictures(
+    labels: Sequence[str], pictures: Sequence[Pictures], columns: int, title: str
+) -> Figure:
     side = pictures[0].shape[1]
     gap = max(1, side // 12)
     pitch = side + gap
-    columns = max(1, *(len(row) for row in pictures))
     sheet = np.full((len(labels) * pitch - gap, columns * pitch - gap), 255, np.uint8)
     for row, images in enumerate(pictures):
         for column, image in enumerate(images):

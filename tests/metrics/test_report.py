@@ -43,8 +43,9 @@ def test_the_leak_free_score_is_that_of_the_rows_without_a_leak() -> None:
     assert found["macro_f1_low"] <= found["macro_f1"] == alone["macro_f1"] <= found["macro_f1_high"]
 
 
-def test_without_a_leak_free_row_there_is_only_their_number() -> None:
-    assert leak_free_scores(LABELS, PROBABILITIES, np.zeros(200, bool)) == {"n": 0}
+def test_without_a_leak_free_row_there_is_no_entry_for_those() -> None:
+    found = split_scores("test", LABELS, {"plain": PROBABILITIES}, np.zeros(200, bool))
+    assert list(found) == ["test"]
 
 
 def test_trust_says_before_and_after() -> None:

@@ -159,7 +159,11 @@ def test_metrics_name_protocol_splits_model_and_versions(done: Path, model: kera
     ]  # fmt: skip
     assert (metrics["protocol"], metrics["labels"]) == ("clean", "ferplus")
     assert metrics["reported_split"] == "test"
-    assert metrics["model"] == {"parameters": SIDE * SIDE * 3 + 3, "macs": SIDE * SIDE * 3}
+    assert metrics["model"] == {
+        "side": SIDE,
+        "parameters": SIDE * SIDE * 3 + 3,
+        "macs": SIDE * SIDE * 3,
+    }
     assert {"keras", "numpy"} < set(metrics["versions"])
     for name in ("train", "val", "val_flip", "val_views", "test", "test_flip", "test_views"):
         assert list(metrics[name]) == SCORES + (DRAWN if name in ("val", "test") else [])

@@ -149,7 +149,7 @@ def test_a_parameter_changes_the_figures_that_it_speaks_of(data):
     write_params(data, seed=1)
     assert changed(before, plot(data)) == {"sample_sheet", "predictions"}  # a pair has two pictures
     write_params(data, pictures_per_class=3)
-    assert changed(before, plot(data)) == {"sample_sheet"}
+    assert changed(before, plot(data)) == {"sample_sheet", "confused_pairs"}
     write_params(data, predictions=1)
     assert changed(before, plot(data)) == {"predictions", "hardest_mistakes"}
     write_params(data, findings_per_kind=2)
