@@ -1,10 +1,10 @@
 """Stage `evaluate`: score the network.  ARRAYS, MODEL, AUDIT -> OUT  (params: evaluate).
 
-Reads   ARRAYS/<split> of the splits to score, MODEL, the audit's protocol, and backend and threads
-        from the recipe.
+Reads   ARRAYS/<split> of the splits to score, MODEL, the audit's protocol and labels, and backend
+        and threads from the recipe.
 Writes  OUT/metrics.json             scores by split, plain, averaged over both mirror images
-                                     (_flip) and over 18 moved views (_views); protocol, model
-                                     size and multiply-accumulates, versions
+                                     (_flip) and over 18 moved views (_views); protocol, labels,
+                                     model size and multiply-accumulates, versions
         OUT/predictions/<split>.csv  path, actual, predicted, one probability a class
         OUT/confusion.csv            actual and predicted class on the reported split
         OUT/per_class.csv            precision, recall, F1, support on the reported split
@@ -115,7 +115,7 @@ def evaluate(
             "evaluate.splits: expected distinct splits in the order train, val, test, "
             f"found {', '.join(params.splits)}"
         )
-    protocol = read_protocol(audit)
+    facts = read_facts(audit)
     splits = {name: read_split(arrays, name) for name in params.splits}
     configure(recipe.backend, recipe.threads)
     from facial_expression.metrics.scores import per_class
@@ -124,7 +124,7 @@ def evaluate(
 
     model = exporting.load(path)
     classes = read_classes(arrays / "classes.json")
-    metrics: dict[str, Any] = {"protocol": protocol, "reported_split": params.splits[-1]}
+    metrics: dict[str, Any] = facts | {"reported_split": params.splits[-1]}
     with atomic_folder(out / "predictions") as folder:
         for name, split in splits.items():
             check_fit(model, split, classes, path)
@@ -144,10 +144,12 @@ def evaluate(
     return metrics
 
 
-def read_protocol(audit: Path) -> str:
-    """The protocol that index followed, from audit.json."""
+def read_facts(audit: Path) -> dict[str, Any]:
+    """Protocol and labels (with FER+ their rules, too) that index followed, from audit.json."""
     try:
-        return str(json.loads(audit.read_text(encoding="utf-8"))["protocol"])
+        found = json.loads(audit.read_text(encoding="utf-8"))
+        facts = {"protocol": str(found["protocol"]), "labels": found.get("labels", "folders")}
+        return facts | ({"ferplus": found["ferplus"]} if "ferplus" in found else {})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(
             f"{audit}: expected the audit that the index stage writes: {error!r}; run that stage"

@@ -1,8 +1,10 @@
 """Stage `index`: list every picture, give it a split, find faults.  IMAGES -> OUT  (params: index).
 
-Reads   images.zip, the normalised archive that stage `fetch` wrote.
+Reads   images.zip, the normalised archive that stage `fetch` wrote, and the FER+ votes that
+        index.labels names, if it names some.
 Writes  OUT/index.csv         one row a picture: path, class, split, sha256 of its decoded pixels,
-                              width, height, mode, mean, std, duplicate_of, dropped_because
+                              width, height, mode, mean, std, duplicate_of, dropped_because;
+                              and votes, with soft targets
         OUT/audit.json        counts of duplicates, leaks, conflicting labels, blanks, drops
         OUT/class_counts.csv  pictures used, by class and split
 """
@@ -21,7 +23,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm
 
-from facial_expression.dataset import archive, audit, listing
+from facial_expression.dataset import archive, audit, ferplus, listing, votes
 from facial_expression.errors import ImageError, run
 from facial_expression.files import write_csv, write_json
 from facial_expression.parameters import CLOSED, load
@@ -40,6 +42,7 @@ class IndexParameters:
         seed: of the hold-out.
         on_bad_image: what a picture that cannot be decoded does: `error` stops the run, `skip`
             leaves it out and counts it.
+        labels: where classes come from; the pictures' folders, unless it says otherwise.
     """
 
     protocol: listing.Protocol
@@ -47,6 +50,7 @@ class IndexParameters:
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
     seed: Annotated[int, Field(ge=0)]
     on_bad_image: Literal["error", "skip"]
+    labels: ferplus.Labels = ferplus.FOLDERS
 
 
 def build_index(images: Path, params: IndexParameters, workers: int) -> list[listing.Row]:
@@ -54,7 +58,7 @@ def build_index(images: Path, params: IndexParameters, workers: int) -> list[lis
 
     Raises:
         ImageError: a picture cannot be decoded and `on_bad_image` is `error`.
-        DatasetError: the pictures do not form a data set.
+        DatasetError: the pictures do not form a data set, or the votes are not theirs.
     """
     places = archive.members(images)
     scanned = listing.scan(images, places, workers)
@@ -73,6 +77,10 @@ def build_index(images: Path, params: IndexParameters, workers: int) -> list[lis
     rows = listing.assign_splits(
         rows, params.protocol, params.val_fraction, params.test_fraction, params.seed
     )
+    labels = params.labels
+    if labels.source == "ferplus":
+        cast = votes.read_pinned(labels.votes, labels.sha256, (row.path for row in rows))
+        rows = ferplus.relabelled(rows, labels, cast)
     marked = audit.mark(rows, params.protocol)
     listing.check_classes(marked)
     return marked
@@ -93,13 +101,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     params = load(args.params, "index", IndexParameters)
     rows = build_index(args.images, params, max(1, args.workers))
-    names = [field.name for field in fields(listing.Row)]
+    soft = any(row.votes for row in rows)
+    names = [field.name for field in fields(listing.Row) if soft or field.name != "votes"]
     header = ["class" if name == "label" else name for name in names]
     write_csv(
         args.out / "index.csv", header, ([getattr(row, name) for name in names] for row in rows)
     )
     write_csv(args.out / "class_counts.csv", ("class", "split", "count"), audit.class_counts(rows))
-    summary = audit.summary(rows, params.protocol)
+    summary = audit.summary(rows, params.protocol, params.labels.described())
     write_json(args.out / "audit.json", summary)
     used = ", ".join(f"{split} {count}" for split, count in summary["used"].items())
     print(f"indexed {len(rows)} pictures: {used}; {sum(summary['dropped'].values())} dropped")

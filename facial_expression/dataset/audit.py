@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from operator import attrgetter
@@ -16,6 +16,7 @@ BLANK_STD = 1.0
 """A picture whose grey levels deviate by less than this is blank."""
 
 SPLITS = ("train", "val", "test")
+FOLDER_LABELS = {"labels": "folders"}
 
 
 def mark(rows: Sequence[Row], protocol: Protocol) -> list[Row]:
@@ -41,8 +42,10 @@ def mark(rows: Sequence[Row], protocol: Protocol) -> list[Row]:
     return marked
 
 
-def summary(rows: Sequence[Row], protocol: Protocol) -> dict[str, Any]:
-    """What audit.json says: the protocol, counts of pictures, duplicates, blanks and drops.
+def summary(
+    rows: Sequence[Row], protocol: Protocol, labels: Mapping[str, Any] = FOLDER_LABELS
+) -> dict[str, Any]:
+    """What audit.json says: protocol and labels, counts of pictures, duplicates, blanks and drops.
 
     A duplicate group is two or more files with the same decoded grey pixels.
     """
@@ -52,8 +55,9 @@ def summary(rows: Sequence[Row], protocol: Protocol) -> dict[str, Any]:
     per_split = Counter(row.split for row in rows if not row.dropped_because)
     return {
         "protocol": protocol,
+        **labels,
         "pictures": len(rows),
-        "classes": len({row.label for row in rows}),
+        "classes": len({row.label for row in rows} - {""}),  # "": FER+ gives it none
         "used": {split: per_split[split] for split in SPLITS},
         "dropped": {reason.replace(" ", "_"): dropped[reason] for reason in sorted(dropped)},
         "blank": sum(row.std < BLANK_STD for row in rows if row.sha256),
@@ -65,7 +69,7 @@ def summary(rows: Sequence[Row], protocol: Protocol) -> dict[str, Any]:
             ),
             "groups_across_val_and_test": sum({"val", "test"} <= span for span in spans),
             "groups_with_conflicting_labels": sum(
-                len({row.label for row in group}) > 1 for group in duplicates
+                len({row.label for row in group} - {""}) > 1 for group in duplicates
             ),
         },
     }

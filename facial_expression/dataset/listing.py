@@ -25,7 +25,10 @@ SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "va
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One picture, as index.csv lists it; `mean` and `std` in grey levels 0..255."""
+    """One picture, as index.csv lists it; `mean` and `std` in grey levels 0..255.
+
+    `votes` (`happy:6 sad:3`) is there with soft targets only, and so is its column.
+    """
 
     path: str
     label: str
@@ -38,6 +41,7 @@ class Row:
     std: float
     duplicate_of: str = ""
     dropped_because: str = ""
+    votes: str = ""
 
 
 def describe(name: str, data: bytes) -> Row:
