@@ -20,6 +20,7 @@ from facial_expression.parameters import CLOSED
 
 CLASSES = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
 """FER2013's names of the first eight columns of votes, and the eighth class, which it lacks."""
+Filter = Literal["none", "published"]
 UNKNOWN = 8  # the first column that is no class
 OTHERS = {7: "contempt", 8: "unknown", 9: "not a face"}  # why a picture leaves, by its top column
 
@@ -43,7 +44,7 @@ class Labels:
     sha256: str | None
     targets: Literal["majority", "distribution"]
     classes: Literal[7, 8]
-    filter: Literal["none", "published"]
+    filter: Filter
 
     def described(self) -> dict[str, Any]:
         """What audit.json says about the labels."""
@@ -134,8 +135,8 @@ def relabelled(rows: Sequence[Row], rules: Labels, votes: Mapping[str, Votes]) -
         found = label(votes.get(row.path), rules, row.split)
         reason = row.dropped_because or found.reason
         soft = rules.targets == "distribution" and not reason
-        cast = as_text(found.votes) if soft else ""
-        out.append(replace(row, label=found.name, dropped_because=reason, votes=cast))
+        shown = as_text(found.votes) if soft else ""
+        out.append(replace(row, label=found.name, dropped_because=reason, votes=shown))
     return out
 
 

@@ -77,7 +77,7 @@ def folder(save: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) 
         rows = [(i, f"{name}/{CLASSES[i % 3]}/é {i}.png") for i in range(size)]
         write_rows(root / "arrays", name, rows)
     write_json(root / "arrays" / "classes.json", CLASSES)
-    write_json(root / "audit.json", {"protocol": "clean"})
+    write_json(root / "audit.json", {"protocol": "clean", "labels": "folders"})
     recipe = YAML(typ="safe").load(Path(__file__).parents[2] / "conf" / "recipe" / "sample.yaml")
     recipe["train"] |= {"backend": "tensorflow", "threads": THREADS}
     YAML(typ="safe").dump(recipe, root / "recipe.yaml")
@@ -142,16 +142,26 @@ def test_the_files_are_those_of_the_contract(done: Path) -> None:
 def test_metrics_name_protocol_splits_model_and_versions(done: Path, model: keras.Model) -> None:
     metrics = metrics_of(done)
     assert list(metrics) == [
-        "protocol", "reported_split", "train", "val", "val_flip", "val_views",
+        "protocol", "labels", "reported_split", "train", "val", "val_flip", "val_views",
         "test", "test_flip", "test_views",
         "model", "versions",
     ]  # fmt: skip
     assert (metrics["protocol"], metrics["reported_split"]) == ("clean", "test")
+    assert metrics["labels"] == "folders"
     assert metrics["model"] == {"parameters": SIDE * SIDE * 3 + 3, "macs": SIDE * SIDE * 3}
     assert {"keras", "numpy"} < set(metrics["versions"])
     for name in ("train", "val", "val_flip", "val_views", "test", "test_flip", "test_views"):
         assert list(metrics[name]) == SCORES
         assert metrics[name]["n"] == SIZES[name.split("_")[0]]
+
+
+def test_the_labels_are_those_of_the_audit(tmp_path: Path) -> None:
+    rules = {"targets": "majority", "classes": 7, "filter": "published"}
+    said = {"protocol": "clean", "labels": "ferplus", "ferplus": rules}
+    write_json(tmp_path / "audit.json", said | {"pictures": 9})
+    assert evaluate.read_facts(tmp_path / "audit.json") == said
+    write_json(tmp_path / "audit.json", {"protocol": "clean"})  # of a run before FER+
+    assert evaluate.read_facts(tmp_path / "audit.json")["labels"] == "folders"
 
 
 @pytest.mark.parametrize("name", SIZES)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from facial_expression.dataset import listing
+from facial_expression.dataset import listing, votes
 from facial_expression.errors import DatasetError, ImageError, ParameterError, run
+from facial_expression.files import sha256_of, write_csv
 from stages import fetch, index
 from tests.helpers import make_archive, picture, tiny_pictures
 
@@ -125,6 +126,7 @@ def test_the_audit_counts_what_was_put_in(tmp_path: Path) -> None:
     clean = audit_of(indexed(images, tmp_path / "clean", on_bad_image="skip"))
     assert clean == {
         "protocol": "clean",
+        "labels": "folders",
         "pictures": 34,
         "classes": 3,
         "used": {"train": 19, "val": 6, "test": 6},
@@ -194,6 +196,74 @@ def test_a_wrong_parameter_is_named(tiny_archive: Path, changed: dict[str, Any])
     (name,) = changed
     with pytest.raises(ParameterError, match=rf"params\.yaml: .*'index\.{name}'"):
         indexed(tiny_archive, tiny_archive.parent / "out", **changed)
+
+
+def with_votes(folder: Path, **changed: Any) -> dict[str, Any]:
+    """index.labels for the tiny set: six votes for its class, four for fear; three pictures odd."""
+    odd = {
+        "train/sad/Training_0.jpg": (0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+        "test/happy/PublicTest_0.jpg": (0, 0, 0, 0, 0, 0, 0, 1, 9, 0),
+        "test/sad/PrivateTest_0.jpg": (0, 5, 0, 0, 0, 5, 0, 0, 0, 0),
+    }
+    column = {"happy": 1, "sad": 3, "angry": 4}
+    rows = []
+    for path in sorted(tiny_pictures()):
+        cast = [0] * 10
+        cast[column[path.split("/")[1]]], cast[6] = 6, 4
+        rows.append((path, *odd.get(path, cast)))
+    write_csv(folder / "votes.csv", votes.JOINED, rows)
+    pin = sha256_of(folder / "votes.csv")
+    rules = {"targets": "majority", "classes": 7, "filter": "published"}
+    named = {"source": "ferplus", "votes": str(folder / "votes.csv"), "sha256": pin}
+    return {"labels": named | rules | changed}
+
+
+def test_ferplus_labels_and_what_leaves_for_them_in_every_split(
+    tiny_archive: Path, tmp_path: Path
+) -> None:
+    out = indexed(tiny_archive, tmp_path / "out", **with_votes(tmp_path))
+    rows = {row["path"]: row for row in table(out / "index.csv")}
+    reasons = {path: row["dropped_because"] for path, row in rows.items() if row["dropped_because"]}
+    assert reasons == {
+        "train/sad/Training_0.jpg": "no votes",
+        "test/happy/PublicTest_0.jpg": "unknown",
+        "test/sad/PrivateTest_0.jpg": "no majority",
+    }
+    for path, row in rows.items():
+        assert row["class"] == ("" if path in reasons else path.split("/")[1])
+        assert "votes" not in row
+    audit = audit_of(out)
+    assert (audit["labels"], audit["ferplus"]["filter"]) == ("ferplus", "published")
+    assert audit["classes"] == 3
+    assert audit["dropped"] == {"no_majority": 1, "no_votes": 1, "unknown": 1}
+    assert audit["used"] == {"train": 17, "val": 5, "test": 5}
+
+
+def test_soft_targets_hand_the_votes_on(tiny_archive: Path, tmp_path: Path) -> None:
+    labels = with_votes(tmp_path, targets="distribution")
+    rows = table(indexed(tiny_archive, tmp_path / "out", **labels) / "index.csv")
+    assert list(rows[0])[-2:] == ["dropped_because", "votes"]
+    cast = {row["path"]: row["votes"] for row in rows}
+    assert cast["train/happy/Training_1.png"] == "happy:6 fear:4"
+    assert cast["train/sad/Training_0.jpg"] == ""
+    assert cast["test/angry/PublicTest_0.jpg"] == "angry:6"  # a majority outside training
+
+
+def test_folder_labels_are_what_there_is_without_the_section(
+    tiny_archive: Path, tmp_path: Path
+) -> None:
+    labels = with_votes(tmp_path, source="folders")
+    plain, named = (
+        indexed(tiny_archive, tmp_path / name, **given)
+        for name, given in (("plain", {}), ("named", labels))
+    )
+    for name in ("index.csv", "audit.json", "class_counts.csv"):
+        assert (plain / name).read_bytes() == (named / name).read_bytes()
+
+
+def test_a_wrong_parameter_of_the_labels_is_named(tiny_archive: Path, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"'index\.labels\.classes'.*found 6"):
+        indexed(tiny_archive, tmp_path / "out", **with_votes(tmp_path, classes=6))
 
 
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
