@@ -148,6 +148,7 @@ def test_the_summary_of_a_small_known_set() -> None:
     ]  # fmt: skip
     assert summary(mark(rows, "clean"), "clean") == {
         "protocol": "clean",
+        "labels": "folders",
         "pictures": 6,
         "classes": 2,
         "used": {"train": 3, "val": 1, "test": 1},
@@ -162,3 +163,14 @@ def test_the_summary_of_a_small_known_set() -> None:
         },
     }
     assert summary(mark(rows, "notebook"), "notebook")["dropped"] == {}
+
+
+def test_a_picture_without_a_class_conflicts_with_none() -> None:
+    rows = [
+        Row("train/a/1.png", "a", "train", "1", 48, 48, "L", 9.0, 30.0),
+        Row("train/a/2.png", "", "train", "1", 48, 48, "L", 9.0, 30.0, "", "no votes"),
+    ]
+    counted = summary(mark(rows, "clean"), "clean", {"labels": "ferplus"})
+    assert (counted["labels"], counted["classes"]) == ("ferplus", 1)
+    assert counted["duplicates"]["groups_with_conflicting_labels"] == 0
+    assert counted["dropped"] == {"no_votes": 1}

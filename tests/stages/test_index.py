@@ -1,16 +1,18 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from facial_expression.dataset import listing, votes
+from facial_expression.dataset import challenge, listing, votes
 from facial_expression.errors import DatasetError, ImageError, ParameterError, run
 from facial_expression.files import sha256_of, write_csv
 from stages import fetch, index
@@ -247,6 +249,32 @@ def test_soft_targets_hand_the_votes_on(tiny_archive: Path, tmp_path: Path) -> N
     assert cast["train/happy/Training_1.png"] == "happy:6 fear:4"
     assert cast["train/sad/Training_0.jpg"] == ""
     assert cast["test/angry/PublicTest_0.jpg"] == "angry:6"  # a majority outside training
+
+
+def test_the_published_table_goes_with_pictures_made_from_the_challenge_file(
+    tmp_path: Path,
+) -> None:
+    """Row by row, whatever the order of the names; the emotion of fer2013.csv does not matter."""
+    rng = np.random.default_rng(0)
+    usages = ["Training"] * 12 + ["PublicTest"] * 2 + ["PrivateTest"] * 2
+    lines = ["emotion,pixels,Usage"]
+    cast = [",".join(votes.PUBLISHED)]
+    for row, usage in enumerate(usages):
+        pixels = " ".join(map(str, rng.integers(0, 256, 2304)))
+        lines.append(f"{row % 7},{pixels},{usage}")
+        counts = "9,0,0,1" if row % 2 else "1,0,0,9"  # neutral and sad by turns
+        cast.append(f"{usage},fer{row:07d}.png,{counts},0,0,0,0,0,0")
+    cast[3] = "Training,,0,0,0,0,0,0,0,0,0,10"
+    made = dict(challenge.pictures(io.BytesIO("\n".join(lines).encode()), "fer2013.csv"))
+    table_of_votes = tmp_path / "fer2013new.csv"
+    table_of_votes.write_text("\n".join(cast), encoding="utf-8")
+    labels = with_votes(tmp_path, votes=str(table_of_votes), sha256=sha256_of(table_of_votes))
+    out = indexed(make_archive(tmp_path / "images.zip", made), tmp_path / "out", **labels)
+    found = {int(row["path"].split("_")[1][:-4]): row for row in table(out / "index.csv")}
+    assert found.pop(2)["dropped_because"] == "no votes"
+    assert {row: r["class"] for row, r in found.items()} == {
+        row: "neutral" if row % 2 else "sad" for row in range(16) if row != 2
+    }
 
 
 def test_folder_labels_are_what_there_is_without_the_section(
