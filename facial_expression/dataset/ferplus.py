@@ -31,7 +31,7 @@ class Labels:
 
     Attributes:
         source: `folders` labels a picture by the folder that it lies in, `ferplus` by its votes.
-        votes: path of fer2013new.csv or of a table joined on file names; null with folders.
+        votes: path of fer2013new.csv or of a table joined on file names; empty with folders.
         sha256: of that file, so that another file there is noticed.
         targets: `majority` trains on one class a picture, `distribution` on the votes' shares.
         classes: 7 are FER2013's, 8 add contempt.
@@ -40,8 +40,8 @@ class Labels:
     """
 
     source: Literal["folders", "ferplus"]
-    votes: str | None
-    sha256: str | None
+    votes: str
+    sha256: str
     targets: Literal["majority", "distribution"]
     classes: Literal[7, 8]
     filter: Filter
@@ -54,7 +54,7 @@ class Labels:
         return {"labels": self.source, "ferplus": {"votes_sha256": self.sha256, **rules}}
 
 
-FOLDERS = Labels("folders", None, None, "majority", 7, "published")
+FOLDERS = Labels("folders", "", "", "majority", 7, "published")
 
 
 class Label(NamedTuple):

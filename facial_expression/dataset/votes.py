@@ -40,7 +40,7 @@ JOINED = ("path", *COLUMNS)
 MADE_HERE = re.compile(r"(Training|PublicTest|PrivateTest)_(\d+)\.pgm")
 
 
-def read_pinned(path: str | None, sha256: str | None, pictures: Iterable[str]) -> dict[str, Votes]:
+def read_pinned(path: str, sha256: str, pictures: Iterable[str]) -> dict[str, Votes]:
     """The votes of those pictures (member paths of images.zip) that have some, from a pinned file.
 
     Raises:
@@ -50,7 +50,7 @@ def read_pinned(path: str | None, sha256: str | None, pictures: Iterable[str]) -
     if not path:
         raise ParameterError(
             "index.labels.votes: expected the path of fer2013new.csv or of a table joined on file "
-            f"names, found {path!r}; set it, or set index.labels.source to folders"
+            "names, found ''; set it, or set index.labels.source to folders"
         )
     try:
         found = sha256_of(Path(path))
@@ -61,7 +61,7 @@ def read_pinned(path: str | None, sha256: str | None, pictures: Iterable[str]) -
         ) from None
     if found != sha256:
         raise ParameterError(
-            f"index.labels.sha256: expected {sha256!r}, found {found} in {path}; if that file is "
+            f"index.labels.sha256: expected '{sha256}', found {found} in {path}; if that file is "
             "the one you mean, set index.labels.sha256 to it, so that dvc notices another"
         )
     return read(Path(path), pictures)

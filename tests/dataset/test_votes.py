@@ -83,9 +83,9 @@ def test_another_file_than_the_pinned_one_is_refused(table):
     written(table, JOINED)
     pin = sha256_of(table)
     assert votes.read_pinned(str(table), pin, COPIED)[COPIED[2]] == LAST
-    with pytest.raises(ParameterError, match=rf"index\.labels\.sha256: expected None, found {pin}"):
-        votes.read_pinned(str(table), None, COPIED)
+    with pytest.raises(ParameterError, match=rf"index\.labels\.sha256: expected '', found {pin}"):
+        votes.read_pinned(str(table), "", COPIED)
     with pytest.raises(ParameterError, match=r"index\.labels\.votes: cannot read .*gone\.csv: No"):
         votes.read_pinned(str(table.with_name("gone.csv")), pin, COPIED)
-    with pytest.raises(ParameterError, match=r"index\.labels\.votes: expected the path .* None"):
-        votes.read_pinned(None, None, COPIED)
+    with pytest.raises(ParameterError, match=r"index\.labels\.votes: expected the path .* ''"):
+        votes.read_pinned("", "", COPIED)
