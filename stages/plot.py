@@ -1,4 +1,7 @@
-"""Stage `plot`: draw a run.  INDEX, ARRAYS, HISTORY, EVALUATION -> OUT  (params: plot)."""
+"""Stage `plot`: draw a run.
+
+IMAGES, INDEX, ARRAYS, HISTORY, EVALUATION -> OUT  (params: plot)
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,19 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from facial_expression.dataset.arrays import read_split
+from facial_expression.dataset.squares import read_squares
 from facial_expression.errors import DatasetError, run
-from facial_expression.files import atomic, read_csv
+from facial_expression.files import atomic
 from facial_expression.labels import read_classes
 from facial_expression.parameters import CLOSED, load
+from facial_expression.plotting.tables import position, table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from facial_expression.plotting.sheets import Predicted
+
+SHEET_SIDE = 96  # pixels of the audit sheet's pictures, more than FER2013's for larger ones
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -31,6 +38,7 @@ class PlotParams:
     colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
     pictures_per_class: Annotated[int, Field(ge=1, le=40)]
     predictions: Annotated[int, Field(ge=1, le=60)]
+    findings_per_kind: Annotated[int, Field(ge=1, le=40)]
     seed: Annotated[int, Field(ge=0)]
 
 
@@ -39,16 +47,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m stages.plot",
         description="Draw the figures of a run as PNG files: class_counts, confusion, curves, "
-        "per_class_f1, sample_sheet, predictions, hardest_mistakes. Scores are those of the test "
-        "split if it was evaluated, else of val.",
+        "per_class_f1, sample_sheet, audit_sheet, predictions, hardest_mistakes. Scores are those "
+        "of the test split if it was evaluated, else of val.",
     )
     paths = {
         "--params": "YAML file with the section plot:",
-        "--index": "folder; reads class_counts.csv",
+        "--images": "images.zip; reads the pictures of the audit sheet",
+        "--index": "folder; reads class_counts.csv and audit.csv",
         "--arrays": "folder; reads classes.json, the train split and the scored split",
         "--history": "history.csv of the train stage",
         "--evaluation": "folder; reads confusion.csv, per_class.csv and predictions/",
-        "--out": "folder; writes the seven PNG files",
+        "--out": "folder; writes the eight PNG files",
     }
     for name, text in paths.items():
         parser.add_argument(name, type=Path, required=True, help=text)
@@ -70,6 +79,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         "confusion": draw_confusion(args.evaluation / "confusion.csv", classes, split, params),
         "per_class_f1": draw_f1(args.evaluation / "per_class.csv", classes, split, params),
         "sample_sheet": draw_samples(args.arrays, classes, params),
+        "audit_sheet": draw_findings(
+            args.index / "audit.csv", args.images, params.findings_per_kind
+        ),
         **draw_predictions(args.evaluation / "predictions", args.arrays, classes, split, params),
     }
     for name, figure in drawings.items():
@@ -143,6 +155,17 @@ def draw_samples(arrays: Path, classes: list[str], params: PlotParams) -> Figure
     return sample_sheet(classes, [train.images[rows] for rows in chosen], totals)
 
 
+def draw_findings(path: Path, images: Path, each: int) -> Figure:
+    """The first `each` findings of every kind; audit.csv puts what weighs most first."""
+    from facial_expression.plotting.findings import audit_sheet, by_kind
+
+    found = by_kind(table(path, "path", "kind", "partner", "score", may_be_empty=True))
+    shown = {kind: some[:each] for kind, some in found.items()}
+    paths = [name for some in shown.values() for finding in some for name in finding.paths]
+    totals = {kind: len(some) for kind, some in found.items()}
+    return audit_sheet(shown, totals, read_squares(images, paths, SHEET_SIDE))
+
+
 def draw_predictions(
     folder: Path, arrays: Path, classes: list[str], split: str, params: PlotParams
 ) -> dict[str, Figure]:
@@ -188,25 +211,6 @@ def read_predictions(path: Path, arrays: Path, classes: list[str], split: str) -
         predicted=np.array([position(row["predicted"], classes, path) for row in rows], np.int64),
         probabilities=np.array([[float(row[name]) for name in classes] for row in rows]),
     )
-
-
-def table(path: Path, *columns: str) -> list[dict[str, str]]:
-    """The rows of a CSV table that has these columns and at least one row."""
-    try:
-        rows = list(read_csv(path))
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: no such table; run the stages before plot") from None
-    if not rows or not set(columns) <= rows[0].keys():
-        found = f"columns {', '.join(rows[0])}" if rows else "no row"
-        raise DatasetError(f"{path}: expected columns {', '.join(columns)} and rows, found {found}")
-    return rows
-
-
-def position(name: str, classes: list[str], path: Path) -> int:
-    """The label of a class name."""
-    if name not in classes:
-        raise DatasetError(f"{path}: expected a class of {', '.join(classes)}, found {name!r}")
-    return classes.index(name)
 
 
 if __name__ == "__main__":

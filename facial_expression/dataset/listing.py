@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 
 from facial_expression.dataset.archive import read_members
-from facial_expression.dataset.images import decode
+from facial_expression.dataset.images import decode, square
+from facial_expression.dataset.near_duplicates import SIDE
 from facial_expression.errors import DatasetError, ImageError
 from facial_expression.labels import class_order
 
@@ -27,7 +28,9 @@ SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "va
 class Row:
     """One picture, as index.csv lists it; `mean` and `std` in grey levels 0..255.
 
-    `votes` (`happy:6 sad:3`) is there with soft targets only, and so is its column.
+    The thumbnail (uint8, `near_duplicates.SIDE` squared; empty if the picture cannot be decoded) is
+    what near-duplicates are found by; index.csv leaves it out.  `votes` (`happy:6 sad:3`) is there
+    with soft targets only, and so is its column.
     """
 
     path: str
@@ -42,6 +45,7 @@ class Row:
     duplicate_of: str = ""
     dropped_because: str = ""
     votes: str = ""
+    thumbnail: bytes = field(default=b"", repr=False)
 
 
 def describe(name: str, data: bytes) -> Row:
@@ -57,7 +61,10 @@ def describe(name: str, data: bytes) -> Row:
     pixels = np.asarray(picture.grey)
     width, height = picture.grey.size
     mean, std = float(pixels.mean()), float(pixels.std())
-    return Row(name, label, folder, picture.fingerprint, width, height, picture.mode, mean, std)
+    return Row(
+        *(name, label, folder, picture.fingerprint, width, height, picture.mode, mean, std),
+        thumbnail=square(picture, SIDE).tobytes(),
+    )
 
 
 def scan(archive: Path, places: Mapping[str, int], workers: int) -> Iterator[Row]:
@@ -169,7 +176,7 @@ def _fer2013_split(row: Row) -> str:
 def _hold_out(rows: list[Row], split: str, fraction: float, rng: np.random.Generator) -> list[Row]:
     """Move `fraction` of the distinct pictures of each class from train to `split`, never all.
 
-    What also stands in a split that the set brought stays in train, where `audit.mark` finds it.
+    What also stands in a split that the set brought stays in train, where the audit finds it.
     """
     taken = {row.sha256 for row in rows if row.split != "train"} | {""}  # "" is undecodable
     label_of = {

@@ -142,8 +142,8 @@ def _draw_cell(
     probabilities = shown.probabilities[index]
     mark = "\N{CHECK MARK}" if actual == predicted else "\N{BALLOT X}"
     share = _percent(probabilities[predicted])
-    said = f"predicted {_short(classes[predicted], 16)}, {share} {mark}"
-    axes.text(left, top, f"actual {_short(classes[actual], 16)}", fontsize=7.5)
+    said = f"predicted {shortened(classes[predicted], 16)}, {share} {mark}"
+    axes.text(left, top, f"actual {shortened(classes[actual], 16)}", fontsize=7.5)
     axes.text(left, top + 0.13, said, fontsize=7.5)
     top += 0.19
     extent = (left, left + PICTURE, top + PICTURE, top)
@@ -164,7 +164,7 @@ def _draw_cell(
         axes.text(
             base - 0.04,
             middle,
-            _short(classes[label], 11),
+            shortened(classes[label], 11),
             ha="right",
             va="center_baseline",
             fontsize=6.5,
@@ -184,5 +184,6 @@ def _percent(probability: float) -> str:
     return "over 99 %" if 0.995 <= probability < 1 else f"{100 * probability:.0f} %"
 
 
-def _short(name: str, most: int) -> str:
+def shortened(name: str, most: int) -> str:
+    """The name, its end cut off if it has more than `most` signs."""
     return name if len(name) <= most else name[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
