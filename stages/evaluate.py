@@ -141,11 +141,12 @@ def evaluate(
     return metrics
 
 
-def read_origin(audit: Path) -> dict[str, str]:
-    """The protocol that index followed, and whose labels it took, from audit.json."""
+def read_origin(audit: Path) -> dict[str, Any]:
+    """Protocol and labels (with FER+ their rules, too) that index followed, from audit.json."""
     try:
         found = json.loads(audit.read_text(encoding="utf-8"))
-        return {"protocol": found["protocol"], "labels": found.get("labels", "folders")}
+        facts = {"protocol": str(found["protocol"]), "labels": found.get("labels", "folders")}
+        return facts | ({"ferplus": found["ferplus"]} if "ferplus" in found else {})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DatasetError(
             f"{audit}: expected the audit that the index stage writes: {error!r}; run that stage"

@@ -1,9 +1,10 @@
 """Stage `index`: list every picture, give it a split, find faults.  IMAGES -> OUT  (params: index).
 
-Reads   images.zip, the normalised archive that stage `fetch` wrote, and the table that
-        index.exclude names.
+Reads   images.zip, the normalised archive that stage `fetch` wrote, and the tables that
+        index.labels and index.exclude name, if they name some.
 Writes  OUT/index.csv         one row a picture: path, class, split, sha256 of its decoded pixels,
-                              width, height, mode, mean, std, duplicate_of, dropped_because
+                              width, height, mode, mean, std, duplicate_of, dropped_because;
+                              and votes, with soft targets
         OUT/audit.csv         every finding: path, kind, partner, score
         OUT/audit.json        counts of findings and drops, class imbalance
         OUT/class_counts.csv  pictures used, by class and split
@@ -25,7 +26,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm
 
-from facial_expression.dataset import archive, audit, dropping, listing
+from facial_expression.dataset import archive, audit, dropping, ferplus, listing, votes
 from facial_expression.dataset.near_duplicates import SIDE, Pair, Thumbnails, near_duplicates
 from facial_expression.dataset.squares import read_squares
 from facial_expression.errors import ImageError, ParameterError, run
@@ -63,6 +64,7 @@ class IndexParameters:
         seed: of the hold-out.
         on_bad_image: what a picture that cannot be decoded does: `error` stops the run, `skip`
             leaves it out and counts it.
+        labels: where classes come from; the pictures' folders, unless it says otherwise.
     """
 
     protocol: listing.Protocol
@@ -73,6 +75,7 @@ class IndexParameters:
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
     seed: Annotated[int, Field(ge=0)]
     on_bad_image: Literal["error", "skip"]
+    labels: ferplus.Labels = ferplus.FOLDERS
 
 
 def build_index(
@@ -82,8 +85,9 @@ def build_index(
 
     Raises:
         ImageError: a picture cannot be decoded and `on_bad_image` is `error`.
-        DatasetError: the pictures do not form a data set, or an excluded one is none of train's.
-        ParameterError: the table of excluded pictures is not the one that is pinned.
+        DatasetError: the pictures do not form a data set, an excluded one is none of train's, or
+            the votes are not theirs.
+        ParameterError: a table that the parameters name is not the one that is pinned.
     """
     excluded = read_excluded(params)
     places = archive.members(images)
@@ -103,6 +107,10 @@ def build_index(
     rows = listing.assign_splits(
         rows, params.protocol, params.val_fraction, params.test_fraction, params.seed
     )
+    labels = params.labels
+    if labels.source == "ferplus":
+        cast = votes.read_pinned(labels.votes, labels.sha256, (row.path for row in rows))
+        rows = ferplus.relabelled(rows, labels, cast)
     rows = audit.group(rows)
     found = audit.findings(rows, partial(near_pairs, images, params.near_duplicate, workers))
     if params.protocol == "clean":
@@ -174,14 +182,15 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     params = load(args.params, "index", IndexParameters)
     rows, found = build_index(args.images, params, max(1, args.workers))
-    names = [field.name for field in fields(listing.Row) if field.name != "perceptual_hash"]
+    hidden = {"perceptual_hash"} if any(row.votes for row in rows) else {"perceptual_hash", "votes"}
+    names = [field.name for field in fields(listing.Row) if field.name not in hidden]
     header = ["class" if name == "label" else name for name in names]
     write_csv(
         args.out / "index.csv", header, ([getattr(row, name) for name in names] for row in rows)
     )
     write_csv(args.out / "class_counts.csv", ("class", "split", "count"), audit.class_counts(rows))
     write_csv(args.out / "audit.csv", audit.Finding._fields, found)
-    summary = audit.summary(rows, found, params.protocol)
+    summary = audit.summary(rows, found, params.protocol, params.labels.described())
     write_json(args.out / "audit.json", summary)
     used = ", ".join(f"{split} {count}" for split, count in summary["used"].items())
     dropped = sum(summary["dropped"].values())

@@ -3,49 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from math import log
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
+from facial_expression.dataset.findings import (
+    ALMOST_BLANK_STD,
+    KINDS,
+    Finding,
+    blanks,
+    mode_outliers,
+    size_outliers,
+)
 from facial_expression.dataset.listing import Protocol, Row
 from facial_expression.dataset.near_duplicates import Pair
 from facial_expression.labels import class_order
 
-KINDS = (
-    *("duplicate", "near_duplicate", "conflicting_label"),
-    *("blank", "almost_blank", "size_outlier", "mode_outlier"),
-)
-"""What a finding can be, in the order of audit.csv."""
-BLANK_STD = 1.0
-"""A picture whose grey levels deviate by less than this is blank."""
-ALMOST_BLANK_STD = 8.0
-"""A picture that is not blank, but deviates by less than this, is almost blank."""
-RARE = 0.05
-"""A size or mode that a larger share of the set has is no outlier: the set is a mixture."""
-FENCE = 3.0
-"""Interquartile ranges from the quartiles to the fences that an outlying size lies beyond."""
 SPLITS = ("train", "val", "test")
-
-
-class Finding(NamedTuple):
-    """One row of audit.csv.
-
-    Attributes:
-        path: the picture; of a pair, the one that comes later in index.csv.
-        kind: of `KINDS`.
-        partner: the other picture of a pair, else empty.
-        score: similarity of a pair (1: equal pixels); standard deviation of the grey levels of a
-            blank; side over the set's median side of an outlying size; the share of the set that
-            has an outlying mode.
-    """
-
-    path: str
-    kind: str
-    partner: str
-    score: float
+FOLDER_LABELS = {"labels": "folders"}
 
 
 def group(rows: Sequence[Row]) -> list[Row]:
@@ -77,7 +52,7 @@ def findings(
     pairs += [
         finding._replace(kind="conflicting_label")
         for finding in pairs
-        if by_path[finding.path].label != by_path[finding.partner].label
+        if conflicting(by_path[finding.path].label, by_path[finding.partner].label)
     ]
 
     def weight(finding: Finding) -> tuple[int, bool, float, str, str]:
@@ -85,11 +60,21 @@ def findings(
         return KINDS.index(finding.kind), inside, -finding.score, finding.path, finding.partner
 
     pairs.sort(key=weight)
-    return [*pairs, *_blanks(decoded), *_size_outliers(decoded), *_mode_outliers(decoded)]
+    return [*pairs, *blanks(decoded), *size_outliers(decoded), *mode_outliers(decoded)]
 
 
-def summary(rows: Sequence[Row], found: Sequence[Finding], protocol: Protocol) -> dict[str, Any]:
-    """What audit.json says: how the set is used, and counts of what was found.
+def conflicting(*labels: str) -> bool:
+    """Whether there are different labels among them; an empty one (no FER+ label) is none."""
+    return len({*labels} - {""}) > 1
+
+
+def summary(
+    rows: Sequence[Row],
+    found: Sequence[Finding],
+    protocol: Protocol,
+    labels: Mapping[str, Any] = FOLDER_LABELS,
+) -> dict[str, Any]:
+    """What audit.json says: how the set is labelled and used, and counts of what was found.
 
     A duplicate group is two or more files with the same decoded grey pixels; near-duplicates are
     counted in pairs of such groups, or of pictures that stand alone.  A class imbalance is the
@@ -106,9 +91,9 @@ def summary(rows: Sequence[Row], found: Sequence[Finding], protocol: Protocol) -
     ]
     return {
         "protocol": protocol,
-        "labels": "folders",
+        **labels,
         "pictures": len(rows),
-        "classes": len({row.label for row in rows}),
+        "classes": len({row.label for row in rows} - {""}),
         "used": {split: sum(n for _, at, n in counts if at == split) for split in SPLITS},
         "dropped": {reason.replace(" ", "_"): dropped[reason] for reason in sorted(dropped)},
         "blank": kinds["blank"],
@@ -144,7 +129,7 @@ def _groups(rows: Sequence[Row]) -> list[list[Row]]:
 def _spans(unit: str, groups: Sequence[Sequence[Row]]) -> dict[str, int]:
     """How many groups of rows there are, and how many reach across splits or classes."""
     spans = [{row.split for row in group} for group in groups]
-    labels = [{row.label for row in group} for group in groups]
+    conflicts = [conflicting(*(row.label for row in group)) for group in groups]
     return {
         unit: len(groups),
         "files": len({row.path for group in groups for row in group}),
@@ -152,7 +137,7 @@ def _spans(unit: str, groups: Sequence[Sequence[Row]]) -> dict[str, int]:
             "train" in span and len(span) > 1 for span in spans
         ),
         f"{unit}_across_val_and_test": sum({"val", "test"} <= span for span in spans),
-        f"{unit}_with_conflicting_labels": sum(len(names) > 1 for names in labels),
+        f"{unit}_with_conflicting_labels": sum(conflicts),
     }
 
 
@@ -168,47 +153,3 @@ def _near_duplicates(
     seen = [row for row in rows if not row.duplicate_of and row.std >= ALMOST_BLANK_STD]
     for first, second, similarity in near(seen):
         yield Finding(seen[second].path, "near_duplicate", seen[first].path, similarity)
-
-
-def _blanks(rows: Sequence[Row]) -> list[Finding]:
-    return sorted(
-        (
-            Finding(row.path, "blank" if row.std < BLANK_STD else "almost_blank", "", row.std)
-            for row in rows
-            if row.std < ALMOST_BLANK_STD
-        ),
-        key=lambda finding: (finding.score, finding.path),
-    )
-
-
-def _size_outliers(rows: Sequence[Row]) -> list[Finding]:
-    """Widths and heights beyond Tukey's outer fences, on a scale of ratios.
-
-    Where three quarters of the pictures have one size, every other size lies beyond; if more than
-    `RARE` do, none is an outlier.
-    """
-    if not rows:
-        return []
-    sides = np.log([(row.width, row.height) for row in rows])
-    low, middle, high = np.quantile(sides, (0.25, 0.5, 0.75), axis=0, method="nearest")
-    reach = FENCE * (high - low) + 1e-9  # rounding must not make an outlier
-    outside = ((sides < low - reach) | (sides > high + reach)).any(axis=1)
-    if outside.sum() > RARE * len(rows):
-        return []
-    found = []
-    for place in np.flatnonzero(outside).tolist():
-        off = sides[place] - middle
-        ratio = float(np.exp(off[np.abs(off).argmax()]))
-        found.append(Finding(rows[place].path, "size_outlier", "", ratio))
-    return sorted(found, key=lambda finding: (-abs(log(finding.score)), finding.path))
-
-
-def _mode_outliers(rows: Sequence[Row]) -> list[Finding]:
-    """Pictures of a mode (grey, colour, palette, ...) that at most `RARE` of the set has."""
-    share = {mode: n / len(rows) for mode, n in Counter(row.mode for row in rows).items()}
-    found = (
-        Finding(row.path, "mode_outlier", "", share[row.mode])
-        for row in rows
-        if share[row.mode] <= RARE
-    )
-    return sorted(found, key=lambda finding: (finding.score, finding.path))

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal, get_args
 
-from facial_expression.dataset.audit import Finding
+from facial_expression.dataset.audit import Finding, conflicting
 from facial_expression.dataset.listing import Row
 from facial_expression.errors import DatasetError
 from facial_expression.labels import class_order
@@ -96,19 +96,23 @@ class _Relations:
             case "near_leak":
                 return _where("nearly in", self._members(self.alike, first))
             case "duplicate":
-                leaves = row is not next(other for other in equal if other.split == "train")
+                leaves = row is not next(filter(_can_train, equal))
             case "near_duplicate":
                 earlier = self._members(self.earlier, first)
-                leaves = any(other.split == "train" for other in earlier)
+                leaves = any(map(_can_train, earlier))
             case "conflicting_label":
                 others = [*equal, *self._members(self.alike, first)]
-                leaves = any(other.label != row.label for other in others)
+                leaves = any(conflicting(other.label, row.label) for other in others)
             case _:
                 leaves = kind in self.kinds.get(row.path, ())
         return kind.replace("_", " ") if leaves else ""
 
     def _members(self, relation: Mapping[str, set[str]], first: str) -> list[Row]:
         return [row for other in relation.get(first, ()) for row in self.group[other]]
+
+
+def _can_train(row: Row) -> bool:
+    return row.split == "train" and not row.dropped_because  # undecodable, or without a FER+ label
 
 
 def _where(how: str, others: Sequence[Row]) -> str:

@@ -28,7 +28,8 @@ SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "va
 class Row:
     """One picture, as index.csv lists it; `mean` and `std` in grey levels 0..255.
 
-    The perceptual hash is what near-duplicates are found by; index.csv leaves it out.
+    The perceptual hash is what near-duplicates are found by; index.csv leaves it out.  `votes`
+    (`happy:6 sad:3`) is there with soft targets only, and so is its column.
     """
 
     path: str
@@ -42,6 +43,7 @@ class Row:
     std: float
     duplicate_of: str = ""
     dropped_because: str = ""
+    votes: str = ""
     perceptual_hash: int = 0
 
 

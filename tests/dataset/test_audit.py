@@ -261,3 +261,17 @@ def test_of_pairs_those_across_splits_come_first_then_the_more_alike() -> None:
     rows[5] = replace(rows[5], split="test")
     pairs = [Pair(0, 1, 0.8), Pair(0, 5, 0.81), Pair(1, 5, 0.85), Pair(2, 3, 0.95)]
     assert [finding.score for finding in findings(rows, lambda _: pairs)] == [0.85, 0.81, 0.95, 0.8]
+
+
+def test_a_picture_without_a_class_conflicts_with_none() -> None:
+    rows = [
+        Row("train/a/1.png", "a", "train", "1", 48, 48, "L", 9.0, 30.0),
+        Row("train/a/2.png", "", "train", "1", 48, 48, "L", 9.0, 30.0, "", "no votes"),
+    ]
+    rows = group(rows)
+    found = findings(rows)
+    assert [finding.kind for finding in found] == ["duplicate"]
+    counted = summary(drop(rows, found, ["leak"]), found, "clean", {"labels": "ferplus"})
+    assert (counted["labels"], counted["classes"]) == ("ferplus", 1)
+    assert counted["duplicates"]["groups_with_conflicting_labels"] == 0
+    assert counted["dropped"] == {"no_votes": 1}

@@ -251,6 +251,15 @@ def test_without_a_word_on_labels_they_are_the_folders(folder: Path, tmp_path: P
     assert leak_free == {name: plain[name] for name in leak_free}
 
 
+def test_the_labels_are_those_of_the_audit(tmp_path: Path) -> None:
+    rules = {"targets": "majority", "classes": 7, "filter": "published"}
+    said = {"protocol": "clean", "labels": "ferplus", "ferplus": rules}
+    write_json(tmp_path / "audit.json", said | {"pictures": 9})
+    assert evaluate.read_origin(tmp_path / "audit.json") == said
+    write_json(tmp_path / "audit.json", {"protocol": "clean"})  # of a run before FER+
+    assert evaluate.read_origin(tmp_path / "audit.json")["labels"] == "folders"
+
+
 @pytest.mark.parametrize("name", SIZES)
 def test_predictions_are_those_of_the_model_in_the_order_of_the_arrays(
     done: Path, folder: Path, model: keras.Model, name: str

@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from facial_expression.dataset import listing
+from facial_expression.dataset import challenge, listing, votes
 from facial_expression.errors import (
     DatasetError,
     ImageError,
@@ -20,7 +21,7 @@ from facial_expression.errors import (
     PipelineError,
     run,
 )
-from facial_expression.files import sha256_of
+from facial_expression.files import sha256_of, write_csv
 from stages import fetch, index
 from tests.helpers import make_archive, picture, tiny_pictures
 
@@ -309,6 +310,100 @@ def test_a_wrong_parameter_is_named(tiny_archive: Path, changed: dict[str, Any])
     (name,) = changed
     with pytest.raises(ParameterError, match=rf"params\.yaml: .*'index\.{name}[.\d]*'"):
         indexed(tiny_archive, tiny_archive.parent / "out", **changed)
+
+
+def with_votes(folder: Path, **changed: Any) -> dict[str, Any]:
+    """index.labels for the tiny set: six votes for its class, four for fear; three pictures odd."""
+    odd = {
+        "train/sad/Training_0.jpg": (0, 0, 0, 0, 0, 0, 0, 0, 0, 0),
+        "test/happy/PublicTest_0.jpg": (0, 0, 0, 0, 0, 0, 0, 1, 9, 0),
+        "test/sad/PrivateTest_0.jpg": (0, 5, 0, 0, 0, 5, 0, 0, 0, 0),
+    }
+    column = {"happy": 1, "sad": 3, "angry": 4}
+    rows = []
+    for path in sorted(tiny_pictures()):
+        cast = [0] * 10
+        cast[column[path.split("/")[1]]], cast[6] = 6, 4
+        rows.append((path, *odd.get(path, cast)))
+    write_csv(folder / "votes.csv", votes.JOINED, rows)
+    pin = sha256_of(folder / "votes.csv")
+    rules = {"targets": "majority", "classes": 7, "filter": "published"}
+    named = {"source": "ferplus", "votes": str(folder / "votes.csv"), "sha256": pin}
+    return {"labels": named | rules | changed}
+
+
+def test_ferplus_labels_and_what_leaves_for_them_in_every_split(
+    tiny_archive: Path, tmp_path: Path
+) -> None:
+    out = indexed(tiny_archive, tmp_path / "out", **with_votes(tmp_path))
+    rows = {row["path"]: row for row in table(out / "index.csv")}
+    reasons = {path: row["dropped_because"] for path, row in rows.items() if row["dropped_because"]}
+    assert reasons == {
+        "train/sad/Training_0.jpg": "no votes",
+        "test/happy/PublicTest_0.jpg": "unknown",
+        "test/sad/PrivateTest_0.jpg": "no majority",
+    }
+    for path, row in rows.items():
+        assert row["class"] == ("" if path in reasons else path.split("/")[1])
+        assert "votes" not in row
+    audit = audit_of(out)
+    assert (audit["labels"], audit["ferplus"]["filter"]) == ("ferplus", "published")
+    assert audit["classes"] == 3
+    assert audit["dropped"] == {"no_majority": 1, "no_votes": 1, "unknown": 1}
+    assert audit["used"] == {"train": 17, "val": 5, "test": 5}
+
+
+def test_soft_targets_hand_the_votes_on(tiny_archive: Path, tmp_path: Path) -> None:
+    labels = with_votes(tmp_path, targets="distribution")
+    rows = table(indexed(tiny_archive, tmp_path / "out", **labels) / "index.csv")
+    assert list(rows[0])[-2:] == ["dropped_because", "votes"]
+    cast = {row["path"]: row["votes"] for row in rows}
+    assert cast["train/happy/Training_1.png"] == "happy:6 fear:4"
+    assert cast["train/sad/Training_0.jpg"] == ""
+    assert cast["test/angry/PublicTest_0.jpg"] == "angry:6"  # a majority outside training
+
+
+def test_the_published_table_goes_with_pictures_made_from_the_challenge_file(
+    tmp_path: Path,
+) -> None:
+    """Row by row, whatever the order of the names; the emotion of fer2013.csv does not matter."""
+    rng = np.random.default_rng(0)
+    usages = ["Training"] * 12 + ["PublicTest"] * 2 + ["PrivateTest"] * 2
+    lines = ["emotion,pixels,Usage"]
+    cast = [",".join(votes.PUBLISHED)]
+    for row, usage in enumerate(usages):
+        pixels = " ".join(map(str, rng.integers(0, 256, 2304)))
+        lines.append(f"{row % 7},{pixels},{usage}")
+        counts = "9,0,0,1" if row % 2 else "1,0,0,9"  # neutral and sad by turns
+        cast.append(f"{usage},fer{row:07d}.png,{counts},0,0,0,0,0,0")
+    cast[3] = "Training,,0,0,0,0,0,0,0,0,0,10"
+    made = dict(challenge.pictures(io.BytesIO("\n".join(lines).encode()), "fer2013.csv"))
+    table_of_votes = tmp_path / "fer2013new.csv"
+    table_of_votes.write_text("\n".join(cast), encoding="utf-8")
+    labels = with_votes(tmp_path, votes=str(table_of_votes), sha256=sha256_of(table_of_votes))
+    out = indexed(make_archive(tmp_path / "images.zip", made), tmp_path / "out", **labels)
+    found = {int(row["path"].split("_")[1][:-4]): row for row in table(out / "index.csv")}
+    assert found.pop(2)["dropped_because"] == "no votes"
+    assert {row: r["class"] for row, r in found.items()} == {
+        row: "neutral" if row % 2 else "sad" for row in range(16) if row != 2
+    }
+
+
+def test_folder_labels_are_what_there_is_without_the_section(
+    tiny_archive: Path, tmp_path: Path
+) -> None:
+    labels = with_votes(tmp_path, source="folders")
+    plain, named = (
+        indexed(tiny_archive, tmp_path / name, **given)
+        for name, given in (("plain", {}), ("named", labels))
+    )
+    for name in ("index.csv", "audit.json", "class_counts.csv"):
+        assert (plain / name).read_bytes() == (named / name).read_bytes()
+
+
+def test_a_wrong_parameter_of_the_labels_is_named(tiny_archive: Path, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"'index\.labels\.classes'.*found 6"):
+        indexed(tiny_archive, tmp_path / "out", **with_votes(tmp_path, classes=6))
 
 
 def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
