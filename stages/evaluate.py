@@ -8,6 +8,7 @@ Writes  OUT/metrics.json             scores by split, plain, averaged over both 
         OUT/predictions/<split>.csv  path, actual, predicted, one probability a class
         OUT/confusion.csv            actual and predicted class on the reported split
         OUT/per_class.csv            precision, recall, F1, support on the reported split
+        OUT/saliency.npz             Grad-CAM of some of its right and wrong predictions
 The reported split is the last one scored.
 """
 
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from facial_expression.dataset import saliency
 from facial_expression.dataset.arrays import Split, read_split
 from facial_expression.errors import DatasetError, ModelError, ParameterError, run
 from facial_expression.files import atomic_folder, write_csv, write_json
@@ -39,6 +41,19 @@ ORDER = ("train", "val", "test")
 
 
 @dataclass(frozen=True, config=CLOSED)
+class SaliencyParameters:
+    """Which predictions get a saliency map.
+
+    Attributes:
+        per_class: right ones of each class, and as many wrong ones.
+        seed: of the choice.
+    """
+
+    per_class: Annotated[int, Field(ge=1, le=8)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, config=CLOSED)
 class EvaluateParameters:
     """Section `evaluate` of conf/data/*.yaml.
 
@@ -46,10 +61,12 @@ class EvaluateParameters:
         splits: what to score, in the order train, val, test; the last one is reported.  FER2013's
             test (PrivateTest) is scored only when a recipe is frozen.
         batch_size: pictures a forward pass.
+        saliency: see there.
     """
 
     splits: Annotated[tuple[Literal["train", "val", "test"], ...], Field(min_length=1)]
     batch_size: Annotated[int, Field(ge=1)]
+    saliency: SaliencyParameters
 
 
 def check_fit(model: keras.Model, split: Split, classes: Sequence[str], where: Path) -> None:
@@ -104,6 +121,18 @@ def write_split(
     )
 
 
+def explain(
+    model: keras.Model, split: Split, predicted: NDArray[np.int64], params: SaliencyParameters
+) -> saliency.Saliency:
+    """Grad-CAM of a seeded choice of predictions, for the class that was predicted."""
+    from facial_expression.training.saliency import grad_cam
+
+    classes = int(model.output_shape[-1])
+    rows, kinds = saliency.choose(split.labels, predicted, classes, params.per_class, params.seed)
+    maps = grad_cam(model, split.images[rows], predicted[rows])
+    return saliency.Saliency(rows, kinds, np.rint(255 * maps).astype(np.uint8))
+
+
 def evaluate(
     params: EvaluateParameters, recipe: Recipe, arrays: Path, path: Path, audit: Path, out: Path
 ) -> dict[str, Any]:
@@ -136,6 +165,8 @@ def evaluate(
     write_csv(out / "confusion.csv", ("actual", "predicted"), pairs)
     table = per_class(split.labels, predicted, classes)
     write_csv(out / "per_class.csv", ("class", "precision", "recall", "f1", "support"), table)
+    explained = explain(model, split, predicted, params.saliency)
+    saliency.write(out / "saliency.npz", explained)
     metrics |= {
         "model": {"parameters": model.count_params(), "macs": macs(model)},
         "versions": versions(recipe.backend),

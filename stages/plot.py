@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from facial_expression.dataset import saliency
 from facial_expression.dataset.arrays import read_split
 from facial_expression.errors import DatasetError, run
 from facial_expression.files import atomic, read_csv
@@ -39,16 +40,16 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m stages.plot",
         description="Draw the figures of a run as PNG files: class_counts, confusion, curves, "
-        "per_class_f1, sample_sheet, predictions, hardest_mistakes. Scores are those of the test "
-        "split if it was evaluated, else of val.",
+        "per_class_f1, sample_sheet, predictions, hardest_mistakes, saliency. Scores are those of "
+        "the test split if it was evaluated, else of val.",
     )
     paths = {
         "--params": "YAML file with the section plot:",
         "--index": "folder; reads class_counts.csv",
         "--arrays": "folder; reads classes.json, the train split and the scored split",
         "--history": "history.csv of the train stage",
-        "--evaluation": "folder; reads confusion.csv, per_class.csv and predictions/",
-        "--out": "folder; writes the seven PNG files",
+        "--evaluation": "folder; reads confusion.csv, per_class.csv, predictions/ and saliency.npz",
+        "--out": "folder; writes the eight PNG files",
     }
     for name, text in paths.items():
         parser.add_argument(name, type=Path, required=True, help=text)
@@ -70,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "confusion": draw_confusion(args.evaluation / "confusion.csv", classes, split, params),
         "per_class_f1": draw_f1(args.evaluation / "per_class.csv", classes, split, params),
         "sample_sheet": draw_samples(args.arrays, classes, params),
-        **draw_predictions(args.evaluation / "predictions", args.arrays, classes, split, params),
+        **draw_predictions(args.evaluation, args.arrays, classes, split, params),
     }
     for name, figure in drawings.items():
         with atomic(args.out / f"{name}.png") as temporary:
@@ -146,14 +147,16 @@ def draw_samples(arrays: Path, classes: list[str], params: PlotParams) -> Figure
 def draw_predictions(
     folder: Path, arrays: Path, classes: list[str], split: str, params: PlotParams
 ) -> dict[str, Figure]:
-    """A seeded choice of predictions, and the most confident wrong ones."""
+    """A seeded choice of predictions, the most confident wrong ones, and saliency maps."""
+    from facial_expression.plotting.saliency import saliency_sheet
     from facial_expression.plotting.sheets import choose, hardest, prediction_sheet
 
-    scored = read_predictions(folder / f"{split}.csv", arrays, classes, split)
+    scored = read_predictions(folder / "predictions" / f"{split}.csv", arrays, classes, split)
     total = len(scored.images)
     mistakes = int((scored.actual != scored.predicted).sum())
     some = choose(total, params.predictions, params.seed)
     worst = hardest(scored, params.predictions)
+    explained = saliency.read(folder / "saliency.npz")
     most = f"The {len(worst):,} most confident of {mistakes:,} " if worst else "No "
     return {
         "predictions": prediction_sheet(
@@ -167,6 +170,9 @@ def draw_predictions(
             scored[worst],
             f"{most}wrong predictions on {split} (n = {total:,})",
             params.colour,
+        ),
+        "saliency": saliency_sheet(
+            classes, scored[explained.rows], explained.maps, (total - mistakes, mistakes), split
         ),
     }
 

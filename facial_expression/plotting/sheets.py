@@ -32,7 +32,7 @@ class Predicted:
     predicted: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float64]
 
-    def __getitem__(self, rows: Sequence[int]) -> Predicted:
+    def __getitem__(self, rows: npt.ArrayLike) -> Predicted:
         """These rows, in this order."""
         index = np.asarray(rows, np.intp)  # an empty list would make a float index
         return Predicted(
@@ -141,9 +141,9 @@ def _draw_cell(
     actual, predicted = int(shown.actual[index]), int(shown.predicted[index])
     probabilities = shown.probabilities[index]
     mark = "\N{CHECK MARK}" if actual == predicted else "\N{BALLOT X}"
-    share = _percent(probabilities[predicted])
-    said = f"predicted {_short(classes[predicted], 16)}, {share} {mark}"
-    axes.text(left, top, f"actual {_short(classes[actual], 16)}", fontsize=7.5)
+    share = percent(probabilities[predicted])
+    said = f"predicted {short(classes[predicted], 16)}, {share} {mark}"
+    axes.text(left, top, f"actual {short(classes[actual], 16)}", fontsize=7.5)
     axes.text(left, top + 0.13, said, fontsize=7.5)
     top += 0.19
     extent = (left, left + PICTURE, top + PICTURE, top)
@@ -164,7 +164,7 @@ def _draw_cell(
         axes.text(
             base - 0.04,
             middle,
-            _short(classes[label], 11),
+            short(classes[label], 11),
             ha="right",
             va="center_baseline",
             fontsize=6.5,
@@ -180,9 +180,11 @@ def _bars_of(probabilities: npt.NDArray[np.float64], actual: int) -> list[int]:
     return sorted([actual, *order[: MOST_BARS - 1]])
 
 
-def _percent(probability: float) -> str:
+def percent(probability: float) -> str:
+    """A probability in words; only certainty is called 100 %."""
     return "over 99 %" if 0.995 <= probability < 1 else f"{100 * probability:.0f} %"
 
 
-def _short(name: str, most: int) -> str:
+def short(name: str, most: int) -> str:
+    """A name in at most so many characters."""
     return name if len(name) <= most else name[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"

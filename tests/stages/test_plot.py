@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facial_expression.dataset import saliency
 from facial_expression.dataset.arrays import write_array, write_rows
 from facial_expression.errors import DatasetError, ParameterError
 from facial_expression.files import write_csv, write_json, write_text
@@ -20,6 +21,7 @@ FIGURES = {
     "hardest_mistakes",
     "per_class_f1",
     "predictions",
+    "saliency",
     "sample_sheet",
 }
 PARAMS = {"dpi": 60, "colour": "#2b6cb0", "pictures_per_class": 2, "predictions": 4, "seed": 0}
@@ -73,6 +75,9 @@ def data(tmp_path) -> Path:
     write_arrays(tmp_path, "train", 12)
     for split in ("val", "test"):
         write_evaluation(tmp_path, split, write_arrays(tmp_path, split, 10))
+    maps = np.random.default_rng(0).integers(0, 256, (4, 16, 16), dtype=np.uint8)
+    explained = saliency.Saliency(np.array([0, 3, 1, 8]), np.array([1, 0, 0, 1]), maps)
+    saliency.write(tmp_path / "evaluation" / "saliency.npz", explained)
     counts = [(name, split, 4) for split in ("train", "val", "test") for name in CLASSES]
     write_csv(tmp_path / "index" / "class_counts.csv", ("class", "split", "count"), counts)
     header = ("epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -99,7 +104,7 @@ def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
     return {name for name in before if before[name] != after[name]}
 
 
-def test_the_stage_writes_seven_pictures_and_the_same_bytes_again(data):
+def test_the_stage_writes_eight_pictures_and_the_same_bytes_again(data):
     first = plot(data)
     assert set(first) == FIGURES
     for name, content in first.items():
@@ -186,6 +191,11 @@ def test_predictions_of_other_pictures(data):
 def test_a_missing_table(data):
     (data / "model" / "history.csv").unlink()
     refused(data, "history.csv", "no such table")
+
+
+def test_missing_saliency_maps(data):
+    (data / "evaluation" / "saliency.npz").unlink()
+    refused(data, "saliency.npz", "run evaluate again")
 
 
 def test_a_table_without_a_column(data):
