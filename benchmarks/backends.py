@@ -29,7 +29,7 @@ MAPS = 64  # of the pictures get a saliency map
 BACKENDS = ("tensorflow", "jax", "torch")
 
 Outputs = dict[str, NDArray[np.float32]]
-"""`probabilities` (N, classes), and `maps` (up to MAPS, side, side) for the class `labels`."""
+"""`probabilities` (N, classes), and `maps` (up to MAPS, side, side) for each label."""
 
 
 def outputs(

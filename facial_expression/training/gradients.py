@@ -29,13 +29,13 @@ def _tensorflow(function: Function, at: NDArray[np.float32]) -> NDArray[Any]:
 
 
 def _jax(function: Function, at: NDArray[np.float32]) -> NDArray[Any]:
-    import jax
+    import jax  # type: ignore[import-not-found]
 
     return np.asarray(jax.grad(function)(at))
 
 
 def _torch(function: Function, at: NDArray[np.float32]) -> NDArray[Any]:
-    import torch
+    import torch  # type: ignore[import-not-found]
 
     point = torch.tensor(at, requires_grad=True)
     (found,) = torch.autograd.grad(function(point), point)
