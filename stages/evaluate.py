@@ -12,6 +12,7 @@ Writes  OUT/metrics.json             scores by split, plain, averaged over both 
         OUT/per_class.csv            precision, recall, F1, support
         OUT/reliability.csv          confidence and accuracy by bin, before and after temperature
         OUT/risk_coverage.csv        error rate among the surest answers
+        OUT/saliency.npz             Grad-CAM of some right and wrong predictions
 The tables are of the reported split, the last one scored.
 """
 
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from facial_expression.dataset import saliency
 from facial_expression.dataset.arrays import Split, read_split
 from facial_expression.dataset.leaks import read_leaks
 from facial_expression.errors import DatasetError, ModelError, ParameterError, run
@@ -44,6 +46,19 @@ ORDER = ("train", "val", "test")
 
 
 @dataclass(frozen=True, config=CLOSED)
+class SaliencyParameters:
+    """Which predictions get a saliency map.
+
+    Attributes:
+        per_class: right ones of each class, and as many wrong ones.
+        seed: of the choice.
+    """
+
+    per_class: Annotated[int, Field(ge=1, le=8)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, config=CLOSED)
 class EvaluateParameters:
     """Section `evaluate` of conf/data/*.yaml.
 
@@ -52,10 +67,12 @@ class EvaluateParameters:
             temperature is fitted on it); the last one is reported.  FER2013's test (PrivateTest)
             is scored only when a recipe is frozen.
         batch_size: pictures a forward pass.
+        saliency: see there.
     """
 
     splits: Annotated[tuple[Literal["train", "val", "test"], ...], Field(min_length=1)]
     batch_size: Annotated[int, Field(ge=1)]
+    saliency: SaliencyParameters
 
 
 def check_fit(model: keras.Model, split: Split, classes: Sequence[str], where: Path) -> None:
@@ -97,6 +114,18 @@ def predictions(
     return means
 
 
+def explain(
+    model: keras.Model, split: Split, predicted: NDArray[np.int64], params: SaliencyParameters
+) -> saliency.Saliency:
+    """Grad-CAM of a seeded choice of predictions, for the class that was predicted."""
+    from facial_expression.training.saliency import grad_cam
+
+    classes = int(model.output_shape[-1])
+    rows, kinds = saliency.choose(split.labels, predicted, classes, params.per_class, params.seed)
+    maps = grad_cam(model, split.images[rows], predicted[rows])
+    return saliency.Saliency(rows, kinds, np.rint(255 * maps).astype(np.uint8))
+
+
 def evaluate(
     params: EvaluateParameters, recipe: Recipe, arrays: Path, path: Path, index: Path, out: Path
 ) -> dict[str, Any]:
@@ -128,6 +157,8 @@ def evaluate(
     last = splits[reported].labels, plain[reported], temperature
     for table, (header, rows) in report.tables(*last, classes).items():
         write_csv(out / f"{table}.csv", header, rows)
+    explained = explain(model, splits[reported], plain[reported].argmax(axis=1), params.saliency)
+    saliency.write(out / "saliency.npz", explained)
     metrics |= {
         **report.trust(*last),
         "model": {

@@ -14,6 +14,7 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from facial_expression.dataset import saliency
 from facial_expression.dataset.arrays import read_split
 from facial_expression.dataset.squares import read_squares
 from facial_expression.errors import DatasetError, run
@@ -47,10 +48,8 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line; paths come from dvc.yaml."""
     parser = argparse.ArgumentParser(
         prog="python -m stages.plot",
-        description="Draw the figures of a run as PNG files: class_counts, confusion, curves, "
-        "per_class_f1, reliability, risk_coverage, sample_sheet, audit_sheet, predictions, "
-        "hardest_mistakes, confused_pairs. Scores are those of the test split if it was "
-        "evaluated, else of val.",
+        description="Draw the figures of a run, one PNG file each. Scores are those of the test "
+        "split if it was evaluated, else of val.",
     )
     paths = {
         "--params": "YAML file with the section plot:",
@@ -58,7 +57,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--index": "folder; reads class_counts.csv and audit.csv",
         "--arrays": "folder; reads classes.json, the train split and the scored split",
         "--history": "history.csv of the train stage",
-        "--evaluation": "folder; reads its tables and predictions/",
+        "--evaluation": "folder; reads its tables, predictions/ and saliency.npz",
         "--out": "folder; writes the PNG files",
     }
     for name, text in paths.items():
@@ -87,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "confused_pairs": draw_confused(
             args.evaluation / "confused_pairs.csv", scored, classes, split, params
         ),
+        "saliency": draw_saliency(args.evaluation / "saliency.npz", scored, classes, split),
     }
     for name, figure in drawings.items():
         with atomic(args.out / f"{name}.png") as temporary:
@@ -192,24 +192,28 @@ def draw_confused(
     return confused_sheet(labels, pictures, params.pictures_per_class, title)
 
 
+def draw_saliency(path: Path, scored: Predicted, classes: list[str], split: str) -> Figure:
+    """Grad-CAM over a seeded choice of right and wrong predictions."""
+    from facial_expression.plotting.saliency import saliency_sheet
+
+    explained = saliency.read(path)
+    right = int((scored.actual == scored.predicted).sum())
+    totals = right, len(scored.images) - right
+    return saliency_sheet(classes, scored[explained.rows], explained.maps, totals, split)
+
+
 def read_predictions(path: Path, arrays: Path, classes: list[str], split: str) -> Predicted:
     """The scored pictures; the table's rows must be the arrays' rows."""
     from facial_expression.plotting.sheets import Predicted
 
-    rows = tables.table(path, "path", "actual", "predicted", *classes)
+    paths, predicted, probabilities = tables.predictions(path, classes)
     pictures = read_split(arrays, split)
-    if [row["path"] for row in rows] != pictures.paths:
+    if paths != pictures.paths:
         raise DatasetError(
             f"{path}: expected the {len(pictures)} pictures of {arrays / split} in their order, "
-            f"found {len(rows)} other rows; run evaluate again"
+            f"found {len(paths)} other rows; run evaluate again"
         )
-    guesses = [tables.position(row["predicted"], classes, path) for row in rows]
-    return Predicted(
-        images=pictures.images,
-        actual=pictures.labels,
-        predicted=np.array(guesses, np.int64),
-        probabilities=np.array([[float(row[name]) for name in classes] for row in rows]),
-    )
+    return Predicted(pictures.images, pictures.labels, predicted, probabilities)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ class Predicted:
     predicted: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float64]
 
-    def __getitem__(self, rows: Sequence[int]) -> Predicted:
+    def __getitem__(self, rows: npt.ArrayLike) -> Predicted:
         """These rows, in this order."""
         index = np.asarray(rows, np.intp)  # an empty list would make a float index
         return Predicted(
@@ -169,7 +169,7 @@ def _draw_cell(
     actual, predicted = int(shown.actual[index]), int(shown.predicted[index])
     probabilities = shown.probabilities[index]
     mark = "\N{CHECK MARK}" if actual == predicted else "\N{BALLOT X}"
-    share = _percent(probabilities[predicted])
+    share = percent(probabilities[predicted])
     said = f"predicted {shortened(classes[predicted], 16)}, {share} {mark}"
     axes.text(left, top, f"actual {shortened(classes[actual], 16)}", fontsize=7.5)
     axes.text(left, top + 0.13, said, fontsize=7.5)
@@ -208,7 +208,8 @@ def _bars_of(probabilities: npt.NDArray[np.float64], actual: int) -> list[int]:
     return sorted([actual, *order[: MOST_BARS - 1]])
 
 
-def _percent(probability: float) -> str:
+def percent(probability: float) -> str:
+    """A probability in words; only certainty is called 100 %."""
     return "over 99 %" if 0.995 <= probability < 1 else f"{100 * probability:.0f} %"
 
 

@@ -96,6 +96,14 @@ def per_class(path: Path, classes: list[str]) -> tuple[Floats, Floats, Floats, I
     return precision, recall, f1, support
 
 
+def predictions(path: Path, classes: list[str]) -> tuple[list[str], Integers, Floats]:
+    """Paths, predicted labels (N,) and probabilities (N, K)."""
+    rows = table(path, "path", "actual", "predicted", *classes)
+    guesses = [position(row["predicted"], classes, path) for row in rows]
+    probabilities = [[float(row[name]) for name in classes] for row in rows]
+    return [row["path"] for row in rows], np.array(guesses, np.int64), np.array(probabilities)
+
+
 def confused_pairs(path: Path, classes: list[str]) -> list[tuple[int, int, int, float]]:
     """(actual label, predicted label, count, share of the actual class); none without a mistake."""
     return [

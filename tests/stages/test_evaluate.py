@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
+from facial_expression.dataset import saliency
 from facial_expression.dataset.arrays import Split, read_split, write_array, write_rows
 from facial_expression.errors import DatasetError, ModelError, ParameterError, run
 from facial_expression.files import write_csv, write_json
@@ -94,7 +95,8 @@ def folder(save: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) 
 
 def arguments(folder: Path, out: Path, splits: list[str], **paths: Path) -> list[str]:
     params = out.parent / "data.yaml"
-    YAML(typ="safe").dump({"evaluate": {"splits": splits, "batch_size": 5}}, params)
+    values = {"splits": splits, "batch_size": 5, "saliency": {"per_class": 2, "seed": 0}}
+    YAML(typ="safe").dump({"evaluate": values}, params)
     named = {
         "params": params,
         "recipe": folder / "recipe.yaml",
@@ -146,6 +148,7 @@ def test_the_files_are_those_of_the_contract(done: Path) -> None:
         "predictions/val.csv",
         "reliability.csv",
         "risk_coverage.csv",
+        "saliency.npz",
     ]
 
 
@@ -309,6 +312,24 @@ def test_confusion_and_table_are_of_the_reported_split(done: Path) -> None:
         assert int(row["support"]) == actual
         assert float(row["recall"]) == pytest.approx(hits / actual, abs=1e-6)
         assert float(row["precision"]) == pytest.approx(hits / max(predicted, 1), abs=1e-6)
+
+
+def test_saliency_is_grad_cam_of_predictions_of_the_reported_split(
+    done: Path, folder: Path, model: keras.Model
+) -> None:
+    from facial_expression.training.saliency import grad_cam
+
+    found = saliency.read(done / "saliency.npz")
+    split = read_split(folder / "arrays", "test")
+    predictions = table(done / "predictions" / "test.csv")
+    chosen = [predictions[row] for row in found.rows]
+    wrong = [row["actual"] != row["predicted"] for row in chosen]
+    assert found.kinds.tolist() == [saliency.WRONG if kind else saliency.RIGHT for kind in wrong]
+    assert {row["actual"] for row in chosen} == set(CLASSES)
+    labels = np.array([CLASSES.index(row["predicted"]) for row in chosen])
+    maps = grad_cam(model, split.images[found.rows], labels)
+    assert maps.max() == 1, "else this test could not fail"
+    np.testing.assert_allclose(found.maps / 255, maps, atol=0.5 / 255 + 1e-6)
 
 
 def test_two_runs_give_the_same_bytes(done: Path, folder: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facial_expression.dataset import saliency
 from facial_expression.dataset.arrays import write_array, write_rows
 from facial_expression.errors import ArchiveError, DatasetError, ParameterError
 from facial_expression.files import write_csv, write_json, write_text
@@ -26,6 +27,7 @@ FIGURES = {
     "predictions",
     "reliability",
     "risk_coverage",
+    "saliency",
     "sample_sheet",
 }
 PARAMS = {
@@ -99,6 +101,9 @@ def data(tmp_path) -> Path:
     write_arrays(tmp_path, "train", 12)
     for split in ("val", "test"):
         write_evaluation(tmp_path, split, write_arrays(tmp_path, split, 10))
+    maps = np.random.default_rng(0).integers(0, 256, (4, 16, 16), dtype=np.uint8)
+    explained = saliency.Saliency(np.array([0, 3, 1, 8]), np.array([1, 0, 0, 1]), maps)
+    saliency.write(tmp_path / "evaluation" / "saliency.npz", explained)
     counts = [(name, split, 4) for split in ("train", "val", "test") for name in CLASSES]
     write_csv(tmp_path / "index" / "class_counts.csv", ("class", "split", "count"), counts)
     make_archive(tmp_path / "images.zip", tiny_pictures())
@@ -238,6 +243,11 @@ def test_a_finding_about_a_picture_that_is_not_there(data):
 def test_a_missing_table(data):
     (data / "model" / "history.csv").unlink()
     refused(data, "history.csv", "no such table")
+
+
+def test_missing_saliency_maps(data):
+    (data / "evaluation" / "saliency.npz").unlink()
+    refused(data, "saliency.npz", "run evaluate again")
 
 
 def test_a_table_without_a_column(data):
