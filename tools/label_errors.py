@@ -98,9 +98,7 @@ def out_of_fold(
     missing = [fold for fold in range(folds) if not _kept(done, fold).exists()]
     if len(missing) < folds:
         print(f"{done}: {folds - len(missing)} of {folds} folds are there already")
-    if missing:
-        configure(recipe.backend, recipe.threads)
-        reporter = Reporter(recipe, train.images.shape[1], folds, len(missing))
+    reporter = Reporter(recipe, train.images.shape[1], folds, len(missing))
     for fold in range(folds):
         if fold in missing:
             write_array(_kept(done, fold), judged(recipe, train, classes, fold_of, fold, reporter))
@@ -184,8 +182,9 @@ def find(arrays: Path, recipe: Recipe, folds: int, out: Path) -> None:
             file=sys.stderr,
         )
     fold_of = assign_folds(train, classes, folds, recipe.seed)
-    versions_used = versions(recipe.backend)
-    identity = {"recipe": asdict(recipe), "folds": folds, "versions": versions_used}
+    configure(recipe.backend, recipe.threads)
+    used = versions(recipe.backend)
+    identity = {"recipe": asdict(recipe), "folds": folds, "versions": used}
     key = key_of([arrays / "train", arrays / "classes.json"], identity)
     probabilities = out_of_fold(recipe, train, classes, fold_of, out / "folds" / key)
     counts = label_errors.summary(train.labels, probabilities, classes)
