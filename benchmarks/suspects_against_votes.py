@@ -5,7 +5,7 @@
 FER+ (Barsoum et al. 2016, arXiv:1608.01041) is a second opinion that no network of ours has seen:
 ten people voted on each picture.  A label is contradicted where its class is not among the most
 voted answers (contempt, unknown and "no face" are answers as well), so that a tie counts for the
-label.  The share among the suspects stands beside that among all training pictures, and beside the
+label; pictures without votes are left out.  The share among the suspects stands beside that among all training pictures, and beside the
 one that suspects drawn at random with the same labels would give.
 """
 
@@ -15,6 +15,7 @@ import argparse
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import NamedTuple
 
 from facial_expression.dataset.arrays import read_split
@@ -28,21 +29,23 @@ ABOUT = ("path", "fer2013_row")  # columns that are no votes
 
 
 class Row(NamedTuple):
-    """One line of the table; all but `number` are shares in [0, 1]."""
+    """One line of the table: suspects, those of them with votes, and shares of these in [0, 1]."""
 
     number: int
+    voted: int
     contradicted: float
     by_chance: float
     suggestion_wins: float
 
 
 def most_voted(path: Path) -> dict[str, set[str]]:
-    """The most voted answers, one or several, by path of the picture; none without a vote."""
+    """The most voted answers, one or several, by path of each picture that has votes."""
     winners = {}
     for row in read_csv(path):
-        votes = {NAMES.get(key, key): int(n) for key, n in row.items() if key not in ABOUT}
+        votes = {NAMES.get(key, key): int(n or 0) for key, n in row.items() if key not in ABOUT}
         most = max(votes.values())
-        winners[row["path"]] = {answer for answer, n in votes.items() if n == most > 0}
+        if most:
+            winners[row["path"]] = {answer for answer, n in votes.items() if n == most}
     return winners
 
 
@@ -52,18 +55,18 @@ def contradiction_rates(
     """Share of contradicted labels by class, and of all under the empty name.
 
     Raises:
-        DatasetError: a picture has no votes.
+        DatasetError: no picture has votes.
     """
-    lacking = [path for path in labels if path not in winners]
-    if lacking:
+    if not labels.keys() & winners.keys():
         raise DatasetError(
-            f"expected votes for all {len(labels)} training pictures, found none for "
-            f"{len(lacking)} ({lacking[0]}); give the table whose column path names them"
+            f"expected votes for the {len(labels)} training pictures, found none; give the table "
+            "whose column path names them"
         )
     found = defaultdict(list)
     for path, label in labels.items():
-        for name in ("", label):
-            found[name].append(label not in winners[path])
+        if path in winners:
+            for name in ("", label):
+                found[name].append(label not in winners[path])
     return {name: sum(flags) / len(flags) for name, flags in found.items()}
 
 
@@ -75,13 +78,15 @@ def compare(
 ) -> Iterator[Row]:
     """One row for the first so many suspects, as far as there are so many."""
     for size in sorted({min(size, len(suspects)) for size in sizes} - {0}):
-        first = suspects[:size]
-        yield Row(
-            size,
-            sum(row["label"] not in winners[row["path"]] for row in first) / size,
-            sum(rates[row["label"]] for row in first) / size,
-            sum(row["suggested"] in winners[row["path"]] for row in first) / size,
-        )
+        voted = [row for row in suspects[:size] if row["path"] in winners]
+        if voted:
+            yield Row(
+                size,
+                len(voted),
+                fmean(row["label"] not in winners[row["path"]] for row in voted),
+                fmean(rates[row["label"]] for row in voted),
+                fmean(row["suggested"] in winners[row["path"]] for row in voted),
+            )
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -99,10 +104,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     labels = {path: classes[i] for path, i in zip(train.paths, train.labels, strict=True)}
     winners, suspects = most_voted(args.votes), list(read_csv(args.suspects))
     rates = contradiction_rates(labels, winners)
-    print(f"all {len(labels):,} training pictures: label contradicted {rates['']:.1%}")
+    voted = len(labels.keys() & winners.keys())
+    print(f"all {voted:,} training pictures with votes: label contradicted {rates['']:.1%}")
     for row in compare(suspects, winners, rates, (25, 100, 1000, len(suspects))):
         print(
-            f"first {row.number:,} suspects: label contradicted {row.contradicted:.1%} "
+            f"first {row.number:,} suspects ({row.voted:,} with votes): label contradicted {row.contradicted:.1%} "
             f"({row.by_chance:.1%} expected of these labels), "
             f"suggestion among the most voted {row.suggestion_wins:.1%}"
         )
