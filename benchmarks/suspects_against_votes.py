@@ -5,8 +5,8 @@
 FER+ (Barsoum et al. 2016, arXiv:1608.01041) is a second opinion that no network of ours has seen:
 ten people voted on each picture.  A label is contradicted where its class is not among the most
 voted answers (contempt, unknown and "no face" are answers as well), so that a tie counts for the
-label; pictures without votes are left out.  The share among the suspects stands beside that among all training pictures, and beside the
-one that suspects drawn at random with the same labels would give.
+label; pictures without votes are left out.  The share among the suspects stands beside that among
+all training pictures, and beside the one expected of pictures drawn at random with those labels.
 """
 
 from __future__ import annotations
@@ -108,8 +108,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"all {voted:,} training pictures with votes: label contradicted {rates['']:.1%}")
     for row in compare(suspects, winners, rates, (25, 100, 1000, len(suspects))):
         print(
-            f"first {row.number:,} suspects ({row.voted:,} with votes): label contradicted {row.contradicted:.1%} "
-            f"({row.by_chance:.1%} expected of these labels), "
+            f"first {row.number:,} suspects ({row.voted:,} with votes): "
+            f"label contradicted {row.contradicted:.1%} ({row.by_chance:.1%} expected of these labels), "
             f"suggestion among the most voted {row.suggestion_wins:.1%}"
         )
 
