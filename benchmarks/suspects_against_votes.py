@@ -109,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for row in compare(suspects, winners, rates, (25, 100, 1000, len(suspects))):
         print(
             f"first {row.number:,} suspects ({row.voted:,} with votes): "
-            f"label contradicted {row.contradicted:.1%} ({row.by_chance:.1%} expected of these labels), "
+            f"label contradicted {row.contradicted:.1%} (of these labels {row.by_chance:.1%} are), "
             f"suggestion among the most voted {row.suggestion_wins:.1%}"
         )
 
