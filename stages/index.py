@@ -1,9 +1,12 @@
 """Stage `index`: list every picture, give it a split, find faults.  IMAGES -> OUT  (params: index).
 
-Reads   images.zip, the normalised archive that stage `fetch` wrote.
+Reads   images.zip, the normalised archive that stage `fetch` wrote, and the tables that
+        index.labels and index.exclude name, if they name some.
 Writes  OUT/index.csv         one row a picture: path, class, split, sha256 of its decoded pixels,
-                              width, height, mode, mean, std, duplicate_of, dropped_because
-        OUT/audit.json        counts of duplicates, leaks, conflicting labels, blanks, drops
+                              width, height, mode, mean, std, duplicate_of, dropped_because;
+                              and votes, with soft targets
+        OUT/audit.csv         every finding: path, kind, partner, score
+        OUT/audit.json        counts of findings and drops, class imbalance
         OUT/class_counts.csv  pictures used, by class and split
 """
 
@@ -14,19 +17,36 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm
 
-from facial_expression.dataset import archive, audit, listing
-from facial_expression.errors import ImageError, run
-from facial_expression.files import write_csv, write_json
+from facial_expression.dataset import archive, audit, dropping, ferplus, listing, votes
+from facial_expression.dataset.near_duplicates import SIDE, Pair, Thumbnails, near_duplicates
+from facial_expression.dataset.squares import read_squares
+from facial_expression.errors import ImageError, ParameterError, run
+from facial_expression.files import read_csv, sha256_of, write_csv, write_json
 from facial_expression.parameters import CLOSED, load
 
 SHOWN = 5  # undecodable pictures that an error message lists
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Exclude:
+    """Training pictures that leave because a person says so.
+
+    Attributes:
+        table: a CSV table with a column `path`, which names members of images.zip; empty: none.
+        sha256: of that file, so that another file there is noticed.
+    """
+
+    table: str
+    sha256: str
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -34,28 +54,42 @@ class IndexParameters:
     """Section `index` of conf/data/*.yaml.
 
     Attributes:
-        protocol: `clean` keeps what stands in val or test out of training; `notebook` does not.
+        protocol: `clean` drops what `drop` and `exclude` say; `notebook` drops nothing.
+        near_duplicate: the least similarity of near-duplicates; none: they are not searched, which
+            saves time that grows with the square of the number of pictures.
+        drop: kinds of training pictures that leave training (`dropping.Drop`).
+        exclude: names a table of training pictures that leave as well.
         val_fraction: share of each class held out for validation where a set brings none.
         test_fraction: the same for test.
         seed: of the hold-out.
         on_bad_image: what a picture that cannot be decoded does: `error` stops the run, `skip`
             leaves it out and counts it.
+        labels: where classes come from; the pictures' folders, unless it says otherwise.
     """
 
     protocol: listing.Protocol
+    near_duplicate: Annotated[float, Field(ge=0.5, lt=1)] | None
+    drop: tuple[dropping.Drop, ...]
+    exclude: Exclude
     val_fraction: Annotated[float, Field(gt=0, lt=1)]
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
     seed: Annotated[int, Field(ge=0)]
     on_bad_image: Literal["error", "skip"]
+    labels: ferplus.Labels = ferplus.FOLDERS
 
 
-def build_index(images: Path, params: IndexParameters, workers: int) -> list[listing.Row]:
-    """The rows of index.csv for the archive at `images`, sorted by path.
+def build_index(
+    images: Path, params: IndexParameters, workers: int
+) -> tuple[list[listing.Row], list[audit.Finding]]:
+    """The rows of index.csv for the archive at `images`, sorted by path, and those of audit.csv.
 
     Raises:
         ImageError: a picture cannot be decoded and `on_bad_image` is `error`.
-        DatasetError: the pictures do not form a data set.
+        DatasetError: the pictures do not form a data set, an excluded one is none of train's, or
+            the votes are not theirs.
+        ParameterError: a table that the parameters name is not the one that is pinned.
     """
+    excluded = read_excluded(params)
     places = archive.members(images)
     scanned = listing.scan(images, places, workers)
     rows = list(tqdm(scanned, "index", len(places), unit=" pictures", leave=False, disable=None))
@@ -73,13 +107,68 @@ def build_index(images: Path, params: IndexParameters, workers: int) -> list[lis
     rows = listing.assign_splits(
         rows, params.protocol, params.val_fraction, params.test_fraction, params.seed
     )
-    marked = audit.mark(rows, params.protocol)
-    listing.check_classes(marked)
-    return marked
+    labels = params.labels
+    if labels.source == "ferplus":
+        cast = votes.read_pinned(labels.votes, labels.sha256, (row.path for row in rows))
+        rows = ferplus.relabelled(rows, labels, cast)
+    rows = audit.group(rows)
+    found = audit.findings(rows, partial(near_pairs, images, params.near_duplicate, workers))
+    if params.protocol == "clean":
+        rows = dropping.drop(rows, found, params.drop, excluded)
+    listing.check_classes(rows)
+    return rows, found
+
+
+def near_pairs(
+    images: Path, least: float | None, workers: int, rows: list[listing.Row]
+) -> list[Pair]:
+    """The near-duplicates among some rows, by their positions; none if `least` is none."""
+    if least is None:
+        return []
+    hashes = np.array([row.perceptual_hash for row in rows], np.uint64)
+
+    def read(positions: list[int]) -> Thumbnails:
+        return read_squares(images, [rows[place].path for place in positions], SIDE, workers)
+
+    return near_duplicates(hashes, least, read, workers)
+
+
+def read_excluded(params: IndexParameters) -> set[str]:
+    """The paths in the table that `exclude` names.
+
+    Raises:
+        ParameterError: it is missing, has no column `path` or another sha256, or the protocol is
+            `notebook`, which drops nothing.
+    """
+    key, table = "index.exclude", Path(params.exclude.table)
+    if not params.exclude.table:
+        return set()
+    if params.protocol == "notebook":
+        raise ParameterError(
+            f"{key}.table: protocol notebook drops nothing, found {table}; set it to '', or the "
+            "protocol to clean"
+        )
+    try:
+        sha256 = sha256_of(table)
+    except OSError as error:
+        raise ParameterError(
+            f"{key}.table: cannot read {table}: {error.strerror}; mend the path"
+        ) from None
+    if sha256 != params.exclude.sha256:
+        raise ParameterError(
+            f"{key}.sha256: expected '{params.exclude.sha256}', found {sha256} in {table}; if that "
+            f"file is the one you mean, set {key}.sha256 to it, so that dvc notices another"
+        )
+    try:
+        return {row["path"] for row in read_csv(table)}
+    except (KeyError, UnicodeDecodeError):
+        raise ParameterError(
+            f"{key}.table: expected a CSV table with a column path, found none in {table}; add it"
+        ) from None
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse arguments, build the index, write its three files."""
+    """Parse arguments, build the index, write its four files."""
     parser = argparse.ArgumentParser(
         prog="python -m stages.index",
         description=__doc__,
@@ -92,17 +181,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
 
     params = load(args.params, "index", IndexParameters)
-    rows = build_index(args.images, params, max(1, args.workers))
-    names = [field.name for field in fields(listing.Row)]
+    rows, found = build_index(args.images, params, max(1, args.workers))
+    hidden = {"perceptual_hash"} if any(row.votes for row in rows) else {"perceptual_hash", "votes"}
+    names = [field.name for field in fields(listing.Row) if field.name not in hidden]
     header = ["class" if name == "label" else name for name in names]
     write_csv(
         args.out / "index.csv", header, ([getattr(row, name) for name in names] for row in rows)
     )
     write_csv(args.out / "class_counts.csv", ("class", "split", "count"), audit.class_counts(rows))
-    summary = audit.summary(rows, params.protocol)
+    write_csv(args.out / "audit.csv", audit.Finding._fields, found)
+    summary = audit.summary(rows, found, params.protocol, params.labels.described())
     write_json(args.out / "audit.json", summary)
     used = ", ".join(f"{split} {count}" for split, count in summary["used"].items())
-    print(f"indexed {len(rows)} pictures: {used}; {sum(summary['dropped'].values())} dropped")
+    dropped = sum(summary["dropped"].values())
+    print(f"indexed {len(rows)} pictures: {used}; {dropped} dropped; {len(found)} findings")
 
 
 if __name__ == "__main__":

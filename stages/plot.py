@@ -1,4 +1,7 @@
-"""Stage `plot`: draw a run.  INDEX, ARRAYS, HISTORY, EVALUATION -> OUT  (params: plot)."""
+"""Stage `plot`: draw a run.
+
+IMAGES, INDEX, ARRAYS, HISTORY, EVALUATION -> OUT  (params: plot)
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,22 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from facial_expression.dataset import saliency
 from facial_expression.dataset.arrays import read_split
+from facial_expression.dataset.squares import read_squares
 from facial_expression.errors import DatasetError, run
-from facial_expression.files import atomic, read_csv
+from facial_expression.files import atomic
 from facial_expression.labels import read_classes
 from facial_expression.parameters import CLOSED, load
+from facial_expression.plotting import tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from facial_expression.plotting.sheets import Predicted
+
+PAIRS = 6  # of confused classes whose pictures are shown
+SHEET_SIDE = 96  # pixels of the audit sheet's pictures, more than FER2013's for larger ones
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -31,6 +40,7 @@ class PlotParams:
     colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
     pictures_per_class: Annotated[int, Field(ge=1, le=40)]
     predictions: Annotated[int, Field(ge=1, le=60)]
+    findings_per_kind: Annotated[int, Field(ge=1, le=40)]
     seed: Annotated[int, Field(ge=0)]
 
 
@@ -38,17 +48,17 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line; paths come from dvc.yaml."""
     parser = argparse.ArgumentParser(
         prog="python -m stages.plot",
-        description="Draw the figures of a run as PNG files: class_counts, confusion, curves, "
-        "per_class_f1, sample_sheet, predictions, hardest_mistakes. Scores are those of the test "
+        description="Draw the figures of a run, one PNG file each. Scores are those of the test "
         "split if it was evaluated, else of val.",
     )
     paths = {
         "--params": "YAML file with the section plot:",
-        "--index": "folder; reads class_counts.csv",
+        "--images": "images.zip; reads the pictures of the audit sheet",
+        "--index": "folder; reads class_counts.csv and audit.csv",
         "--arrays": "folder; reads classes.json, the train split and the scored split",
         "--history": "history.csv of the train stage",
-        "--evaluation": "folder; reads confusion.csv, per_class.csv and predictions/",
-        "--out": "folder; writes the seven PNG files",
+        "--evaluation": "folder; reads its tables, predictions/ and saliency.npz",
+        "--out": "folder; writes the PNG files",
     }
     for name, text in paths.items():
         parser.add_argument(name, type=Path, required=True, help=text)
@@ -60,17 +70,23 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parse(argv)
     params = load(args.params, "plot", PlotParams)
     classes = read_classes(args.arrays / "classes.json")
-    split = scored_split(args.evaluation / "predictions")
+    predictions = args.evaluation / "predictions"
+    split = scored_split(predictions)
 
     from facial_expression.plotting.style import png
 
+    scored = read_predictions(predictions / f"{split}.csv", args.arrays, classes, split)
     drawings = {
-        "class_counts": draw_counts(args.index / "class_counts.csv", classes, params),
-        "curves": draw_curves(args.history, params),
-        "confusion": draw_confusion(args.evaluation / "confusion.csv", classes, split, params),
-        "per_class_f1": draw_f1(args.evaluation / "per_class.csv", classes, split, params),
+        **draw_charts(args, classes, split, params.colour),
         "sample_sheet": draw_samples(args.arrays, classes, params),
-        **draw_predictions(args.evaluation / "predictions", args.arrays, classes, split, params),
+        "audit_sheet": draw_findings(
+            args.index / "audit.csv", args.images, params.findings_per_kind
+        ),
+        **draw_predictions(scored, classes, split, params),
+        "confused_pairs": draw_confused(
+            args.evaluation / "confused_pairs.csv", scored, classes, split, params
+        ),
+        "saliency": draw_saliency(args.evaluation / "saliency.npz", scored, classes, split),
     }
     for name, figure in drawings.items():
         with atomic(args.out / f"{name}.png") as temporary:
@@ -85,52 +101,30 @@ def scored_split(folder: Path) -> str:
     raise DatasetError(f"{folder}: expected test.csv or val.csv, found neither; run evaluate")
 
 
-def draw_counts(path: Path, classes: list[str], params: PlotParams) -> Figure:
-    """Class counts of every split that the table names, in the table's order."""
-    from facial_expression.plotting.figures import class_counts
+def draw_charts(
+    args: argparse.Namespace, classes: list[str], split: str, colour: str
+) -> dict[str, Figure]:
+    """The figures that show numbers and no picture."""
+    from facial_expression.plotting import confidence, figures
 
-    counts: dict[str, list[int]] = {}
-    for row in table(path, "class", "split", "count"):
-        counts.setdefault(row["split"], [0] * len(classes))
-        counts[row["split"]][position(row["class"], classes, path)] = int(row["count"])
-    return class_counts(classes, counts, params.colour)
-
-
-def draw_curves(path: Path, params: PlotParams) -> Figure:
-    """Loss and accuracy by epoch."""
-    from facial_expression.plotting.figures import curves
-
-    columns = ("epoch", "loss", "val_loss", "accuracy", "val_accuracy")
-    rows = table(path, *columns)
-    value = {name: [float(row[name]) for row in rows] for name in columns}
-    epochs = [int(row["epoch"]) for row in rows]
-    loss = value["loss"], value["val_loss"]
-    return curves(epochs, loss, (value["accuracy"], value["val_accuracy"]), params.colour)
-
-
-def draw_confusion(path: Path, classes: list[str], split: str, params: PlotParams) -> Figure:
-    """Confusion matrix of the scored split."""
-    from facial_expression.plotting.figures import confusion
-
-    counts = np.zeros((len(classes), len(classes)), np.int64)
-    for row in table(path, "actual", "predicted"):
-        counts[
-            position(row["actual"], classes, path), position(row["predicted"], classes, path)
-        ] += 1
-    return confusion(classes, counts, split, params.colour)
-
-
-def draw_f1(path: Path, classes: list[str], split: str, params: PlotParams) -> Figure:
-    """F1, precision and recall by class of the scored split."""
-    from facial_expression.plotting.figures import per_class_f1
-
-    precision, recall, f1 = scores = np.zeros((3, len(classes)))
-    support = np.zeros(len(classes), np.int64)
-    for row in table(path, "class", "precision", "recall", "f1", "support"):
-        place = position(row["class"], classes, path)
-        scores[:, place] = float(row["precision"]), float(row["recall"]), float(row["f1"])
-        support[place] = int(row["support"])
-    return per_class_f1(classes, precision, recall, f1, support, split, params.colour)
+    counts = tables.class_counts(args.index / "class_counts.csv", classes)
+    names = ("epoch", "loss", "val_loss", "accuracy", "val_accuracy")
+    epoch, loss, val_loss, accuracy, val_accuracy = tables.columns(args.history, *names).values()
+    pairs = (loss, val_loss), (accuracy, val_accuracy)
+    matrix = tables.confusion(args.evaluation / "confusion.csv", classes)
+    scores = tables.per_class(args.evaluation / "per_class.csv", classes)
+    bins = tables.reliability(args.evaluation / "reliability.csv")
+    risk_table = args.evaluation / "risk_coverage.csv"
+    coverage, risk = tables.columns(risk_table, "coverage", "risk").values()
+    n = int(matrix.sum())
+    return {
+        "class_counts": figures.class_counts(classes, counts, colour),
+        "curves": figures.curves([int(number) for number in epoch], *pairs, colour),
+        "confusion": figures.confusion(classes, matrix, split, colour),
+        "per_class_f1": figures.per_class_f1(classes, *scores, split, colour),
+        "reliability": confidence.reliability(bins, split, colour),
+        "risk_coverage": confidence.risk_coverage(coverage, risk, n, split, colour),
+    }
 
 
 def draw_samples(arrays: Path, classes: list[str], params: PlotParams) -> Figure:
@@ -143,13 +137,24 @@ def draw_samples(arrays: Path, classes: list[str], params: PlotParams) -> Figure
     return sample_sheet(classes, [train.images[rows] for rows in chosen], totals)
 
 
+def draw_findings(path: Path, images: Path, each: int) -> Figure:
+    """The first `each` findings of every kind; audit.csv puts what weighs most first."""
+    from facial_expression.plotting.findings import audit_sheet, by_kind
+
+    found = by_kind(tables.table(path, "path", "kind", "partner", "score", may_be_empty=True))
+    shown = {kind: some[:each] for kind, some in found.items()}
+    paths = sorted({name for some in shown.values() for one in some for name in one.paths})
+    totals = {kind: len(some) for kind, some in found.items()}
+    pictures = dict(zip(paths, read_squares(images, paths, SHEET_SIDE, workers=1), strict=True))
+    return audit_sheet(shown, totals, pictures)
+
+
 def draw_predictions(
-    folder: Path, arrays: Path, classes: list[str], split: str, params: PlotParams
+    scored: Predicted, classes: list[str], split: str, params: PlotParams
 ) -> dict[str, Figure]:
     """A seeded choice of predictions, and the most confident wrong ones."""
     from facial_expression.plotting.sheets import choose, hardest, prediction_sheet
 
-    scored = read_predictions(folder / f"{split}.csv", arrays, classes, split)
     total = len(scored.images)
     mistakes = int((scored.actual != scored.predicted).sum())
     some = choose(total, params.predictions, params.seed)
@@ -171,42 +176,44 @@ def draw_predictions(
     }
 
 
+def draw_confused(
+    path: Path, scored: Predicted, classes: list[str], split: str, params: PlotParams
+) -> Figure:
+    """A seeded choice of the pictures of each of the most confused pairs."""
+    from facial_expression.plotting.sheets import choose, confused_sheet
+
+    labels, pictures = [], []
+    for actual, guess, count, share in tables.confused_pairs(path, classes)[:PAIRS]:
+        rows = np.flatnonzero((scored.actual == actual) & (scored.predicted == guess))
+        rows = rows[choose(len(rows), params.pictures_per_class, params.seed)]
+        labels.append(f"{classes[actual]}\nas {classes[guess]}\n{count:,} ({100 * share:.0f} %)")
+        pictures.append(scored.images[rows])
+    title = f"The most confused classes on {split}: actual, as predicted, count (share of actual)"
+    return confused_sheet(labels, pictures, params.pictures_per_class, title)
+
+
+def draw_saliency(path: Path, scored: Predicted, classes: list[str], split: str) -> Figure:
+    """Grad-CAM over a seeded choice of right and wrong predictions."""
+    from facial_expression.plotting.saliency import saliency_sheet
+
+    explained = saliency.read(path)
+    right = int((scored.actual == scored.predicted).sum())
+    totals = right, len(scored.images) - right
+    return saliency_sheet(classes, scored[explained.rows], explained.maps, totals, split)
+
+
 def read_predictions(path: Path, arrays: Path, classes: list[str], split: str) -> Predicted:
     """The scored pictures; the table's rows must be the arrays' rows."""
     from facial_expression.plotting.sheets import Predicted
 
-    rows = table(path, "path", "actual", "predicted", *classes)
+    paths, predicted, probabilities = tables.predictions(path, classes)
     pictures = read_split(arrays, split)
-    if [row["path"] for row in rows] != pictures.paths:
+    if paths != pictures.paths:
         raise DatasetError(
             f"{path}: expected the {len(pictures)} pictures of {arrays / split} in their order, "
-            f"found {len(rows)} other rows; run evaluate again"
+            f"found {len(paths)} other rows; run evaluate again"
         )
-    return Predicted(
-        images=pictures.images,
-        actual=pictures.labels,
-        predicted=np.array([position(row["predicted"], classes, path) for row in rows], np.int64),
-        probabilities=np.array([[float(row[name]) for name in classes] for row in rows]),
-    )
-
-
-def table(path: Path, *columns: str) -> list[dict[str, str]]:
-    """The rows of a CSV table that has these columns and at least one row."""
-    try:
-        rows = list(read_csv(path))
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: no such table; run the stages before plot") from None
-    if not rows or not set(columns) <= rows[0].keys():
-        found = f"columns {', '.join(rows[0])}" if rows else "no row"
-        raise DatasetError(f"{path}: expected columns {', '.join(columns)} and rows, found {found}")
-    return rows
-
-
-def position(name: str, classes: list[str], path: Path) -> int:
-    """The label of a class name."""
-    if name not in classes:
-        raise DatasetError(f"{path}: expected a class of {', '.join(classes)}, found {name!r}")
-    return classes.index(name)
+    return Predicted(pictures.images, pictures.labels, predicted, probabilities)
 
 
 if __name__ == "__main__":

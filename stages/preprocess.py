@@ -3,6 +3,8 @@
 Reads   images.zip and index.csv.
 Writes  OUT/<split>/images-000.npy ...  uint8 (N, side, side), fixed-size shards
         OUT/<split>/labels-000.npy ...  int64 (N,), positions in classes.json
+        OUT/<split>/targets-000.npy ... float32 (N, classes), shares of the votes; only where
+                                        index.csv has a column votes
         OUT/<split>/rows.csv            row of index.csv and member path of each element
         OUT/classes.json                class names in label order
 The bytes do not depend on the number of worker processes.
@@ -47,30 +49,49 @@ class PreprocessParameters:
     shard_size: Annotated[int, Field(ge=1)]
 
 
+class Used(NamedTuple):
+    """What index.csv says of a picture that is used; `votes` is empty without soft targets."""
+
+    row: int
+    path: str
+    label: str
+    votes: str
+
+
 class Shard(NamedTuple):
-    """Some rows of one split: what one worker turns into two files."""
+    """Some rows of one split: what one worker turns into two files, or three."""
 
     split: str
     number: int
     places: list[tuple[str, int]]
     labels: list[int]
+    targets: NDArray[np.float32] | None
 
 
-def read_index(path: Path) -> tuple[list[str], dict[str, list[tuple[int, str, str]]]]:
-    """Class names, and for each split the (row, path, class) that are used.
+def read_index(path: Path) -> tuple[list[str], dict[str, list[Used]]]:
+    """Class names, and for each split the rows that are used.
 
     Raises:
         DatasetError: no row is used.
     """
-    splits: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
+    splits: dict[str, list[Used]] = defaultdict(list)
     labels: dict[str, str] = {}  # one text object a class, whatever the number of rows
     for number, row in enumerate(read_csv(path)):
         if not row["dropped_because"]:
             label = labels.setdefault(row["class"], row["class"])
-            splits[row["split"]].append((number, row["path"], label))
+            splits[row["split"]].append(Used(number, row["path"], label, row.get("votes", "")))
     if not splits["train"]:
         raise DatasetError(f"{path}: expected rows to train on, found none; run index again")
     return class_order(labels), splits
+
+
+def shares(votes: Sequence[str], classes: Sequence[str]) -> NDArray[np.float32] | None:
+    """Soft targets (N, classes) of votes such as `happy:6 sad:3`; None where there are none."""
+    if not any(votes):
+        return None
+    cast = [dict(pair.split(":") for pair in text.split()) for text in votes]
+    counts = np.array([[float(of.get(name, 0)) for name in classes] for of in cast])
+    return (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def decode_all(images: Path, places: Sequence[tuple[str, int]], side: int) -> NDArray[np.uint8]:
@@ -89,11 +110,13 @@ def decode_all(images: Path, places: Sequence[tuple[str, int]], side: int) -> ND
 
 
 def write_shard(images: Path, out: Path, side: int, shard: Shard) -> int:
-    """Decode one shard and write its two files; returns how many pictures it holds."""
+    """Decode one shard and write its files; returns how many pictures it holds."""
     stem = out / shard.split
     pictures = decode_all(images, shard.places, side)
     write_array(stem / f"images-{shard.number:03d}.npy", pictures)
     write_array(stem / f"labels-{shard.number:03d}.npy", np.array(shard.labels, np.int64))
+    if shard.targets is not None:
+        write_array(stem / f"targets-{shard.number:03d}.npy", shard.targets)
     return len(shard.places)
 
 
@@ -103,22 +126,24 @@ def write_arrays(
     """Write every split's shards with `workers` processes, whole or not at all."""
     classes, splits = read_index(index)
     places = members(images)
-    named = (path for rows in splits.values() for _, path, _ in rows)
+    named = (used.path for rows in splits.values() for used in rows)
     if lacking := next((path for path in named if path not in places), None):
         raise ArchiveError(f"{images}: no member {lacking!r}; run the index stage again")
     shards = [
         Shard(
             split,
             number,
-            [(path, places[path]) for _, path, _ in rows[start : start + params.shard_size]],
-            [classes.index(label) for _, _, label in rows[start : start + params.shard_size]],
+            [(used.path, places[used.path]) for used in part],
+            [classes.index(used.label) for used in part],
+            shares([used.votes for used in part], classes),
         )
         for split, rows in splits.items()
         for number, start in enumerate(range(0, len(rows), params.shard_size))
+        for part in (rows[start : start + params.shard_size],)
     ]
     with atomic_folder(out) as folder:
         for split, rows in splits.items():
-            write_rows(folder, split, [(number, path) for number, path, _ in rows])
+            write_rows(folder, split, [(used.row, used.path) for used in rows])
         write_json(folder / "classes.json", classes)
         total = sum(len(shard.places) for shard in shards)
         with (

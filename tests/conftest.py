@@ -29,6 +29,15 @@ def fer2013_zip() -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def ferplus_csv() -> Path:
+    """The FER+ votes joined on the file names of the folder copy, where they lie beside it."""
+    path = Path(__file__).parents[2] / "shared" / "data" / "ferplus.csv"
+    if not path.exists():
+        pytest.skip("the real FER+ votes are not here")
+    return path
+
+
 @pytest.fixture
 def tiny_fer2013(tmp_path: Path) -> tuple[Path, str]:
     """A source in FER2013's layout outside the repository, and the sha256 that pins it."""

@@ -79,6 +79,16 @@ def write_tables(data: Path, epochs: int) -> None:
     scores = [("angry", 1.0, 0.75, 0.857143, 4), ("sad", 0.833333, 1.0, 0.909091, 5)]
     header = ("class", "precision", "recall", "f1", "support")
     write_csv(data / "evaluation" / "per_class.csv", header, scores)
+    header = ("when", "temperature", "binning", "low", "high", "n", "confidence", "accuracy")
+    bins = [
+        (when, degree, binning, low, low + 0.5, 9, low + shift, low + 0.2)
+        for when, degree, shift in (("before", 1.0, 0.4), ("after", 2.0, 0.25))
+        for binning in ("equal_width", "equal_mass")
+        for low in (0.0, 0.5)
+    ]
+    write_csv(data / "evaluation" / "reliability.csv", header, bins)
+    curve = [(0.5, 0.1, 0.7), (1.0, 0.3, 0.4)]
+    write_csv(data / "evaluation" / "risk_coverage.csv", ("coverage", "risk", "threshold"), curve)
     counts = [(name, split, n) for split, n in SPLITS.items() for name in ("angry", "sad")]
     write_csv(data / "index" / "class_counts.csv", ("class", "split", "count"), counts)
 
@@ -148,6 +158,12 @@ def test_every_class_has_a_bar_for_each_split(shown):
     (title,) = (title for title in shown if title.startswith("Pictures"))
     assert set(SPLITS) <= texts(shown[title])
     assert shown[title].count('aria-roledescription="bar"') == 2 * len(SPLITS)
+
+
+def test_reliability_has_one_mark_for_each_bin_of_equal_mass(shown):
+    (title,) = (title for title in shown if title.startswith("Reliability"))
+    assert {"before", "after"} <= texts(shown[title])
+    assert shown[title].count('aria-roledescription="point"') == 2 * 2
 
 
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")

@@ -117,8 +117,16 @@ def test_light_stages_reach_neither_keras_nor_scikit_learn(stage):
 
 
 def test_pictures_go_only_to_the_remote_of_their_data_set():
-    pictures = {"data/raw/images.zip", "data/arrays"} | {
-        f"data/plots/{name}.png" for name in ("sample_sheet", "predictions", "hardest_mistakes")
+    pictures = {"data/raw/images.zip", "data/arrays", "data/evaluation/saliency.npz"} | {
+        f"data/plots/{name}.png"
+        for name in (
+            "audit_sheet",
+            "confused_pairs",
+            "hardest_mistakes",
+            "predictions",
+            "saliency",
+            "sample_sheet",
+        )
     }
     outs = {
         path: options for s in STAGES.values() for e in s["outs"] for path, options in e.items()

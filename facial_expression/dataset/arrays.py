@@ -1,4 +1,7 @@
-"""Shards of decoded pictures: <split>/images-*.npy, labels-*.npy, rows.csv, and classes.json."""
+"""Shards of decoded pictures: <split>/images-*.npy, labels-*.npy, rows.csv, and classes.json.
+
+With soft labels <split>/targets-*.npy as well.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,13 @@ class Split:
         images: uint8 (N, side, side), grey, 0 black to 255 white.
         labels: int64 (N,), positions in classes.json.
         paths: N member paths of images.zip.
+        targets: float32 (N, classes), rows sum to 1: soft labels to train on, where there are some.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     paths: list[str]
+    targets: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -72,7 +77,13 @@ def read_split(folder: Path, split: str) -> Split:
             f"{images.dtype} {images.shape}, {len(labels)} labels and {len(paths)} rows; "
             "run the preprocess stage again"
         )
-    return Split(images, labels, paths)
+    targets = _concatenated(where, "targets") if any(where.glob("targets-*.npy")) else None
+    if targets is not None and (targets.dtype != np.float32 or len(targets) != len(labels)):
+        raise DatasetError(
+            f"{where}: expected float32 targets for {len(labels)} labels, found {targets.dtype} "
+            f"{targets.shape}; run the preprocess stage again"
+        )
+    return Split(images, labels, paths, targets)
 
 
 def _concatenated(folder: Path, name: str) -> NDArray[Any]:

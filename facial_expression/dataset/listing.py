@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 
 from facial_expression.dataset.archive import read_members
-from facial_expression.dataset.images import decode
+from facial_expression.dataset.images import decode, square
+from facial_expression.dataset.near_duplicates import SIDE, perceptual_hashes
 from facial_expression.errors import DatasetError, ImageError
 from facial_expression.labels import class_order
 
@@ -25,7 +26,11 @@ SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "va
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One picture, as index.csv lists it; `mean` and `std` in grey levels 0..255."""
+    """One picture, as index.csv lists it; `mean` and `std` in grey levels 0..255.
+
+    The perceptual hash is what near-duplicates are found by; index.csv leaves it out.  `votes`
+    (`happy:6 sad:3`) is there with soft targets only, and so is its column.
+    """
 
     path: str
     label: str
@@ -38,6 +43,8 @@ class Row:
     std: float
     duplicate_of: str = ""
     dropped_because: str = ""
+    votes: str = ""
+    perceptual_hash: int = 0
 
 
 def describe(name: str, data: bytes) -> Row:
@@ -53,7 +60,10 @@ def describe(name: str, data: bytes) -> Row:
     pixels = np.asarray(picture.grey)
     width, height = picture.grey.size
     mean, std = float(pixels.mean()), float(pixels.std())
-    return Row(name, label, folder, picture.fingerprint, width, height, picture.mode, mean, std)
+    return Row(
+        *(name, label, folder, picture.fingerprint, width, height, picture.mode, mean, std),
+        perceptual_hash=int(perceptual_hashes(square(picture, SIDE)[None])[0]),
+    )
 
 
 def scan(archive: Path, places: Mapping[str, int], workers: int) -> Iterator[Row]:
@@ -165,7 +175,7 @@ def _fer2013_split(row: Row) -> str:
 def _hold_out(rows: list[Row], split: str, fraction: float, rng: np.random.Generator) -> list[Row]:
     """Move `fraction` of the distinct pictures of each class from train to `split`, never all.
 
-    What also stands in a split that the set brought stays in train, where `audit.mark` finds it.
+    What also stands in a split that the set brought stays in train, where the audit finds it.
     """
     taken = {row.sha256 for row in rows if row.split != "train"} | {""}  # "" is undecodable
     label_of = {

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.stats import binom
 from sklearn.metrics import (
     accuracy_score,
     brier_score_loss,
+    confusion_matrix,
     f1_score,
     log_loss,
     precision_recall_fscore_support,
@@ -19,6 +20,7 @@ from sklearn.metrics import (
 Labels = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
 SMALLEST = 1e-15  # probabilities are clipped to it before their logarithm
+TAILS = (0.025, 0.975)  # what a 95 % interval leaves out on either side
 
 
 def headline(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
@@ -29,22 +31,18 @@ def headline(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
         probabilities: float (N, classes), rows sum to 1 up to rounding.
 
     Returns:
-        n, accuracy with its 95 % Wilson interval, balanced accuracy (over the classes that occur),
-        macro F1 (over all classes; one that never occurs counts 0), top-2 accuracy, log loss in
-        nats, Brier score (the original multi-class form, 0 to 2: Brier 1950, "Verification of
-        forecasts expressed in terms of probability").
+        n, accuracy with its 95 % bootstrap interval, balanced accuracy (over the classes that
+        occur), macro F1 (over all classes; one that never occurs counts 0), top-2 accuracy, and
+        the two of `proper_scores`.
     """
     classes = np.arange(probabilities.shape[1])
     predicted = probabilities.argmax(axis=1)
-    hits = int((predicted == labels).sum())
-    interval = binomtest(hits, len(labels)).proportion_ci(0.95, method="wilson")
-    clipped = np.clip(probabilities, SMALLEST, 1.0)
-    clipped = clipped / clipped.sum(axis=1, keepdims=True)  # float32 rows
+    low, high = share_interval(int((predicted == labels).sum()), len(labels))
     return {
         "n": len(labels),
         "accuracy": float(accuracy_score(labels, predicted)),
-        "accuracy_low": float(interval.low),
-        "accuracy_high": float(interval.high),
+        "accuracy_low": low,
+        "accuracy_high": high,
         "balanced_accuracy": float(
             recall_score(labels, predicted, labels=np.unique(labels), average="macro")
         ),
@@ -52,8 +50,39 @@ def headline(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
             f1_score(labels, predicted, labels=classes, average="macro", zero_division=0.0)
         ),
         "top_2_accuracy": top_2_accuracy(labels, probabilities),
-        "log_loss": float(log_loss(labels, clipped, labels=classes)),
-        "brier": float(brier_score_loss(labels, clipped, labels=classes, scale_by_half=False)),
+        **proper_scores(labels, probabilities),
+    }
+
+
+def share_interval(hits: int, n: int) -> tuple[float, float]:
+    """The 95 % percentile-bootstrap interval of the share hits / n.
+
+    Of n rows drawn with replacement a Binomial(n, hits / n) number are hits, so the limit of ever
+    more draws is known: that distribution's quantiles.
+    """
+    low, high = binom.ppf(TAILS, n, hits / n) / n
+    return float(low), float(high)
+
+
+def normalised(probabilities: Probabilities) -> Probabilities:
+    """No probability below `SMALLEST`, and rows that sum to 1 in float64 (a model's do in float32).
+
+    Shape (N, classes), as given.
+    """
+    clipped = np.clip(probabilities, SMALLEST, 1.0)
+    return clipped / clipped.sum(axis=1, keepdims=True)
+
+
+def proper_scores(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
+    """Log loss in nats, and Brier score (the original multi-class form, 0 to 2).
+
+    Brier 1950, "Verification of forecasts expressed in terms of probability".
+    """
+    classes = np.arange(probabilities.shape[1])
+    rows = normalised(probabilities)
+    return {
+        "log_loss": float(log_loss(labels, rows, labels=classes)),
+        "brier": float(brier_score_loss(labels, rows, labels=classes, scale_by_half=False)),
     }
 
 
@@ -77,4 +106,21 @@ def per_class(
     return [
         (name, float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
         for i, name in enumerate(names)
+    ]
+
+
+def confused_pairs(
+    labels: Labels, predicted: Labels, names: Sequence[str]
+) -> list[tuple[str, str, int, float]]:
+    """(actual, predicted, count, share of the actual class) of every kind of mistake made.
+
+    The most frequent first; equally frequent ones in the order of `names`.
+    """
+    counts = confusion_matrix(labels, predicted, labels=np.arange(len(names)))
+    support = counts.sum(axis=1)
+    wrong = [pair for pair in zip(*np.nonzero(counts), strict=True) if pair[0] != pair[1]]
+    wrong.sort(key=lambda pair: -counts[pair])  # stable
+    return [
+        (names[pair[0]], names[pair[1]], int(counts[pair]), float(counts[pair] / support[pair[0]]))
+        for pair in wrong
     ]

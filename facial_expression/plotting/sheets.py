@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from facial_expression.plotting.style import INK, PALE, WIDTH, bare, styled
 
@@ -32,7 +33,7 @@ class Predicted:
     predicted: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float64]
 
-    def __getitem__(self, rows: Sequence[int]) -> Predicted:
+    def __getitem__(self, rows: npt.ArrayLike) -> Predicted:
         """These rows, in this order."""
         index = np.asarray(rows, np.intp)  # an empty list would make a float index
         return Predicted(
@@ -80,26 +81,53 @@ def sample_sheet(
         pictures: of each class, (N, S, S) uint8, N from 0; rows may differ in N.
         totals: how many pictures of each class there are to choose from.
     """
+    labels = [f"{name}\nn = {total:,}" for name, total in zip(classes, totals, strict=True)]
+    shown = sum(len(row) for row in pictures)
+    title = f"Training pictures by label: {shown:,} drawn at random from {sum(totals):,}"
+    return _rows_of_pictures(labels, pictures, max(1, *map(len, pictures)), title)
+
+
+@styled
+def confused_sheet(
+    labels: Sequence[str], pictures: Sequence[Pictures], columns: int, title: str
+) -> Figure:
+    """One row of pictures for each pair of classes that is confused; without a pair it says so.
+
+    Args:
+        labels: what stands beside each row.
+        pictures: of each row, (N, S, S) uint8, N from 1 to `columns`; rows may differ in N.
+        columns: how many pictures there is room for, so that a single one is not drawn large.
+        title: of the sheet.
+    """
+    if pictures:
+        return _rows_of_pictures(labels, pictures, columns, title)
+    figure = Figure(figsize=(WIDTH, HEAD))
+    figure.text(MARGIN / WIDTH, 0.55, title, fontsize=10)
+    figure.text(MARGIN / WIDTH, 0.2, "none")
+    return figure
+
+
+def _rows_of_pictures(
+    labels: Sequence[str], pictures: Sequence[Pictures], columns: int, title: str
+) -> Figure:
     side = pictures[0].shape[1]
     gap = max(1, side // 12)
     pitch = side + gap
-    columns = max(1, *(len(row) for row in pictures))
-    sheet = np.full((len(classes) * pitch - gap, columns * pitch - gap), 255, np.uint8)
+    sheet = np.full((len(labels) * pitch - gap, columns * pitch - gap), 255, np.uint8)
     for row, images in enumerate(pictures):
         for column, image in enumerate(images):
             top, left = row * pitch, column * pitch
             sheet[top : top + side, left : left + side] = image
     figure = Figure(
-        figsize=(WIDTH, 0.5 + (WIDTH - 1.1) * sheet.shape[0] / sheet.shape[1]), layout="constrained"
+        figsize=(WIDTH, 0.5 + (WIDTH - 1.1) * sheet.shape[0] / sheet.shape[1]),
+        layout=ConstrainedLayoutEngine(w_pad=0.08),  # inches
     )
     axes = figure.add_subplot()
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255)
-    labels = [f"{name}\nn = {total:,}" for name, total in zip(classes, totals, strict=True)]
-    axes.set_yticks(np.arange(len(classes)) * pitch + side / 2, labels)
+    axes.set_yticks(np.arange(len(labels)) * pitch + side / 2, labels)
     axes.set_xticks([])
     bare(axes)
-    shown = sum(len(row) for row in pictures)
-    axes.set_title(f"Training pictures by label: {shown:,} drawn at random from {sum(totals):,}")
+    axes.set_title(title)
     return figure
 
 
@@ -141,9 +169,9 @@ def _draw_cell(
     actual, predicted = int(shown.actual[index]), int(shown.predicted[index])
     probabilities = shown.probabilities[index]
     mark = "\N{CHECK MARK}" if actual == predicted else "\N{BALLOT X}"
-    share = _percent(probabilities[predicted])
-    said = f"predicted {_short(classes[predicted], 16)}, {share} {mark}"
-    axes.text(left, top, f"actual {_short(classes[actual], 16)}", fontsize=7.5)
+    share = percent(probabilities[predicted])
+    said = f"predicted {shortened(classes[predicted], 16)}, {share} {mark}"
+    axes.text(left, top, f"actual {shortened(classes[actual], 16)}", fontsize=7.5)
     axes.text(left, top + 0.13, said, fontsize=7.5)
     top += 0.19
     extent = (left, left + PICTURE, top + PICTURE, top)
@@ -164,7 +192,7 @@ def _draw_cell(
         axes.text(
             base - 0.04,
             middle,
-            _short(classes[label], 11),
+            shortened(classes[label], 11),
             ha="right",
             va="center_baseline",
             fontsize=6.5,
@@ -180,9 +208,11 @@ def _bars_of(probabilities: npt.NDArray[np.float64], actual: int) -> list[int]:
     return sorted([actual, *order[: MOST_BARS - 1]])
 
 
-def _percent(probability: float) -> str:
+def percent(probability: float) -> str:
+    """A probability in words; only certainty is called 100 %."""
     return "over 99 %" if 0.995 <= probability < 1 else f"{100 * probability:.0f} %"
 
 
-def _short(name: str, most: int) -> str:
+def shortened(name: str, most: int) -> str:
+    """The name, its end cut off if it has more than `most` signs."""
     return name if len(name) <= most else name[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -77,8 +77,9 @@ def epoch_batches(
     """The batches of one epoch (from 1), prepared by a second thread ahead of their use.
 
     Args:
-        recipe: says how pictures and targets are varied.
-        split: the training pictures, already of the epoch's side.
+        recipe: says how pictures and targets are varied; its label smoothing spreads its share of
+            a soft target as it does of a hard one.
+        split: the training pictures, already of the epoch's side, and their soft targets, if any.
         classes: number of classes.
         epoch: seed, epoch and step determine a batch, whatever was drawn before.
         order: of `batch_order`.
@@ -86,14 +87,15 @@ def epoch_batches(
     """
     flips = mirrored(recipe.augmentation, recipe.seed, epoch, len(split))
     weights = class_weights(recipe, split.labels, classes)
-    smooth = (1 - recipe.label_smoothing) * np.eye(classes) + recipe.label_smoothing / classes
-    one_hot = smooth.astype(np.float32)
+    labels, soft = split.labels, split.targets
+    smooth = (1 - recipe.label_smoothing) * (np.eye(classes) if soft is None else soft)
+    smooth = (smooth + recipe.label_smoothing / classes).astype(np.float32)
 
     def prepare(item: tuple[int, Positions]) -> Batch:
         step, chosen = item
         rng = np.random.default_rng([recipe.seed, epoch, 3, step])  # 2: `mirrored`
         images = augment(split.images[chosen], flips[chosen], rng, recipe.augmentation)
-        targets = one_hot[split.labels[chosen]]
+        targets = smooth[labels[chosen] if soft is None else chosen]
         if recipe.augmentation.mixup:
             images, targets = mixup(images, targets, rng, recipe.augmentation.mixup)
         if teacher:
@@ -127,4 +129,4 @@ def resized(split: Split, side: int) -> Split:
         return split
     size = (side, side)
     images = [Image.fromarray(i).resize(size, Image.Resampling.BOX) for i in split.images]
-    return Split(np.stack([np.asarray(image) for image in images]), split.labels, split.paths)
+    return replace(split, images=np.stack([np.asarray(image) for image in images]))

@@ -80,7 +80,7 @@ def fit(
         last step's), val_loss (nats), val_accuracy (of the averaged weights, once there are some).
 
     Raises:
-        TrainingError: the loss is not finite.
+        TrainingError: the loss is not finite, in training or on validation.
         ModelError: the network fits neither the pictures nor the one that it shall start from.
     """
     keras.utils.set_random_seed(recipe.seed)  # first: weight initialisation draws from it
@@ -104,6 +104,11 @@ def fit(
             loss, accuracy = log_loss_and_accuracy(
                 predicted(model, data.val.images), data.val.labels
             )
+            if not math.isfinite(loss):
+                raise TrainingError(
+                    f"the validation loss is {loss} after epoch {epoch}: the network does not "
+                    "predict; try train.precision=float32 or a lower train.optimizer.learning_rate"
+                )
             state.history.append(row | {"val_loss": loss, "val_accuracy": accuracy})
             if recipe.keep == "last" or best_epoch(recipe, state.history) == epoch:
                 state.kept = _values(model.variables)

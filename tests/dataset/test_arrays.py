@@ -38,6 +38,17 @@ def test_shards_are_read_as_one(tmp_path_factory: pytest.TempPathFactory, sizes:
     assert split.paths == [f"val/a/{i}.png" for i in range(count)]
 
 
+def test_soft_targets_are_read_where_there_are_some(tmp_path: Path) -> None:
+    write_split(tmp_path, "train", [2, 1])
+    assert read_split(tmp_path, "train").targets is None
+    targets = np.array([[0.5, 0.5], [0.25, 0.75], [1, 0]], np.float32)
+    write_array(tmp_path / "train" / "targets-000.npy", targets[:2])
+    with pytest.raises(DatasetError, match=r"targets for 3 labels, found float32 \(2, 2\); run"):
+        read_split(tmp_path, "train")
+    write_array(tmp_path / "train" / "targets-001.npy", targets[2:])
+    np.testing.assert_array_equal(read_split(tmp_path, "train").targets, targets)
+
+
 def test_a_thousand_and_one_shards_keep_their_order(tmp_path: Path) -> None:
     write_split(tmp_path, "train", [1] * 1001, side=1)
     np.testing.assert_array_equal(read_split(tmp_path, "train").labels, np.arange(1001))

@@ -3,13 +3,16 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import Counter, defaultdict
+from functools import partial
 from itertools import chain
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from ruamel.yaml import YAML
 
-from facial_expression.dataset import archive, audit, listing, sample
+from facial_expression.dataset import archive, audit, dropping, listing, sample
 from facial_expression.dataset.faces import (
     ACTION_UNITS,
     EXPRESSIONS,
@@ -20,6 +23,7 @@ from facial_expression.dataset.faces import (
     landmarks,
 )
 from facial_expression.dataset.portraits import looks, portrait
+from stages import index
 
 
 @pytest.fixture(scope="module")
@@ -112,18 +116,28 @@ def test_the_audit_finds_every_planted_fault_and_invents_none(members, tmp_path)
     path = tmp_path / "images.zip"
     archive.write(path, ((name, [data]) for name, data in sorted(members.items())))
     rows = list(listing.scan(path, archive.members(path), 1))
-    rows = audit.mark(listing.assign_splits(rows, "clean", 0.1, 0.1, 0), "clean")
+    rows = audit.group(listing.assign_splits(rows, "clean", 0.1, 0.1, 0))
+    conf = YAML(typ="safe").load(Path(__file__).parents[2] / "conf" / "data" / "sample.yaml")
+    near = partial(index.near_pairs, path, conf["index"]["near_duplicate"], 1)
+    findings = audit.findings(rows, near)
     found = defaultdict(set)
-    for row in rows:
-        if row.duplicate_of:
-            found[row.duplicate_of] |= {row.duplicate_of, row.path}
-    assert set(map(frozenset, found.values())) == planted_groups()
-    assert {row.path for row in rows if row.dropped_because} == {one for one, _ in FAULTS.leaks}
-    assert {row.path for row in rows if row.std < audit.BLANK_STD} == set(FAULTS.blanks)
-    counts = audit.summary(rows, "clean")["duplicates"]
-    assert counts["groups"] == len(planted_groups())
-    assert counts["groups_across_train_and_evaluation"] == len(FAULTS.leaks)
-    assert counts["groups_with_conflicting_labels"] == len(FAULTS.conflicts)
+    for finding in findings:
+        found[finding.kind].add(frozenset({finding.path, finding.partner}))
+    equal = [[two, sorted(group)[0]] for group in planted_groups() for two in sorted(group)[1:]]
+    assert found == {
+        "duplicate": set(map(frozenset, equal)),
+        "near_duplicate": set(map(frozenset, FAULTS.near_duplicates)),
+        "conflicting_label": set(map(frozenset, FAULTS.conflicts)),
+        "blank": {frozenset({path, ""}) for path in FAULTS.blanks},
+    }
+    assert len(findings) == sum(map(len, found.values()))
+    dropped = dropping.drop(rows, findings, conf["index"]["drop"])
+    assert {row.path for row in dropped if row.dropped_because} == {one for one, _ in FAULTS.leaks}
+    counts = audit.summary(dropped, findings, "clean")
+    assert counts["duplicates"]["groups"] == len(planted_groups())
+    assert counts["duplicates"]["groups_across_train_and_evaluation"] == len(FAULTS.leaks)
+    assert counts["duplicates"]["groups_with_conflicting_labels"] == len(FAULTS.conflicts)
+    assert counts["near_duplicates"]["pairs_across_train_and_evaluation"] == 1
 
 
 def test_neutral_moves_no_muscle():

@@ -9,25 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import norm
 from sklearn.metrics import top_k_accuracy_score
 
-from facial_expression.metrics.scores import headline, per_class, top_2_accuracy
-
-Case = tuple[NDArray[np.int64], NDArray[np.float64]]
-
-
-@st.composite
-def cases(draw: st.DrawFn, min_classes: int = 2) -> Case:
-    """Labels (N,) and probabilities (N, classes); often classes that occur nowhere."""
-    count = draw(st.integers(1, 40))
-    classes = draw(st.integers(min_classes, 7))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
-    present = rng.choice(classes, draw(st.integers(1, classes)), replace=False)
-    probabilities = rng.dirichlet(np.full(classes, draw(st.sampled_from([0.05, 0.5, 5.0]))), count)
-    if draw(st.booleans()):
-        probabilities = probabilities.astype(np.float32).astype(np.float64)  # as a model gives them
-    return rng.choice(present, count), probabilities
+from facial_expression.metrics.scores import (
+    confused_pairs,
+    headline,
+    per_class,
+    share_interval,
+    top_2_accuracy,
+)
+from tests.metrics.cases import Case, cases
 
 
 def counted(labels: Sequence[int], predicted: Sequence[int], one: int) -> tuple[int, int, int]:
@@ -45,15 +36,21 @@ def ratio(part: float, whole: float) -> float:
     return part / whole if whole else 0.0
 
 
+def quantiles(hits: int, n: int) -> tuple[float, float]:
+    """The shares at which the chances of 0, 1, ... hits in n draws sum to 2.5 % and 97.5 %."""
+    chances = [math.comb(n, k) * (hits / n) ** k * (1 - hits / n) ** (n - k) for k in range(n + 1)]
+    sums = [math.fsum(chances[: k + 1]) for k in range(n + 1)]
+    low, high = (next(k for k in range(n + 1) if sums[k] >= tail) for tail in (0.025, 0.975))
+    return low / n, high / n
+
+
 def naive(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, float]:
     """Every score from its definition, in loops."""
     n, classes = probabilities.shape
     rows = [[float(p) for p in row] for row in probabilities]
     predicted = [row.index(max(row)) for row in rows]
     hits = sum(int(a) == p for a, p in zip(labels, predicted, strict=True))
-    z, share = norm.ppf(0.975), hits / n
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    low, high = quantiles(hits, n)
     f1s, recalls, losses, squares = [], [], [], []
     for one in range(classes):
         tp, fp, fn = counted(labels.tolist(), predicted, one)
@@ -67,8 +64,8 @@ def naive(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict
     return {
         "n": n,
         "accuracy": hits / n,
-        "accuracy_low": centre - half,
-        "accuracy_high": centre + half,
+        "accuracy_low": low,
+        "accuracy_high": high,
         "balanced_accuracy": sum(recalls) / len(recalls),
         "macro_f1": sum(f1s) / classes,
         "top_2_accuracy": sum(
@@ -148,13 +145,19 @@ def test_sure_and_wrong_is_finite_and_the_worst() -> None:
     assert found["accuracy_low"] == pytest.approx(0.0, abs=1e-12)
 
 
-def test_the_wilson_interval_of_a_published_case() -> None:
-    """15 of 148: 6.24 % to 16.05 % (Newcombe 1998, Statistics in Medicine 17:857, method 3)."""
-    labels = np.zeros(148, np.int64)
-    probabilities = np.tile([0.1, 0.9], (148, 1))
-    probabilities[:15] = [0.9, 0.1]
-    found = headline(labels, probabilities)
-    assert (round(found["accuracy_low"], 4), round(found["accuracy_high"], 4)) == (0.0624, 0.1605)
+def test_the_interval_of_a_share_is_what_resampling_gives() -> None:
+    """13 right of 40, resampled row by row."""
+    rng = np.random.default_rng(0)
+    rows = np.arange(40) < 13
+    shares = [rows[rng.integers(0, 40, 40)].mean() for _ in range(20_000)]
+    assert np.quantile(shares, (0.025, 0.975)) == pytest.approx(share_interval(13, 40))
+
+
+def test_with_a_normal_share_the_interval_is_the_normal_one() -> None:
+    """p plus or minus 1.96 sqrt(p (1 - p) / n), to the nearest row."""
+    half = 1.959964 * math.sqrt(0.7 * 0.3 / 3589)
+    found = share_interval(2512, 3589)
+    assert found == pytest.approx((2512 / 3589 - half, 2512 / 3589 + half), abs=1 / 3589)
 
 
 @pytest.mark.filterwarnings("error")
@@ -182,3 +185,22 @@ def test_the_table_and_the_headline_agree(case: Case) -> None:
     assert found["macro_f1"] == pytest.approx(np.mean([line[3] for line in table]))
     recalls = [line[2] for line in table if line[4]]
     assert found["balanced_accuracy"] == pytest.approx(np.mean(recalls))
+
+
+@given(cases())
+def test_confused_pairs_are_the_mistakes_counted(case: Case) -> None:
+    labels, probabilities = case
+    names = [f"class {i}" for i in range(probabilities.shape[1])]
+    predicted = probabilities.argmax(axis=1)
+    mistakes = [(a, p) for a, p in zip(labels.tolist(), predicted.tolist(), strict=True) if a != p]
+    found = confused_pairs(labels, predicted, names)
+    order = sorted(set(mistakes), key=lambda pair: (-mistakes.count(pair), pair))
+    assert found == [
+        (names[a], names[p], mistakes.count((a, p)), pytest.approx(share))
+        for a, p in order
+        for share in [mistakes.count((a, p)) / labels.tolist().count(a)]
+    ]
+
+
+def test_without_a_mistake_there_is_no_pair() -> None:
+    assert confused_pairs(np.array([0, 1]), np.array([0, 1]), ["a", "b"]) == []

@@ -10,6 +10,7 @@ from facial_expression.plotting.sheets import (
     Predicted,
     choose,
     choose_by_class,
+    confused_sheet,
     hardest,
     prediction_sheet,
     sample_sheet,
@@ -111,3 +112,21 @@ def test_a_sheet_of_nothing_says_so():
     figure = prediction_sheet(["a", "b"], none, "The 0 most confident", BLUE)
     assert "none" in texts(figure)
     assert png(figure, 60).startswith(b"\x89PNG")
+
+
+def test_the_sheet_of_confused_pairs_names_each_row():
+    pictures = [np.full((n, 8, 8), 90, np.uint8) for n in (3, 1)]
+    figure = confused_sheet(["a\nas b\n3 (30 %)", "b\nas a\n1 (5 %)"], pictures, 5, "Confused")
+    said = texts(figure)
+    assert "a\nas b\n3 (30 %)" in said
+    assert "Confused" in said
+    sheet = np.asarray(figure.axes[0].images[0].get_array())
+    assert (sheet == 90).sum() == 4 * 64
+    assert sheet.shape == (2 * 9 - 1, 5 * 9 - 1), "room for five of eight pixels and a gap"
+    assert_nothing_is_cut_off(figure)
+
+
+def test_without_a_confused_pair_the_sheet_says_so():
+    figure = confused_sheet([], [], 5, "Confused")
+    assert {"Confused", "none"} <= set(texts(figure).split("\n"))
+    assert_nothing_is_cut_off(figure)

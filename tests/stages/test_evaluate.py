@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from facial_expression import parameters
+from facial_expression.dataset import saliency
 from facial_expression.dataset.arrays import Split, read_split, write_array, write_rows
 from facial_expression.errors import DatasetError, ModelError, ParameterError, run
-from facial_expression.files import write_json
+from facial_expression.files import write_csv, write_json
 from facial_expression.training.backend import configure
 from stages import evaluate
 
@@ -35,6 +35,13 @@ SCORES = [
     "log_loss",
     "brier",
 ]
+DRAWN = [f"{score}_{end}" for score in SCORES[4:] for end in ("low", "high")]
+FINDINGS = [
+    (f"train/{CLASSES[1]}/é 1.png", "duplicate", f"val/{CLASSES[1]}/é 1.png", 1.0),
+    (f"val/{CLASSES[0]}/é 3.png", "near_duplicate", f"test/{CLASSES[2]}/é 2.png", 0.95),
+    (f"val/{CLASSES[2]}/é 5.png", "blank", None, 1.0),
+]
+LEAKS = {"val": [1, 3], "test": [2]}  # rows of each split that stand in a pair
 
 
 def build(shape: tuple[int, ...] = (SIDE, SIDE, 1), classes: int = 3) -> keras.Model:
@@ -77,7 +84,8 @@ def folder(save: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) 
         rows = [(i, f"{name}/{CLASSES[i % 3]}/é {i}.png") for i in range(size)]
         write_rows(root / "arrays", name, rows)
     write_json(root / "arrays" / "classes.json", CLASSES)
-    write_json(root / "audit.json", {"protocol": "clean"})
+    write_json(root / "index" / "audit.json", {"protocol": "clean", "labels": "ferplus"})
+    write_csv(root / "index" / "audit.csv", ("path", "kind", "partner", "score"), FINDINGS)
     recipe = YAML(typ="safe").load(Path(__file__).parents[2] / "conf" / "recipe" / "sample.yaml")
     recipe["train"] |= {"backend": "tensorflow", "threads": THREADS}
     YAML(typ="safe").dump(recipe, root / "recipe.yaml")
@@ -87,11 +95,12 @@ def folder(save: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) 
 
 def arguments(folder: Path, out: Path, splits: list[str], **paths: Path) -> list[str]:
     params = out.parent / "data.yaml"
-    YAML(typ="safe").dump({"evaluate": {"splits": splits, "batch_size": 5}}, params)
+    values = {"splits": splits, "batch_size": 5, "saliency": {"per_class": 2, "seed": 0}}
+    YAML(typ="safe").dump({"evaluate": values}, params)
     named = {
         "params": params,
         "recipe": folder / "recipe.yaml",
-        "audit": folder / "audit.json",
+        "index": folder / "index",
         "arrays": folder / "arrays",
         "model": folder / "model.keras",
         "out": out,
@@ -130,28 +139,128 @@ def mirrored(split: Split) -> np.ndarray:
 def test_the_files_are_those_of_the_contract(done: Path) -> None:
     files = sorted(p.relative_to(done).as_posix() for p in done.rglob("*") if p.is_file())
     assert files == [
+        "confused_pairs.csv",
         "confusion.csv",
         "metrics.json",
         "per_class.csv",
         "predictions/test.csv",
         "predictions/train.csv",
         "predictions/val.csv",
+        "reliability.csv",
+        "risk_coverage.csv",
+        "saliency.npz",
     ]
 
 
 def test_metrics_name_protocol_splits_model_and_versions(done: Path, model: keras.Model) -> None:
     metrics = metrics_of(done)
     assert list(metrics) == [
-        "protocol", "reported_split", "train", "val", "val_flip", "val_views",
-        "test", "test_flip", "test_views",
-        "model", "versions",
+        "protocol", "labels", "reported_split",
+        "train", "val", "val_flip", "val_views", "val_leak_free",
+        "test", "test_flip", "test_views", "test_leak_free",
+        "calibration", "selective", "model", "versions",
     ]  # fmt: skip
-    assert (metrics["protocol"], metrics["reported_split"]) == ("clean", "test")
-    assert metrics["model"] == {"parameters": SIDE * SIDE * 3 + 3, "macs": SIDE * SIDE * 3}
+    assert (metrics["protocol"], metrics["labels"]) == ("clean", "ferplus")
+    assert metrics["reported_split"] == "test"
+    assert metrics["model"] == {
+        "side": SIDE,
+        "parameters": SIDE * SIDE * 3 + 3,
+        "macs": SIDE * SIDE * 3,
+    }
     assert {"keras", "numpy"} < set(metrics["versions"])
     for name in ("train", "val", "val_flip", "val_views", "test", "test_flip", "test_views"):
-        assert list(metrics[name]) == SCORES
+        assert list(metrics[name]) == SCORES + (DRAWN if name in ("val", "test") else [])
         assert metrics[name]["n"] == SIZES[name.split("_")[0]]
+
+
+def test_the_leak_free_part_is_without_every_picture_of_a_pair(done: Path) -> None:
+    metrics = metrics_of(done)
+    for name, leaks in LEAKS.items():
+        rows = table(done / "predictions" / f"{name}.csv")
+        right = [row["actual"] == row["predicted"] for i, row in enumerate(rows) if i not in leaks]
+        found = metrics[f"{name}_leak_free"]
+        assert found["n"] == SIZES[name] - len(leaks) == len(right)
+        assert found["accuracy"] == pytest.approx(np.mean(right), abs=1e-6)
+        assert found["accuracy_low"] <= found["accuracy"] <= found["accuracy_high"]
+
+
+def test_the_temperature_is_fitted_on_val_and_measured_on_the_reported_split(
+    done: Path, folder: Path, model: keras.Model
+) -> None:
+    """The best of a grid on val, and the loss that it leaves on test, from the model itself."""
+    found = metrics_of(done)["calibration"]
+    assert list(found) == ["temperature", "fitted_on", "before", "after"]
+    assert found["fitted_on"] == "val"
+
+    def loss(name: str, temperature: float) -> float:
+        split = read_split(folder / "arrays", name)
+        powers = predicted[name] ** (1 / temperature)
+        rows = powers / powers.sum(axis=1, keepdims=True)
+        return float(-np.log(rows[np.arange(len(split)), split.labels]).mean())
+
+    predicted = {
+        name: model.predict(read_split(folder / "arrays", name).images[..., None], verbose=0)
+        .astype(float)
+        .clip(1e-15)
+        for name in ("val", "test")
+    }
+    grid = np.geomspace(0.05, 20, 300)
+    best = grid[np.argmin([loss("val", temperature) for temperature in grid])]
+    assert found["temperature"] == pytest.approx(best, rel=0.05)
+    assert abs(best - 1) > 0.2, "else this test could not fail"
+    assert found["before"]["log_loss"] == metrics_of(done)["test"]["log_loss"]
+    after = loss("test", found["temperature"])
+    assert found["after"]["log_loss"] == pytest.approx(after, abs=1e-4)
+
+
+def test_the_tables_of_trust_are_of_the_reported_split(done: Path) -> None:
+    metrics = metrics_of(done)
+    bins = table(done / "reliability.csv")
+    degrees = {row["when"]: float(row["temperature"]) for row in bins}
+    assert degrees == {"before": 1.0, "after": metrics["calibration"]["temperature"]}
+    for when in ("before", "after"):
+        part = [row for row in bins if (row["when"], row["binning"]) == (when, "equal_mass")]
+        assert sum(int(row["n"]) for row in part) == SIZES["test"]
+    curve = table(done / "risk_coverage.csv")
+    assert len(curve) == SIZES["test"]
+    assert float(curve[-1]["coverage"]) == 1.0
+    wrong = 1 - metrics["test"]["accuracy"]
+    assert float(curve[-1]["risk"]) == pytest.approx(wrong, abs=2e-6)
+    area = np.mean([float(row["risk"]) for row in curve])
+    assert metrics["selective"]["aurc"] == pytest.approx(area, abs=1e-5)
+
+
+def test_confused_pairs_count_the_confusion(done: Path) -> None:
+    pairs = [(row["actual"], row["predicted"]) for row in table(done / "confusion.csv")]
+    rows = table(done / "confused_pairs.csv")
+    counts = [int(row["count"]) for row in rows]
+    assert counts == sorted(counts, reverse=True)
+    assert sum(counts) == sum(actual != guess for actual, guess in pairs) > 0
+    for row in rows:
+        count = pairs.count((row["actual"], row["predicted"]))
+        support = sum(actual == row["actual"] for actual, _ in pairs)
+        assert int(row["count"]) == count
+        assert float(row["share_of_actual"]) == pytest.approx(count / support, abs=1e-6)
+
+
+def test_without_a_word_on_labels_they_are_the_folders(folder: Path, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    write_json(index / "audit.json", {"protocol": "notebook"})
+    write_csv(index / "audit.csv", ("path", "kind", "partner", "score"), [])
+    evaluate.main(arguments(folder, tmp_path / "out", ["val"], index=index))
+    metrics = metrics_of(tmp_path / "out")
+    assert (metrics["protocol"], metrics["labels"]) == ("notebook", "folders")
+    plain, leak_free = metrics["val"], metrics["val_leak_free"]
+    assert leak_free == {name: plain[name] for name in leak_free}
+
+
+def test_the_labels_are_those_of_the_audit(tmp_path: Path) -> None:
+    rules = {"targets": "majority", "classes": 7, "filter": "published"}
+    said = {"protocol": "clean", "labels": "ferplus", "ferplus": rules}
+    write_json(tmp_path / "audit.json", said | {"pictures": 9})
+    assert evaluate.read_origin(tmp_path / "audit.json") == said
+    write_json(tmp_path / "audit.json", {"protocol": "clean"})  # of a run before FER+
+    assert evaluate.read_origin(tmp_path / "audit.json")["labels"] == "folders"
 
 
 @pytest.mark.parametrize("name", SIZES)
@@ -205,6 +314,24 @@ def test_confusion_and_table_are_of_the_reported_split(done: Path) -> None:
         assert float(row["precision"]) == pytest.approx(hits / max(predicted, 1), abs=1e-6)
 
 
+def test_saliency_is_grad_cam_of_predictions_of_the_reported_split(
+    done: Path, folder: Path, model: keras.Model
+) -> None:
+    from facial_expression.training.saliency import grad_cam
+
+    found = saliency.read(done / "saliency.npz")
+    split = read_split(folder / "arrays", "test")
+    predictions = table(done / "predictions" / "test.csv")
+    chosen = [predictions[row] for row in found.rows]
+    wrong = [row["actual"] != row["predicted"] for row in chosen]
+    assert found.kinds.tolist() == [saliency.WRONG if kind else saliency.RIGHT for kind in wrong]
+    assert {row["actual"] for row in chosen} == set(CLASSES)
+    labels = np.array([CLASSES.index(row["predicted"]) for row in chosen])
+    maps = grad_cam(model, split.images[found.rows], labels)
+    assert maps.max() == 1, "else this test could not fail"
+    np.testing.assert_allclose(found.maps / 255, maps, atol=0.5 / 255 + 1e-6)
+
+
 def test_two_runs_give_the_same_bytes(done: Path, folder: Path, tmp_path: Path) -> None:
     evaluate.main(arguments(folder, tmp_path / "again", ["train", "val", "test"]))
     for path in done.rglob("*.*"):
@@ -232,8 +359,13 @@ def refused(argv: list[str], kind: type[Exception], reason: str) -> None:
     assert not [path for path in out.rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("splits", [["test", "val"], ["val", "val"], ["val", "train"]])
-def test_splits_out_of_order_are_refused(folder: Path, tmp_path: Path, splits: list[str]) -> None:
+@pytest.mark.parametrize(
+    "splits",
+    [["test", "val"], ["val", "val"], ["val", "train"], ["test"], ["train"], ["train", "test"]],
+)
+def test_splits_out_of_order_or_without_val_are_refused(
+    folder: Path, tmp_path: Path, splits: list[str]
+) -> None:
     found = f"evaluate.splits: .* found {', '.join(splits)}"
     refused(arguments(folder, tmp_path / "out", splits), ParameterError, found)
 
@@ -300,23 +432,21 @@ def test_what_is_no_model_file_is_refused(folder: Path, tmp_path: Path, damage: 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null"])
 def test_what_is_no_audit_is_refused(folder: Path, tmp_path: Path, text: str) -> None:
-    path = tmp_path / "audit.json"
+    path = tmp_path / "index" / "audit.json"
+    path.parent.mkdir()
     path.write_text(text)
-    argv = arguments(folder, tmp_path / "out", ["val"], audit=path)
+    argv = arguments(folder, tmp_path / "out", ["val"], index=path.parent)
     refused(argv, DatasetError, r"audit\.json: expected the audit")
+
+
+def test_an_audit_without_findings_is_refused(folder: Path, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    write_json(index / "audit.json", {"protocol": "clean"})
+    argv = arguments(folder, tmp_path / "out", ["val"], index=index)
+    refused(argv, DatasetError, r"audit\.csv: expected a table of findings .* run the index stage")
 
 
 def test_a_user_s_mistake_is_one_line_and_exit_code_1(folder: Path, tmp_path: Path) -> None:
     argv = arguments(folder, tmp_path / "out", ["test", "val"])
     with pytest.raises(SystemExit, match=r"^error: evaluate\.splits: expected"):
         run(lambda: evaluate.main(argv))
-
-
-def test_the_training_split_alone_is_refused(tmp_path: Path) -> None:
-    path = Path(__file__).parents[2] / "conf/recipe/sample.yaml"
-    recipe = parameters.load(path, "train", evaluate.Recipe)
-    params = evaluate.EvaluateParameters(splits=("train",), batch_size=8)
-    with pytest.raises(ParameterError, match="expected val or test among them, found train alone"):
-        evaluate.evaluate(
-            params, recipe, tmp_path, tmp_path / "m", tmp_path / "a", tmp_path / "out"
-        )

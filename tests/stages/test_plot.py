@@ -1,28 +1,43 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from facial_expression.dataset import saliency
 from facial_expression.dataset.arrays import write_array, write_rows
-from facial_expression.errors import DatasetError, ParameterError
+from facial_expression.errors import ArchiveError, DatasetError, ParameterError
 from facial_expression.files import write_csv, write_json, write_text
 from stages.plot import main
+from tests.helpers import make_archive, tiny_pictures
 
 CLASSES = ["angry", "happy", "sad"]
 FIGURES = {
+    "audit_sheet",
     "class_counts",
+    "confused_pairs",
     "confusion",
     "curves",
     "hardest_mistakes",
     "per_class_f1",
     "predictions",
+    "reliability",
+    "risk_coverage",
+    "saliency",
     "sample_sheet",
 }
-PARAMS = {"dpi": 60, "colour": "#2b6cb0", "pictures_per_class": 2, "predictions": 4, "seed": 0}
+PARAMS = {
+    "dpi": 60,
+    "colour": "#2b6cb0",
+    "pictures_per_class": 2,
+    "predictions": 4,
+    "findings_per_kind": 1,
+    "seed": 0,
+}
 
 
 def write_params(data: Path, **changes: object) -> None:
@@ -61,6 +76,19 @@ def write_evaluation(data: Path, split: str, paths: list[str], *, mistakes: bool
         folder / "predictions" / f"{split}.csv", ("path", "actual", "predicted", *CLASSES), rows
     )
     write_csv(folder / "confusion.csv", ("actual", "predicted"), [row[1:3] for row in rows])
+    counts = Counter(row[1:3] for row in rows if row[1] != row[2])
+    header = ("actual", "predicted", "count", "share_of_actual")
+    pairs = [(*pair, count, 0.25) for pair, count in counts.most_common()]
+    write_csv(folder / "confused_pairs.csv", header, pairs)
+    header = ("when", "temperature", "binning", "low", "high", "n", "confidence", "accuracy")
+    bins = [
+        (when, degree, binning, 0.4, 0.6, len(rows), 0.5, 0.4 + 0.1 * mistakes)
+        for when, degree in (("before", 1.0), ("after", 1.5))
+        for binning in ("equal_width", "equal_mass")
+    ]
+    write_csv(folder / "reliability.csv", header, bins)
+    curve = [(0.5, 0.1, 0.8), (1.0, 0.3 * mistakes, 0.4)]
+    write_csv(folder / "risk_coverage.csv", ("coverage", "risk", "threshold"), curve)
     header = ("class", "precision", "recall", "f1", "support")
     write_csv(folder / "per_class.csv", header, [(name, 0.8, 0.7, 0.75, 5) for name in CLASSES])
 
@@ -73,8 +101,18 @@ def data(tmp_path) -> Path:
     write_arrays(tmp_path, "train", 12)
     for split in ("val", "test"):
         write_evaluation(tmp_path, split, write_arrays(tmp_path, split, 10))
+    maps = np.random.default_rng(0).integers(0, 256, (4, 16, 16), dtype=np.uint8)
+    explained = saliency.Saliency(np.array([0, 3, 1, 8]), np.array([1, 0, 0, 1]), maps)
+    saliency.write(tmp_path / "evaluation" / "saliency.npz", explained)
     counts = [(name, split, 4) for split in ("train", "val", "test") for name in CLASSES]
     write_csv(tmp_path / "index" / "class_counts.csv", ("class", "split", "count"), counts)
+    make_archive(tmp_path / "images.zip", tiny_pictures())
+    findings = [
+        ("train/sad/Training_0.jpg", "near_duplicate", "test/sad/PublicTest_0.jpg", 0.9),
+        ("train/sad/Training_1.png", "near_duplicate", "train/happy/Training_2.jpg", 0.8),
+        ("train/happy/Training_3.png", "blank", "", 0.5),
+    ]
+    write_csv(tmp_path / "index" / "audit.csv", ("path", "kind", "partner", "score"), findings)
     header = ("epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
     rows = [(1, 0.001, 1.9, 0.3, 1.8, 0.35), (2, 0.001, 1.5, 0.5, 1.6, 0.45)]
     write_csv(tmp_path / "model" / "history.csv", header, rows)
@@ -85,6 +123,7 @@ def plot(data: Path, out: str = "plots") -> dict[str, bytes]:
     """Run the stage; the files that it left."""
     paths = {
         "params": "params.yaml",
+        "images": "images.zip",
         "index": "index",
         "arrays": "arrays",
         "history": "model/history.csv",
@@ -99,7 +138,7 @@ def changed(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:
     return {name for name in before if before[name] != after[name]}
 
 
-def test_the_stage_writes_seven_pictures_and_the_same_bytes_again(data):
+def test_the_stage_writes_its_pictures_and_the_same_bytes_again(data):
     first = plot(data)
     assert set(first) == FIGURES
     for name, content in first.items():
@@ -113,13 +152,17 @@ def test_the_stage_writes_seven_pictures_and_the_same_bytes_again(data):
 def test_a_parameter_changes_the_figures_that_it_speaks_of(data):
     before = plot(data)
     write_params(data, seed=1)
-    assert changed(before, plot(data)) == {"sample_sheet", "predictions"}
+    assert changed(before, plot(data)) == {"sample_sheet", "predictions"}  # a pair has two pictures
     write_params(data, pictures_per_class=3)
-    assert changed(before, plot(data)) == {"sample_sheet"}
+    assert changed(before, plot(data)) == {"sample_sheet", "confused_pairs"}
     write_params(data, predictions=1)
     assert changed(before, plot(data)) == {"predictions", "hardest_mistakes"}
+    write_params(data, findings_per_kind=2)
+    assert changed(before, plot(data)) == {"audit_sheet"}
     write_params(data, colour="#aa3311")
-    assert changed(before, plot(data)) >= {"class_counts", "confusion", "curves", "per_class_f1"}
+    assert changed(before, plot(data)) >= {
+        "class_counts", "confusion", "curves", "per_class_f1", "reliability", "risk_coverage"
+    }  # fmt: skip
     write_params(data, dpi=80)
     assert changed(before, plot(data)) == FIGURES
 
@@ -146,10 +189,18 @@ def test_a_perfect_run_has_an_empty_sheet_of_mistakes(data):
     )
     after = plot(data)
     height = {
-        key: Image.open(io.BytesIO(files["hardest_mistakes"])).height
+        (key, name): Image.open(io.BytesIO(files[name])).height
         for key, files in (("before", before), ("after", after))
+        for name in ("hardest_mistakes", "confused_pairs")
     }
-    assert height["after"] < height["before"]
+    for name in ("hardest_mistakes", "confused_pairs"):
+        assert height["after", name] < height["before", name]
+
+
+def test_an_audit_without_a_finding_has_an_empty_sheet(data):
+    before = plot(data)
+    write_text(data / "index" / "audit.csv", "path,kind,partner,score\n")
+    assert changed(before, plot(data)) == {"audit_sheet"}
 
 
 def refused(data: Path, *parts: str, error: type[Exception] = DatasetError) -> None:
@@ -183,9 +234,20 @@ def test_predictions_of_other_pictures(data):
     refused(data, "test.csv", "10 pictures", "run evaluate again")
 
 
+def test_a_finding_about_a_picture_that_is_not_there(data):
+    row = "train/sad/no.png,blank,,0.0\n"
+    write_text(data / "index" / "audit.csv", "path,kind,partner,score\n" + row)
+    refused(data, "images.zip", "'train/sad/no.png'", "run the index stage", error=ArchiveError)
+
+
 def test_a_missing_table(data):
     (data / "model" / "history.csv").unlink()
     refused(data, "history.csv", "no such table")
+
+
+def test_missing_saliency_maps(data):
+    (data / "evaluation" / "saliency.npz").unlink()
+    refused(data, "saliency.npz", "run evaluate again")
 
 
 def test_a_table_without_a_column(data):
@@ -203,3 +265,25 @@ def test_a_class_that_the_arrays_do_not_know(data):
     path = data / "evaluation" / "confusion.csv"
     write_csv(path, ("actual", "predicted"), [("angry", "bored")])
     refused(data, "confusion.csv", "'bored'", "angry, happy, sad")
+
+
+def test_reliability_without_the_temperature(data):
+    path = data / "evaluation" / "reliability.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    write_text(path, "\n".join(line for line in lines if "after" not in line) + "\n")
+    refused(
+        data, "reliability.csv", "found before equal_width, before equal_mass", "evaluate again"
+    )
+
+
+def test_the_sheet_of_confused_pairs_shows_the_pictures_of_the_pair(data):
+    """Other pixels of one confused picture change its sheet; those of a right one do not."""
+    before = plot(data)
+    path = data / "arrays" / "test" / "images-000.npy"
+    images = np.load(path)
+    images[1] = 255 - images[1]  # row 1 is happy and said to be
+    write_array(path, images)
+    assert "confused_pairs" not in changed(before, plot(data))
+    images[0] = 255 - images[0]  # row 0 is angry and said to be happy
+    write_array(path, images)
+    assert "confused_pairs" in changed(before, plot(data))

@@ -127,6 +127,27 @@ def test_equal_bytes_for_any_number_of_workers(
     assert sum(name.startswith("train/images") for name in first) == -(-17 // shard_size)
 
 
+def test_votes_become_soft_targets(images: Path, tmp_path: Path) -> None:
+    """Shares of the votes by class in label order; the arrays are the same beside them."""
+    plain, soft = tmp_path / "plain", tmp_path / "soft"
+    preprocess.main(arguments(images, plain))
+    index = images.parent / "index.csv"
+    rows = list(csv.DictReader(index.read_text(encoding="utf-8").splitlines()))
+    others = {"angry": "sad", "happy": "angry", "sad": "happy"}
+    voted = [(*row.values(), f"{row['class']}:6 {others[row['class']]}:3") for row in rows]
+    write_csv(index, (*HEADER, "votes"), voted)
+    preprocess.main(arguments(images, soft))
+    expected = np.array([[6, 0, 3], [3, 6, 0], [0, 3, 6]]) / 9
+    for name in splits_in(soft):
+        split = read_split(soft, name)
+        assert split.targets is not None
+        assert split.targets.dtype == np.float32
+        np.testing.assert_allclose(split.targets, expected[split.labels], rtol=1e-6)
+        assert (soft / name / "targets-000.npy").exists()
+    rest = {k: v for k, v in contents(soft).items() if "targets-" not in k}
+    assert rest == contents(plain)
+
+
 def test_the_size_of_shards_does_not_change_what_is_read(images: Path, tmp_path: Path) -> None:
     for size in (3, 7, 1000):
         preprocess.main(arguments(images, tmp_path / str(size), shard_size=size))

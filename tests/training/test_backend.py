@@ -22,3 +22,9 @@ def test_another_backend_than_the_running_one_is_refused(monkeypatch):
     other = "torch" if keras.backend.backend() == "tensorflow" else "tensorflow"
     with pytest.raises(ModelError, match="start a new process"):
         backend.configure(other, 2)
+
+
+@pytest.mark.parametrize(("installed", "flagged"), [("0.8.0", 0), ("0.12.0.1", 1), ("1.0.0", 0)])
+def test_xla_gets_a_flag_only_where_it_knows_it(monkeypatch, installed, flagged):
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: installed)
+    assert len(backend._sound_bfloat16()) == flagged

@@ -80,6 +80,19 @@ def test_label_smoothing_spreads_its_share_evenly():
     np.testing.assert_allclose(np.sort(batch.targets)[0], [0.1, 0.1, 0.8], rtol=1e-6)
 
 
+def test_soft_targets_take_the_place_of_labels_and_are_smoothed_alike():
+    soft = np.random.default_rng(2).dirichlet(np.ones(3), 70).astype(np.float32)
+    order = batch_order(RECIPE, LABELS, 1)
+    split = replace(SPLIT, targets=soft)
+    plain = list(epoch_batches(RECIPE, split, 3, 1, order))
+    smooth = list(epoch_batches(replace(RECIPE, label_smoothing=0.3), split, 3, 1, order))
+    for one, other, chosen in zip(plain, smooth, order, strict=True):
+        np.testing.assert_array_equal(one.targets, soft[chosen])
+        np.testing.assert_allclose(other.targets, 0.7 * soft[chosen] + 0.1, rtol=1e-5)
+        assert one.targets.dtype == other.targets.dtype == np.float32
+    assert batches.resized(split, 6).targets is soft
+
+
 def test_seed_epoch_and_step_determine_a_batch_whatever_came_before():
     recipe = replace(RECIPE, augmentation=VARIED)
     whole, again, other = made(recipe, 2), made(recipe, 2), made(recipe, 3)

@@ -113,6 +113,15 @@ def test_a_loss_that_is_not_finite_names_epoch_and_rate():
         fitting.fit(recipe, DATA)
 
 
+def test_a_network_that_does_not_predict_is_noticed(monkeypatch):
+    """As JAX 0.12 made one in bfloat16: training's loss was finite, predictions were not."""
+    monkeypatch.setattr(
+        fitting, "predicted", lambda model, images: np.full((len(images), 3), np.nan)
+    )
+    with pytest.raises(TrainingError, match=r"validation loss is nan after epoch 1: .*float32"):
+        fitting.fit(replace(RECIPE, epochs=1), DATA)
+
+
 def test_the_averaged_weights_are_validated_and_kept():
     recipe = replace(RECIPE, averaging=Averaging(decay=0.9, start=0, every=1))
     states: list[State] = []

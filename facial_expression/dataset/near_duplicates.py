@@ -1,0 +1,156 @@
+"""Near-duplicates: one photograph in two files that differ in encoding, light, mark or crop.
+
+Two steps, as usual with copies: a perceptual hash names the candidates cheaply, a correlation of
+the pictures themselves decides.  Both look at a thumbnail, so the cost does not grow with the size
+of the pictures; comparing all hashes is quadratic in their number (35,000: 1.5 s of a core).
+
+- The hash: the signs of the 63 lowest frequencies of the thumbnail's cosine transform (Zauner 2010,
+  "Implementation and benchmarking of perceptual image hash functions", with the sign in place of
+  the median, so that contrast cannot change a bit and a mirror image flips known ones).
+- The similarity: Pearson's correlation of the thumbnails after a band-pass (difference of
+  Gaussians, Marr and Hildreth 1980), the best over moves of one thumbnail pixel.  Faces that a
+  detector has cropped share their coarse shading, so plain correlation calls strangers alike;
+  the finest detail is left out because encoders change it.
+
+The threshold depends on how alike the pictures of a set are anyway, so it is a parameter of the
+set; docs/protocol.md says how FER2013's was chosen and how often a pair above it is true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
+from itertools import product
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+SIDE = 24
+"""Pixels of a thumbnail's side."""
+RADIUS = 12
+"""Bits of 63 by which the hashes of candidates differ at most."""
+LOW, HIGH = 0.75, 2.0  # standard deviations of the band-pass, in thumbnail pixels
+REACH = 1  # thumbnail pixels by which a picture may be moved
+ROWS, PAIRS = 32, 512  # of hashes, and of candidates, compared at a time
+
+Thumbnails = NDArray[np.uint8]
+Hashes = NDArray[np.uint64]
+Reader = Callable[[list[int]], Thumbnails]
+Floats = NDArray[np.float32]
+
+
+class Pair(NamedTuple):
+    """Positions of two near-duplicates, first < second, and their similarity, up to 1."""
+
+    first: int
+    second: int
+    similarity: float
+
+
+def near_duplicates(hashes: Hashes, least: float, read: Reader, threads: int = 1) -> list[Pair]:
+    """Every pair of near-duplicates, upright or mirrored, in the order of their positions.
+
+    Args:
+        hashes: of N pictures, none of them blank.
+        least: similarity of near-duplicates, below 1; a mirrored pair needs a quarter of what is
+            left to 1 more, because any two frontal faces look a little like each other's mirror
+            image.
+        read: gives the thumbnails at some positions, which ascend; called once, so that only
+            candidates need memory.
+        threads: that compute; their number does not change the result.
+    """
+    found: dict[tuple[int, int], float] = {}
+    with ThreadPoolExecutor(threads) as pool:
+        upright, mirrored = (candidates(hashes, flip, pool) for flip in (False, True))
+        wanted = np.unique(np.concatenate([*upright, *mirrored]))
+        thumbnails = read(wanted.tolist())
+        for pairs, flip in ((upright, False), (mirrored, True)):
+            one, two = (np.searchsorted(wanted, positions) for positions in pairs)
+            scores = _similarities(thumbnails, one, two, flip, pool)
+            near = np.flatnonzero(scores >= (least + (1 - least) / 4 if flip else least))
+            for first, second, score in zip(
+                *(part[near] for part in (*pairs, scores)), strict=True
+            ):
+                pair = int(first), int(second)
+                found[pair] = max(float(score), found.get(pair, 0.0))
+    return [Pair(*pair, found[pair]) for pair in sorted(found)]
+
+
+def perceptual_hashes(thumbnails: Thumbnails) -> Hashes:
+    """64 bits a thumbnail, the highest always 0: uint64 (N,) of uint8 (N, SIDE, SIDE)."""
+    places = np.arange(SIDE) + 0.5
+    waves = np.cos(np.pi / SIDE * np.arange(8)[:, None] * places)  # DCT-II, up to its scale
+    bits = waves @ thumbnails @ waves.T > 1e-6  # (N, 8, 8); not 0: rounding must not set a bit
+    bits[:, 0, 0] = False  # mean grey
+    return np.packbits(bits.reshape(-1, 64), axis=1).view(">u8").ravel().astype(np.uint64)
+
+
+MIRROR = np.uint64(0x5555555555555555)
+"""The bits of a hash that a mirror image flips: those of odd horizontal frequencies."""
+
+
+def candidates(
+    hashes: Hashes, mirrored: bool, pool: Executor
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Positions (first, second), first < second, of all hashes within `RADIUS` of each other."""
+    others = hashes ^ MIRROR if mirrored else hashes
+
+    def block(start: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        distances = np.bitwise_count(hashes[start : start + ROWS, None] ^ others[start:])
+        near = np.flatnonzero(distances <= RADIUS)  # three times as fast as nonzero in 2-D
+        first, second = np.divmod(near, distances.shape[1])
+        later = second > first
+        return first[later] + start, second[later] + start
+
+    nothing = np.zeros(0, np.intp)
+    blocks = [(nothing, nothing), *pool.map(block, range(0, len(hashes), ROWS))]
+    firsts, seconds = zip(*blocks, strict=True)
+    return np.concatenate(firsts), np.concatenate(seconds)
+
+
+def _similarities(
+    thumbnails: Thumbnails,
+    one: NDArray[np.intp],
+    two: NDArray[np.intp],
+    mirrored: bool,
+    pool: Executor,
+) -> Floats:
+    def block(start: int) -> Floats:
+        others = thumbnails[two[start : start + PAIRS]]
+        turned = others[..., ::-1] if mirrored else others
+        return similarity(thumbnails[one[start : start + PAIRS]], turned)
+
+    scores = list(pool.map(block, range(0, len(one), PAIRS)))
+    return np.concatenate([np.zeros(0, np.float32), *scores])
+
+
+def similarity(one: Thumbnails, two: Thumbnails) -> Floats:
+    """Likeness of N pairs, float32 (N,), -1 to 1: the best correlation over small moves."""
+    one_detail, two_detail = _detail(one), _detail(two)
+    best = np.full(len(one), -1.0, np.float32)
+    for down, right in product(range(-REACH, REACH + 1), repeat=2):
+        moved = one_detail[:, _overlap(down), _overlap(right)]
+        fixed = two_detail[:, _overlap(-down), _overlap(-right)]
+        np.maximum(best, _correlation(moved, fixed), out=best)
+    return best
+
+
+def _detail(thumbnails: Thumbnails) -> Floats:
+    """Difference of Gaussians, float32 (N, SIDE, SIDE); as products, thrice as fast as a filter."""
+    fine, coarse = (gaussian_filter1d(np.eye(SIDE), sigma, axis=0) for sigma in (LOW, HIGH))
+    fine, coarse = fine.astype(np.float32), coarse.astype(np.float32)
+    return fine @ thumbnails @ fine.T - coarse @ thumbnails @ coarse.T
+
+
+def _overlap(move: int) -> slice:
+    return slice(max(0, move), SIDE + min(0, move))
+
+
+def _correlation(one: Floats, two: Floats) -> Floats:
+    one = one - one.mean(axis=(1, 2), keepdims=True)
+    two = two - two.mean(axis=(1, 2), keepdims=True)
+    product = np.einsum("nij,nij->n", one, two)
+    norms = np.einsum("nij,nij->n", one, one) * np.einsum("nij,nij->n", two, two)
+    return product / np.sqrt(np.maximum(norms, np.finfo(np.float32).tiny))

@@ -1,0 +1,171 @@
+"""Whether two sets of predictions, or two groups of runs, differ by more than noise.
+
+Two runs that were scored on the same pictures are compared picture by picture: what both got right
+or wrong alike says nothing, so a paired interval is narrower than two intervals side by side.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest, ttest_ind
+from sklearn.metrics import f1_score
+
+Labels = NDArray[np.int64]
+LEVEL = 0.95
+"""Confidence level of every interval here."""
+DRAWS = 10_000
+
+
+class Estimate(NamedTuple):
+    """A value with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Hits(NamedTuple):
+    """How many pictures both, only A, only B, and neither of two runs got right."""
+
+    both: int
+    only_a: int
+    only_b: int
+    neither: int
+
+
+class Spread(NamedTuple):
+    """Mean and standard deviation (with n - 1) of n runs; NaN for one run's deviation."""
+
+    mean: float
+    deviation: float
+    n: int
+
+
+def count_hits(actual: Labels, a: Labels, b: Labels) -> Hits:
+    """The paired 2x2 table of two runs' predictions; all int64 (N,)."""
+    right_a, right_b = a == actual, b == actual
+    return Hits(
+        int((right_a & right_b).sum()),
+        int((right_a & ~right_b).sum()),
+        int((~right_a & right_b).sum()),
+        int((~right_a & ~right_b).sum()),
+    )
+
+
+def accuracy_difference(hits: Hits) -> Estimate:
+    """B's accuracy less A's, in [-1, 1], with Newcombe's paired interval; one picture at least.
+
+    Method 10 of R. G. Newcombe, "Improved confidence intervals for the difference between binomial
+    proportions based on paired data", Statistics in Medicine 17 (1998), 2635-2650: the Wilson
+    intervals of both accuracies, joined with regard to their correlation.
+    """
+    n = sum(hits)
+    right_a, right_b = hits.both + hits.only_a, hits.both + hits.only_b
+    a, b = right_a / n, right_b / n
+    wilson_a, wilson_b = (
+        binomtest(right, n).proportion_ci(LEVEL, method="wilson") for right in (right_a, right_b)
+    )
+    phi = _correlation(hits)
+
+    def distance(one: float, other: float) -> float:
+        return math.sqrt(max(one**2 - 2 * phi * one * other + other**2, 0.0))
+
+    low = b - a - distance(b - wilson_b.low, wilson_a.high - a)
+    high = b - a + distance(wilson_b.high - b, a - wilson_a.low)
+    return Estimate(b - a, low, high)
+
+
+def mcnemar(hits: Hits) -> float:
+    """P-value of McNemar's exact test; 1 where the two runs are right on the same pictures.
+
+    If neither is better, either is as likely as the other to be the one that got a picture right
+    which only one got right: Q. McNemar, Psychometrika 12 (1947), 153-157.
+    """
+    discordant = hits.only_a + hits.only_b
+    return float(binomtest(hits.only_b, discordant, 0.5).pvalue) if discordant else 1.0
+
+
+def macro_f1(actual: Labels, predicted: Labels, classes: int) -> float:
+    """Macro F1 over all classes, as metrics.json has it: one that never occurs counts 0."""
+    labels = np.arange(classes)
+    return float(f1_score(actual, predicted, labels=labels, average="macro", zero_division=0.0))
+
+
+def macro_f1_difference(
+    actual: Labels, a: Labels, b: Labels, classes: int, seed: int = 0, draws: int = DRAWS
+) -> Estimate:
+    """B's macro F1 less A's with the percentile interval of the paired bootstrap.
+
+    Pictures are drawn with replacement, each with both its predictions (B. Efron, R. Tibshirani,
+    "An Introduction to the Bootstrap", 1993, chapter 13).  Only how often each combination of
+    actual class and two predictions occurs matters, so that is what is drawn: a multinomial over
+    the combinations that occur, which has the same distribution and takes a fraction of the time.
+
+    Args:
+        actual: int64 (N,), from 0 to `classes` - 1, as `a` and `b`.
+        a: int64 (N,), predictions of the first run.
+        b: int64 (N,), predictions of the second run.
+        classes: how many classes there are.
+        seed: of the draws.
+        draws: resamples.
+    """
+    kinds, counts = np.unique(np.stack([actual, a, b]), axis=1, return_counts=True)
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(len(actual), counts / len(actual), size=draws)  # (draws, kinds)
+    difference = _macro_f1s(drawn, kinds[0], kinds[2], classes) - _macro_f1s(
+        drawn, kinds[0], kinds[1], classes
+    )
+    low, high = np.quantile(difference, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    value = macro_f1(actual, b, classes) - macro_f1(actual, a, classes)
+    return Estimate(value, float(low), float(high))
+
+
+def spread(values: Sequence[float]) -> Spread:
+    """Mean, standard deviation and number of a score over runs; one run at least."""
+    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
+    return Spread(float(np.mean(values)), deviation, len(values))
+
+
+def mean_difference(a: Sequence[float], b: Sequence[float]) -> tuple[Estimate, float]:
+    """Mean of B less mean of A with Welch's interval, and the p-value of Welch's test.
+
+    B. L. Welch, Biometrika 34 (1947), 28-35.  Each group needs two values.  Where no group varies
+    the interval has no width, and the p-value is 0, or 1 if the means are equal.
+    """
+    value = float(np.mean(b) - np.mean(a))
+    if np.ptp(a) == 0 and np.ptp(b) == 0:
+        return Estimate(value, value, value), float(value == 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of one group without any variation, which is no mistake
+        test = ttest_ind(b, a, equal_var=False)
+        interval = test.confidence_interval(LEVEL)
+    return Estimate(value, float(interval.low), float(interval.high)), float(test.pvalue)
+
+
+def _correlation(hits: Hits) -> float:
+    """Newcombe's phi: with a continuity correction where it is positive, 0 where undefined."""
+    both, only_a, only_b, neither = hits
+    product = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)
+    excess = float(both * neither - only_a * only_b)
+    if excess > 0:
+        excess = max(excess - sum(hits) / 2, 0.0)
+    return excess / math.sqrt(product) if product else 0.0
+
+
+def _macro_f1s(
+    drawn: NDArray[np.int64], actual: Labels, predicted: Labels, classes: int
+) -> NDArray[np.float64]:
+    """Macro F1 of every draw (draws, kinds) of kinds with an actual and a predicted class."""
+    every = np.arange(classes)
+    is_actual = (actual[:, None] == every).astype(np.float64)  # (kinds, classes)
+    is_predicted = (predicted[:, None] == every).astype(np.float64)
+    counts = drawn.astype(np.float64)  # exact up to 2**53, and multiplied faster than integers
+    hits = counts @ (is_actual * is_predicted)  # (draws, classes)
+    total = counts @ (is_actual + is_predicted)
+    return np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0).mean(axis=1)

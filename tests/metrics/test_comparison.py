@@ -1,0 +1,219 @@
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import norm, t
+
+from facial_expression.metrics.comparison import (
+    Hits,
+    accuracy_difference,
+    count_hits,
+    macro_f1,
+    macro_f1_difference,
+    mcnemar,
+    mean_difference,
+    spread,
+)
+
+Labels = NDArray[np.int64]
+tables = st.builds(Hits, *[st.integers(0, 300)] * 4).filter(lambda hits: sum(hits) > 0)
+scores = st.lists(st.integers(0, 1000).map(lambda n: n / 1000), min_size=2, max_size=8)
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> tuple[Labels, Labels, Labels, int]:
+    """Actual labels and two runs' predictions, and the number of classes."""
+    n, classes = draw(st.integers(1, 60)), draw(st.integers(2, 7))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    actual, a, b = rng.integers(0, classes, (3, n))
+    b = np.where(rng.random(n) < draw(st.sampled_from([0.0, 0.5, 1.0])), a, b)
+    return actual, a, b, classes
+
+
+@given(runs())
+def test_hits_are_counted_row_by_row(case: tuple[Labels, Labels, Labels, int]) -> None:
+    actual, a, b, _ = case
+    pairs = [(x == y, x == z) for x, y, z in zip(*map(np.ndarray.tolist, (actual, a, b)))]  # noqa: B905
+    expected = [pairs.count(kind) for kind in itertools.product((True, False), repeat=2)]
+    assert list(count_hits(actual, a, b)) == expected
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """The roots of (p - share)^2 = z^2 p (1 - p) / n."""
+    z, share = float(norm.ppf(0.975)), right / n
+    low, high = sorted(np.roots([1 + z**2 / n, -(2 * share + z**2 / n), share**2]).real)
+    return max(0.0, float(low)), min(1.0, float(high))
+
+
+def newcombe(hits: Hits) -> tuple[float, float]:
+    """Method 10, written from the paper for A - B and turned round."""
+    e, f, g, h = hits
+    n = sum(hits)
+    (l1, u1), (l2, u2) = wilson(e + f, n), wilson(e + g, n)
+    p1, p2 = (e + f) / n, (e + g) / n
+    margins = math.sqrt((e + f) * (g + h) * (e + g) * (f + h))
+    top = e * h - f * g
+    if top > 0:
+        top = max(top - n / 2, 0)
+    phi = top / margins if margins else 0
+    delta = (p1 - l1) ** 2 - 2 * phi * (p1 - l1) * (u2 - p2) + (u2 - p2) ** 2
+    epsilon = (p2 - l2) ** 2 - 2 * phi * (p2 - l2) * (u1 - p1) + (u1 - p1) ** 2
+    low, high = p1 - p2 - math.sqrt(max(delta, 0)), p1 - p2 + math.sqrt(max(epsilon, 0))
+    return -high, -low
+
+
+@given(tables)
+def test_the_interval_is_newcombe_s(hits: Hits) -> None:
+    found = accuracy_difference(hits)
+    assert found.value == pytest.approx((hits.only_b - hits.only_a) / sum(hits))
+    assert (found.low, found.high) == pytest.approx(newcombe(hits), abs=1e-6)
+    assert -1 - 1e-9 <= found.low <= found.value + 1e-9
+    assert found.value - 1e-9 <= found.high <= 1 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("hits", "low", "high"),
+    [
+        # Altman et al., Statistics with Confidence (2000), table 6.2
+        (Hits(14, 5, 0, 22), -0.226, -0.011),
+        # Fagerland et al., Statistical Analysis of Contingency Tables (2017), Bentur's table
+        (Hits(1, 1, 7, 12), 0.026, 0.507),
+    ],
+)
+def test_published_intervals(hits: Hits, low: float, high: float) -> None:
+    found = accuracy_difference(hits)
+    assert (found.low, found.high) == (pytest.approx(low, abs=6e-4), pytest.approx(high, abs=6e-4))
+
+
+@given(tables)
+def test_swapping_the_runs_swaps_the_sign(hits: Hits) -> None:
+    swapped = Hits(hits.both, hits.only_b, hits.only_a, hits.neither)
+    one, other = accuracy_difference(hits), accuracy_difference(swapped)
+    assert (-other.value, -other.high, -other.low) == pytest.approx(one)
+    assert mcnemar(swapped) == pytest.approx(mcnemar(hits))
+
+
+@given(tables)
+def test_mcnemar_sums_the_binomial_tails(hits: Hits) -> None:
+    few, n = min(hits.only_a, hits.only_b), hits.only_a + hits.only_b
+    tail = Fraction(sum(math.comb(n, k) for k in range(few + 1)), 2**n)
+    assert mcnemar(hits) == pytest.approx(float(min(Fraction(1), 2 * tail)), rel=1e-9)
+
+
+def test_the_interval_covers_a_true_difference_as_often_as_it_says() -> None:
+    """Two correlated runs on 200 pictures, drawn 2,000 times."""
+    chances = np.array([0.6, 0.05, 0.1, 0.25])
+    truth = chances[2] - chances[1]
+    draws = np.random.default_rng(0).multinomial(200, chances, 2000)
+    intervals = [accuracy_difference(Hits(*row)) for row in draws.tolist()]
+    covered = np.mean([one.low <= truth <= one.high for one in intervals])
+    assert 0.93 <= covered <= 0.98
+
+
+def naive_f1(actual: Labels, predicted: Labels, classes: int) -> float:
+    f1s = []
+    for one in range(classes):
+        hit = int(((actual == one) & (predicted == one)).sum())
+        total = int((actual == one).sum() + (predicted == one).sum())
+        f1s.append(2 * hit / total if total else 0.0)
+    return sum(f1s) / classes
+
+
+@given(runs())
+def test_macro_f1_is_its_definition(case: tuple[Labels, Labels, Labels, int]) -> None:
+    actual, a, _, classes = case
+    assert macro_f1(actual, a, classes) == pytest.approx(naive_f1(actual, a, classes))
+
+
+@settings(max_examples=25)
+@given(runs())
+def test_the_bootstrap_brackets_and_repeats(case: tuple[Labels, Labels, Labels, int]) -> None:
+    found = macro_f1_difference(*case, draws=200)
+    actual, a, b, classes = case
+    assert found.value == pytest.approx(macro_f1(actual, b, classes) - macro_f1(actual, a, classes))
+    assert -1 <= found.low <= found.high <= 1
+    assert macro_f1_difference(*case, draws=200) == found
+    if (a == b).all():
+        assert found == (0, 0, 0)
+
+
+def test_the_bootstrap_is_that_of_drawn_rows() -> None:
+    """Against rows drawn with replacement, one draw at a time."""
+    rng = np.random.default_rng(1)
+    actual = rng.integers(0, 3, 120)
+    a = np.where(rng.random(120) < 0.6, actual, rng.integers(0, 3, 120))
+    b = np.where(rng.random(120) < 0.7, actual, rng.integers(0, 3, 120))
+    differences = []
+    for _ in range(1500):
+        rows = rng.integers(0, 120, 120)
+        f1_a, f1_b = (naive_f1(actual[rows], run[rows], 3) for run in (a, b))
+        differences.append(f1_b - f1_a)
+    found = macro_f1_difference(actual, a, b, 3)
+    low, high = np.quantile(differences, (0.025, 0.975))
+    assert (found.low, found.high) == (
+        pytest.approx(low, abs=0.015),
+        pytest.approx(high, abs=0.015),
+    )
+    assert high - low > 0.15, "else the tolerance says nothing"
+
+
+def test_the_bootstrap_s_interval_covers_a_true_difference() -> None:
+    """Runs that are right with chance .6 and .7: the truth is the difference on a million."""
+
+    def drawn(rng: np.random.Generator, n: int) -> tuple[Labels, Labels, Labels]:
+        actual = rng.choice(3, n, p=[0.5, 0.3, 0.2])
+        luck, guess = rng.random(n), rng.integers(0, 3, n)
+        return actual, np.where(luck < 0.6, actual, guess), np.where(luck < 0.7, actual, guess)
+
+    actual, a, b = drawn(np.random.default_rng(0), 1_000_000)
+    truth = macro_f1(actual, b, 3) - macro_f1(actual, a, 3)
+    covered = 0
+    for seed in range(300):
+        found = macro_f1_difference(*drawn(np.random.default_rng([1, seed]), 400), 3, draws=500)
+        covered += found.low <= truth <= found.high
+    assert 0.90 <= covered / 300 <= 0.99
+
+
+@pytest.mark.filterwarnings("error")
+@given(scores, scores)
+def test_welch_is_its_definition(a: list[float], b: list[float]) -> None:
+    found, p = mean_difference(a, b)
+    means = [sum(x) / len(x) for x in (a, b)]
+    errors = [
+        sum((value - mean) ** 2 for value in x) / (len(x) - 1) / len(x)
+        for x, mean in zip((a, b), means, strict=True)
+    ]
+    difference = means[1] - means[0]
+    assert found.value == pytest.approx(difference, abs=1e-12)
+    if len(set(a)) == len(set(b)) == 1:
+        assert found.low == found.high == found.value
+        assert p == float(a[0] == b[0])
+        return
+    total = sum(errors)
+    freedom = total**2 / sum(e**2 / (len(x) - 1) for e, x in zip(errors, (a, b), strict=True))
+    half = float(t.ppf(0.975, freedom)) * math.sqrt(total)
+    assert (found.low, found.high) == pytest.approx((difference - half, difference + half))
+    assert p == pytest.approx(2 * float(t.sf(abs(difference) / math.sqrt(total), freedom)))
+
+
+@given(scores)
+def test_spread_is_its_definition(values: list[float]) -> None:
+    found = spread(values)
+    mean = sum(values) / len(values)
+    squares = sum((value - mean) ** 2 for value in values)
+    assert found.mean == pytest.approx(mean)
+    assert found.deviation == pytest.approx(math.sqrt(squares / (len(values) - 1)), abs=1e-12)
+    assert found.n == len(values)
+
+
+def test_one_run_has_no_deviation() -> None:
+    found = spread([0.5])
+    assert (found.mean, found.n) == (0.5, 1)
+    assert math.isnan(found.deviation)

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import bootstrap
+from sklearn.metrics import f1_score
+
+from facial_expression.metrics import intervals as module
+from facial_expression.metrics.intervals import intervals, resampled
+from facial_expression.metrics.scores import headline, share_interval
+from tests.metrics.cases import Case, calibrated, cases
+
+SCORES = ["accuracy", "balanced_accuracy", "macro_f1", "top_2_accuracy", "log_loss", "brier"]
+
+
+@pytest.mark.filterwarnings("error")
+@settings(max_examples=40)
+@given(cases(), st.integers(0, 2**32), st.integers(1, 6))
+def test_every_draw_is_the_score_of_the_rows_drawn(case: Case, seed: int, draws: int) -> None:
+    """Against scoring each sample of rows from scratch."""
+    labels, probabilities = case
+    found = resampled(labels, probabilities, draws, seed)
+    assert list(found) == SCORES
+    rng = np.random.default_rng(seed)
+    for draw in range(draws):
+        rows = rng.integers(0, len(labels), len(labels))
+        expected = headline(labels[rows], probabilities[rows])
+        for name in SCORES:
+            assert found[name][draw] == pytest.approx(expected[name], rel=1e-6, abs=1e-9), name
+
+
+def test_the_size_of_the_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = calibrated(31, 5, seed=3)
+    whole = resampled(*case, 50, 7)
+    monkeypatch.setattr(module, "CHUNK", 31 * 8)
+    for name, values in resampled(*case, 50, 7).items():
+        np.testing.assert_allclose(values, whole[name], rtol=1e-12, err_msg=name)
+
+
+def test_the_interval_holds_the_middle_95_percent_of_the_draws() -> None:
+    case = calibrated(80, 4, seed=0)
+    found, values = intervals(*case, 2000, 5), resampled(*case, 2000, 5)
+    assert set(found) == {f"{name}_{end}" for name in SCORES[1:] for end in ("low", "high")}
+    for name in SCORES[1:]:
+        ranked = sorted(values[name])
+        assert ranked[48] <= found[f"{name}_low"] <= ranked[51]
+        assert ranked[1948] <= found[f"{name}_high"] <= ranked[1951]
+
+
+def test_it_agrees_with_scipy_s_bootstrap() -> None:
+    labels, probabilities = calibrated(300, 4, seed=1)
+    predicted = probabilities.argmax(axis=1)
+    picked = -np.log(probabilities[np.arange(300), labels])
+    found = intervals(labels, probabilities)
+
+    def macro_f1(actual: np.ndarray, guess: np.ndarray) -> float:
+        return float(f1_score(actual, guess, labels=range(4), average="macro", zero_division=0.0))
+
+    options = {"method": "percentile", "rng": np.random.default_rng(2)}
+    loss = bootstrap((picked,), np.mean, n_resamples=10_000, **options)
+    both = bootstrap(
+        (labels, predicted), macro_f1, n_resamples=400, paired=True, vectorized=False, **options
+    )
+    for name, theirs, near in (("log_loss", loss, 0.05), ("macro_f1", both, 0.15)):
+        low, high = theirs.confidence_interval
+        width = high - low
+        assert found[f"{name}_low"] == pytest.approx(low, abs=near * width), name
+        assert found[f"{name}_high"] == pytest.approx(high, abs=near * width), name
+
+
+def test_the_draws_of_accuracy_tend_to_its_closed_form() -> None:
+    labels, probabilities = calibrated(250, 5, seed=4)
+    drawn = np.quantile(resampled(labels, probabilities, 20_000, 0)["accuracy"], (0.025, 0.975))
+    hits = int((probabilities.argmax(axis=1) == labels).sum())
+    assert drawn == pytest.approx(share_interval(hits, 250), abs=1.5 / 250)
+
+
+def test_95_of_100_intervals_hold_the_truth() -> None:
+    """200 samples of 250 rows from a known source; a count below 180 has a chance of 1 in 800."""
+    classes, repeats = 4, 200
+    truth = headline(*calibrated(200_000, classes, seed=99))
+    held = dict.fromkeys(SCORES, 0)
+    for repeat in range(repeats):
+        labels, probabilities = calibrated(250, classes, seed=1000 + repeat)
+        hits = int((probabilities.argmax(axis=1) == labels).sum())
+        low, high = share_interval(hits, 250)
+        found = intervals(labels, probabilities, draws=300, seed=repeat)
+        found |= {"accuracy_low": low, "accuracy_high": high}
+        for name in SCORES:
+            held[name] += found[f"{name}_low"] <= truth[name] <= found[f"{name}_high"]
+    assert all(180 <= count < repeats for count in held.values()), held
+
+
+def test_the_seed_decides() -> None:
+    case = calibrated(60, 3, seed=0)
+    assert intervals(*case, 200, 1) == intervals(*case, 200, 1)
+    assert intervals(*case, 200, 1) != intervals(*case, 200, 2)
+
+
+def test_one_row_has_intervals_of_no_width() -> None:
+    labels, probabilities = np.array([1]), np.array([[0.2, 0.5, 0.3]])
+    point, found = headline(labels, probabilities), intervals(labels, probabilities, 20)
+    for name in SCORES[1:]:
+        assert found[f"{name}_low"] == pytest.approx(point[name]) == found[f"{name}_high"]

@@ -1,0 +1,156 @@
+"""tools.compare on a tiny repository with a real dvc and a real git."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from scipy.stats import t
+
+from facial_expression.errors import DatasetError, PipelineError
+from tests.clones import run
+from tools import compare
+
+DVC_YAML = """\
+stages:
+  evaluate:
+    cmd: python write.py
+    deps: [write.py]
+    params: [right, label]
+    outs: [data/evaluation/predictions]
+"""
+WRITE = """\
+from pathlib import Path
+lines = Path("params.yaml").read_text().splitlines()
+right, label = (line.partition(": ")[2] for line in lines)
+folder = Path("data/evaluation/predictions")
+folder.mkdir(parents=True)
+rows = [f"{i}.png,{label},{'happy' if i < int(right) else 'sad'},0.5,0.5" for i in range(100)]
+(folder / "val.csv").write_text("\\n".join(["path,actual,predicted,happy,sad", *rows, ""]))
+"""
+
+
+def commit(where: Path, right: int, tag: str, label: str = "happy") -> None:
+    """A run in which so many of 100 pictures are right, committed under a tag."""
+    (where / "params.yaml").write_text(f"right: {right}\nlabel: {label}\n", encoding="utf-8")
+    run(where, "dvc", "repro")
+    run(where, "git", "add", "--all")
+    run(where, "git", "commit", "--quiet", "--message", tag)
+    run(where, "git", "tag", tag)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tags fifty, sixty, fifty-two and relabelled; the experiment seventy; the workspace has 80."""
+    where = tmp_path_factory.mktemp("repository")
+    run(where, "git", "init", "--quiet", "--initial-branch", "main")
+    run(where, "dvc", "init", "--quiet")
+    (where / "dvc.yaml").write_text(DVC_YAML, encoding="utf-8")
+    (where / "write.py").write_text(WRITE, encoding="utf-8")
+    commit(where, 60, "relabelled", label="sad")
+    commit(where, 50, "fifty")
+    commit(where, 52, "fifty-two")
+    commit(where, 60, "sixty")
+    run(where, "dvc", "exp", "run", "--name", "seventy", "--set-param", "right=70")
+    (where / "params.yaml").write_text("right: 80\nlabel: happy\n", encoding="utf-8")
+    run(where, "dvc", "repro")
+    return where
+
+
+@pytest.fixture
+def here(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(repository)
+    return repository
+
+
+def said(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    compare.main(argv)
+    return capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("here")
+def test_two_revisions_that_differ(capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, "fifty", "sixty")
+    assert "A = fifty, B = sixty: 100 pictures" in out
+    assert "accuracy        A 50.00 %, B 60.00 %" in out
+    assert "+10.00 points (" in out
+    assert "A 0, B 10: McNemar's exact test p = 0.002" in out
+    # happy is always actual: F1 of happy is 2 r / (r + 1), of sad 0, their mean r / (r + 1)
+    assert f"macro F1        A {0.5 / 1.5:.4f}, B {0.6 / 1.6:.4f}" in out
+    assert f"{0.6 / 1.6 - 0.5 / 1.5:+.4f} (" in out
+    assert "larger than noise: sixty is more accurate than fifty" in out
+    assert "sixty is more accurate than fifty" in said(capsys, "sixty", "fifty")
+
+
+@pytest.mark.usefixtures("here")
+def test_two_that_do_not(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "not larger than noise (p = 0.500)" in said(capsys, "fifty", "fifty-two")
+    assert "Both are right on the same pictures." in said(capsys, "sixty", "main")
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("name", ["workspace", ""])
+def test_an_experiment_and_the_workspace_are_revisions(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    out = said(capsys, "seventy", name)
+    assert "A = seventy, B = workspace" in out
+    assert "A 70.00 %, B 80.00 %" in out
+
+
+@pytest.mark.usefixtures("here")
+def test_runs_of_one_recipe_and_of_two(capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, "--seeds", "fifty", "fifty-two")
+    assert "mean 51.00 %, standard deviation 1.41 points, n = 2" in out
+    assert "B - A" not in out
+    out = said(capsys, "--seeds", "fifty", "fifty-two", "--against", "seventy", "workspace")
+    assert re.search(r"accuracy\s+B\s+mean 75.00 %, standard deviation 7.07 points, n = 2", out)
+    low, high = map(float, re.findall(r"\+24\.00 points \((\S+) to (\S+);", out)[0])
+    half = t.ppf(0.975, 26**2 / (1**2 + 25**2)) * 26**0.5  # the means' variances are 1 and 25
+    assert (low, high) == (pytest.approx(24 - half, abs=0.01), pytest.approx(24 + half, abs=0.01))
+    assert "not larger than the noise of the seeds" in out
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("argv", "kind", "reason"),
+    [
+        (["fifty", "nope"], PipelineError, "^nope: expected a commit.*unknown Git revision 'nope'"),
+        (["fifty", "sixty", "--split", "test"], DatasetError, "^fifty: expected .*test.csv, found"),
+        (
+            ["fifty", "relabelled"],
+            DatasetError,
+            "0 pictures only in fifty, 0 only in relabelled and 100 of the 100 shared",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(argv: list[str], kind: type[Exception], reason: str) -> None:
+    with pytest.raises(kind, match=reason) as caught:
+        compare.main(argv)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["a"],
+        ["a", "b", "c"],
+        ["a", "b", "--seeds", "c"],
+        ["--seeds", "a", "b", "--against", "c"],
+        ["a", "b", "--against", "c", "d"],
+    ],
+)
+def test_a_wrong_number_of_revisions_is_refused(
+    argv: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        compare.main(argv)
+    assert "expect" in capsys.readouterr().err
+
+
+def test_outside_a_repository_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PipelineError, match="not a git repository"):
+        compare.main(["main", "workspace"])

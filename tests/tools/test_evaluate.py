@@ -1,0 +1,187 @@
+"""tools.evaluate on a few pictures and a tiny network."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facial_expression.dataset.images import decode, square
+from facial_expression.errors import DatasetError, ModelError, ParameterError
+from facial_expression.files import read_csv, write_csv, write_json
+from facial_expression.training.backend import configure
+from tests.helpers import picture
+from tests.stages.test_evaluate import CLASSES, SIDE, build  # angry, happy, sad; 16
+from tools import evaluate
+
+FOLDERS = {"angry": ("angry", 7), "happy": ("happy", 3), "joy": ("happy", 4), "contempt": (None, 2)}
+MAPS = ["--map", "joy=happy", "--map", "contempt="]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures under faces/test/<folder>/, and net/model.keras with its classes.json."""
+    configure("tensorflow", 2)
+    from facial_expression.training import exporting
+
+    root = tmp_path_factory.mktemp("place")
+    for folder, (_, count) in FOLDERS.items():
+        (root / "faces/test" / folder).mkdir(parents=True)
+        for number in range(count):
+            data = picture(100 * len(folder) + number, side=20 + number, kind="PNG")
+            (root / "faces/test" / folder / f"{number}.png").write_bytes(data)
+    exporting.save(build(), root / "net/model.keras")
+    write_json(root / "net/classes.json", CLASSES)
+    return root
+
+
+def run(place: Path, out: Path, *options: str, split: str = "test") -> dict[str, Any]:
+    named = [str(place / "net/model.keras"), str(place / "faces"), "--out", str(out)]
+    evaluate.main([*named, "--split", split, "--threads", "2", "--batch-size", "5", *options])
+    return json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def done(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("done") / "out"
+    run(place, out, *MAPS)
+    return out
+
+
+@pytest.fixture(scope="module")
+def expected(place: Path) -> list[tuple[str, str, np.ndarray]]:
+    """(path, class, probabilities) of every picture that is scored, one at a time."""
+    from facial_expression.training import exporting
+
+    model = exporting.load(place / "net/model.keras")
+    rows = []
+    for folder in sorted(FOLDERS):
+        label, count = FOLDERS[folder]
+        for number in range(count if label else 0):
+            path = f"test/{folder}/{number}.png"
+            image = square(decode((place / "faces" / path).read_bytes()), SIDE)
+            rows.append((path, label, model.predict(image[None, ..., None], verbose=0)[0]))
+    return rows
+
+
+def test_every_picture_is_predicted_as_it_should_be(done: Path, expected: list) -> None:
+    rows = list(read_csv(done / "predictions.csv"))
+    assert [(row["path"], row["actual"]) for row in rows] == [row[:2] for row in expected]
+    for row, (_, _, probabilities) in zip(rows, expected, strict=True):
+        found = [float(row[name]) for name in CLASSES]
+        np.testing.assert_allclose(found, probabilities, atol=1e-5)
+        assert row["predicted"] == CLASSES[int(np.argmax(found))]
+
+
+def test_scores_are_of_those_predictions_and_know_what_is_absent(
+    done: Path, expected: list
+) -> None:
+    metrics = json.loads((done / "metrics.json").read_text(encoding="utf-8"))
+    actual = [label for _, label, _ in expected]
+    predicted = [CLASSES[int(p.argmax())] for _, _, p in expected]
+    scores = metrics["test"]
+    assert metrics["reported_split"] == "test"
+    assert scores["n"] == len(expected) == 14
+    hits = [a == p for a, p in zip(actual, predicted, strict=True)]
+    assert 0 < sum(hits) < 14, "else these scores say nothing"
+    assert scores["accuracy"] == pytest.approx(np.mean(hits), abs=1e-6)
+    f1s = []
+    for name in ("angry", "happy"):
+        both = sum(a == p == name for a, p in zip(actual, predicted, strict=True))
+        f1s.append(2 * both / (actual.count(name) + predicted.count(name)))
+    assert scores["macro_f1_present"] == pytest.approx(sum(f1s) / 2, abs=1e-6)
+    assert scores["macro_f1"] == pytest.approx(sum(f1s) / 3, abs=1e-6)
+    assert metrics["classes_absent"] == ["sad"]
+    assert metrics["left_out"] == {"contempt": 2}
+    assert metrics["mapped"] == {"joy": "happy"}
+    assert {"test_flip", "test_views", "calibration", "model", "versions"} <= set(metrics)
+    assert "test_leak_free" not in metrics, "nothing is known about what was trained on"
+    pairs = [(row["actual"], row["predicted"]) for row in read_csv(done / "confusion.csv")]
+    assert pairs == list(zip(actual, predicted, strict=True))
+    support = {row["class"]: int(row["support"]) for row in read_csv(done / "per_class.csv")}
+    assert support == {"angry": 7, "happy": 7, "sad": 0}
+
+
+def test_figures_are_drawn(done: Path) -> None:
+    charts = {"confusion", "per_class_f1", "reliability", "risk_coverage"}
+    names = charts | {"predictions", "hardest_mistakes"}
+    assert {path.stem for path in done.glob("*.png")} == names
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in done.glob("*.png"))
+
+
+def test_two_runs_give_the_same_bytes(place: Path, done: Path, tmp_path: Path) -> None:
+    run(place, tmp_path, *MAPS)
+    for path in done.iterdir():
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
+
+
+def test_pictures_that_were_trained_on_are_set_apart(place: Path, tmp_path: Path) -> None:
+    known = decode((place / "faces/test/joy/0.png").read_bytes()).fingerprint
+    rows = [("train", known, ""), ("train", "0" * 64, "")]
+    write_csv(tmp_path / "index.csv", ("split", "sha256", "dropped_because"), rows)
+    metrics = run(place, tmp_path / "out", *MAPS, "--trained-on", str(tmp_path / "index.csv"))
+    assert metrics["test"]["n"] == 14
+    assert metrics["test_leak_free"]["n"] == 13
+
+
+def test_a_given_temperature_changes_calibration_alone(
+    place: Path, done: Path, tmp_path: Path
+) -> None:
+    plain = json.loads((done / "metrics.json").read_text(encoding="utf-8"))
+    cooled = run(place, tmp_path, *MAPS, "--temperature", "3")
+    assert plain["test"] == cooled["test"]
+    assert plain["calibration"]["after"] == plain["calibration"]["before"]
+    assert cooled["calibration"]["before"] == plain["calibration"]["before"]
+    assert cooled["calibration"]["after"] != plain["calibration"]["after"]
+    assert cooled["calibration"]["temperature"] == 3
+
+
+def test_classes_are_found_where_the_pipeline_keeps_them(tmp_path: Path) -> None:
+    model = tmp_path / "data/model/model.keras"
+    with pytest.raises(DatasetError, match="found neither; name the file with --classes"):
+        evaluate.find_classes(model)
+    write_json(tmp_path / "data/arrays/classes.json", CLASSES)
+    assert evaluate.find_classes(model) == tmp_path / "data/arrays/classes.json"
+    write_json(tmp_path / "data/model/classes.json", CLASSES)
+    assert evaluate.find_classes(model) == tmp_path / "data/model/classes.json"
+
+
+@pytest.mark.parametrize(
+    ("options", "split", "kind", "found"),
+    [
+        ([], "test", DatasetError, "found contempt, joy; say which class"),
+        (["--map", "joy"], "test", ParameterError, "expected FOLDER=CLASS or FOLDER=, found 'joy'"),
+        ([], "", DatasetError, r"found test/angry/0\.png; add --split test"),
+        ([], "val", DatasetError, "found no such folder"),
+        (["--classes", "four.json", *MAPS], "test", ModelError, "into 4 classes"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(
+    place: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: list[str],
+    split: str,
+    kind: type[Exception],
+    found: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_json(tmp_path / "four.json", [*CLASSES, "zeal"])
+    with pytest.raises(kind, match=found) as seen:
+        run(place, tmp_path / "out", *options, split=split)
+    assert "\n" not in str(seen.value)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "option", [("--temperature", "0"), ("--temperature", "nan"), ("--batch-size", "0")]
+)
+def test_a_number_out_of_range_is_refused(
+    option: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        evaluate.main(["model.keras", "faces", "--out", "out", *option])
+    assert f"argument {option[0]}: expected a number" in capsys.readouterr().err

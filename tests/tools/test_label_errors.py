@@ -1,0 +1,159 @@
+"""The whole tool on tiny drawn arrays: planted errors, resuming, refusals."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ruamel.yaml import YAML
+
+from facial_expression.dataset.arrays import write_array, write_rows
+from facial_expression.errors import DatasetError, run
+from facial_expression.files import read_csv, write_json
+from facial_expression.training.recipe import Teacher
+from tests.training.recipes import RECIPE
+from tools import label_errors
+
+ROOT = Path(__file__).parents[2]
+CLASSES = ["dark", "light", "striped"]
+WRONG = [3, 40, 77]  # of 120 pictures, three labels are flipped to the next class
+TINY = replace(RECIPE, epochs=6, batch_size=8, keep="best", patience=1)
+
+
+def write_train(folder: Path, classes: list[str] = CLASSES) -> Path:
+    """Only the split train: pictures of three kinds that a network tells apart at once."""
+    rng = np.random.default_rng(0)
+    truth = np.arange(120) % 3
+    images = rng.integers(0, 60, (120, 16, 16)) + np.where(truth == 1, 180, 0)[:, None, None]
+    images[truth == 2, ::2] += 180
+    labels = truth.copy()
+    labels[WRONG] = (truth[WRONG] + 1) % 3
+    write_array(folder / "train/images-000.npy", images.astype(np.uint8))
+    write_array(folder / "train/labels-000.npy", labels)
+    write_rows(folder, "train", [(i, f"train/{i}.jpg") for i in range(120)])
+    write_json(folder / "classes.json", classes)
+    return folder
+
+
+@pytest.fixture
+def arrays(tmp_path: Path) -> Path:
+    return write_train(tmp_path / "arrays")
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    with (tmp_path / "recipe.yaml").open("w", encoding="utf-8") as stream:
+        YAML(typ="safe").dump({"train": asdict(TINY)}, stream)
+    return tmp_path / "recipe.yaml"
+
+
+def call(arrays: Path, recipe: Path, out: Path, folds: int = 2) -> None:
+    arguments = ["--arrays", arrays, "--recipe", recipe, "--folds", folds, "--out", out]
+    label_errors.main([str(argument) for argument in arguments])
+
+
+def written(out: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in out.glob("label_errors.*")}
+
+
+def test_planted_errors_lead_the_list_and_a_killed_run_goes_on(
+    arrays, recipe, tmp_path, monkeypatch, capsys
+):
+    out = tmp_path / "whole"
+    call(arrays, recipe, out)
+    printed = capsys.readouterr().out
+    assert "fold 2/2, epoch 6/6: " in printed, "all epochs: nothing stops on the judged fold"
+    assert "0.0 min left" in printed
+    rows = list(read_csv(out / "label_errors.csv"))
+    assert list(rows[0]) == [
+        "rank", "path", "label", "suggested", "self_confidence", "margin", *CLASSES
+    ]  # fmt: skip
+    assert {row["path"] for row in rows[:3]} == {f"train/{i}.jpg" for i in WRONG}
+    for row in rows[:3]:
+        number = int(row["path"].removeprefix("train/").removesuffix(".jpg"))
+        assert row["suggested"] == CLASSES[number % 3]
+        assert row["label"] == CLASSES[(number + 1) % 3]
+        assert float(row["self_confidence"]) == float(row[row["label"]])
+        assert float(row["margin"]) == pytest.approx(
+            float(row[row["label"]]) - float(row[row["suggested"]]), abs=2e-6
+        )
+        assert sum(float(row[name]) for name in CLASSES) == pytest.approx(1, abs=1e-5)
+    counts = json.loads((out / "label_errors.json").read_text("utf-8"))
+    assert counts["pictures"] == 120
+    assert counts["suspects"] == len(rows)
+    assert counts["folds"] == 2
+    assert (counts["recipe"]["keep"], counts["recipe"]["patience"]) == ("last", 0)
+    joint = [share for row in counts["estimated_joint"].values() for share in row.values()]
+    assert sum(joint) == pytest.approx(1, abs=1e-5)
+    assert (out / "label_errors.png").read_bytes().startswith(b"\x89PNG")
+
+    broken, judged = tmp_path / "broken", label_errors.judged
+
+    def killed(recipe, train, classes, fold_of, fold, reporter):
+        if fold == 1:
+            raise KeyboardInterrupt
+        return judged(recipe, train, classes, fold_of, fold, reporter)
+
+    monkeypatch.setattr(label_errors, "judged", killed)
+    with pytest.raises(KeyboardInterrupt):
+        call(arrays, recipe, broken)
+    assert written(broken) == {}
+    monkeypatch.setattr(label_errors, "judged", judged)
+    capsys.readouterr()
+    call(arrays, recipe, broken)
+    printed = capsys.readouterr().out
+    assert "1 of 2 folds are there already" in printed
+    assert "fold 1/2, epoch" not in printed
+    assert written(broken) == written(out)
+
+
+def test_another_recipe_is_not_served_from_the_folds_of_the_first(arrays, tmp_path, monkeypatch):
+    seen = []
+
+    def judged(recipe, train, classes, fold_of, fold, reporter):
+        seen.append((recipe.seed, fold))
+        rows = np.flatnonzero(fold_of == fold)
+        return np.random.default_rng(fold).dirichlet(np.ones(3), len(rows)).astype(np.float32)
+
+    monkeypatch.setattr(label_errors, "judged", judged)
+    for seed in (0, 1, 0):
+        label_errors.find(arrays, replace(TINY, seed=seed), 2, tmp_path / "out")
+    assert seen == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+def test_a_network_that_may_know_the_labels_is_mentioned(arrays, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(label_errors, "out_of_fold", lambda *_: np.full((120, 3), 1 / 3))
+    label_errors.find(arrays, TINY, 2, tmp_path / "out")
+    assert capsys.readouterr().err == ""
+    taught = replace(TINY, teacher=Teacher("released/expression.keras", "0" * 64, 0.5))
+    label_errors.find(arrays, taught, 2, tmp_path / "out")
+    assert "the recipe learns from released/expression.keras" in capsys.readouterr().err
+
+
+def test_one_class_is_refused(tmp_path):
+    arrays = write_train(tmp_path / "one", ["dark"])
+    with pytest.raises(DatasetError, match="expected two classes or more, found dark"):
+        label_errors.find(arrays, TINY, 2, tmp_path / "out")
+
+
+def test_missing_arrays_are_one_line(recipe, tmp_path):
+    with pytest.raises(SystemExit, match=r"^error: .*classes\.json: expected a JSON list"):
+        run(lambda: call(tmp_path / "absent", recipe, tmp_path / "out"))
+
+
+def test_help_says_what_is_written_and_loads_no_keras():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "tools.label_errors", "--help"],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
+    assert "Writes  OUT/label_errors.csv" in done.stdout
+    imported = {
+        line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.split("\n")
+    }
+    assert "pydantic" in imported
+    assert not {"keras", "tensorflow", "sklearn", "matplotlib"} & imported

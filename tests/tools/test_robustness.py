@@ -1,0 +1,98 @@
+"""tools.robustness on a few pictures and a tiny network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facial_expression.dataset.arrays import read_split, write_array, write_rows
+from facial_expression.dataset.corruptions import CORRUPTIONS, STRENGTHS, corrupted
+from facial_expression.errors import DatasetError, ModelError
+from facial_expression.files import read_csv, write_json
+from facial_expression.training.backend import configure
+from tests.stages.test_evaluate import CLASSES, SIDE, build
+from tools import robustness
+
+COUNT = 30
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """arrays/ with the split val, and model.keras."""
+    configure("tensorflow", 2)
+    from facial_expression.training import exporting
+
+    root = tmp_path_factory.mktemp("place")
+    images = np.random.default_rng(0).integers(0, 256, (COUNT, SIDE, SIDE), dtype=np.uint8)
+    write_array(root / "arrays/val/images-000.npy", images)
+    write_array(root / "arrays/val/labels-000.npy", np.arange(COUNT) % 3)
+    write_rows(root / "arrays", "val", [(i, f"val/{i}.png") for i in range(COUNT)])
+    write_json(root / "arrays/classes.json", CLASSES)
+    exporting.save(build(), root / "model.keras")
+    return root
+
+
+def arguments(place: Path, out: Path, *options: str) -> list[str]:
+    named = {"model": place / "model.keras", "arrays": place / "arrays", "out": out}
+    paths = [part for name, path in named.items() for part in (f"--{name}", str(path))]
+    return [*paths, "--threads", "2", *options]
+
+
+def accuracies(out: Path) -> dict[tuple[str, int], float]:
+    rows = read_csv(out / "robustness.csv")
+    return {(row["corruption"], int(row["strength"])): float(row["accuracy"]) for row in rows}
+
+
+def test_the_table_holds_the_accuracy_under_every_corruption(
+    place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from facial_expression.training import exporting
+
+    robustness.main(arguments(place, tmp_path, "--sheet"))
+    found = accuracies(tmp_path)
+    cases = {(name, strength) for name in CORRUPTIONS for strength in STRENGTHS}
+    assert set(found) == cases | {("none", 0)}
+    split = read_split(place / "arrays", "val")
+    model = exporting.load(place / "model.keras")
+    for name, strength in [("blur", 0), ("noise", 2), ("rotation", 5), ("jpeg", 1)]:
+        images = corrupted(split.images, name, strength, 0)
+        guesses = model.predict(images[..., None], verbose=0).argmax(axis=1)
+        key = (name, strength) if strength else ("none", 0)
+        assert found[key] == pytest.approx(np.mean(guesses == split.labels), abs=1e-6)
+    assert len(set(found.values())) > 5, "else a table of one number would pass"
+    printed = capsys.readouterr().out
+    noise = [found["noise", strength] for strength in STRENGTHS]
+    cells = " | ".join(f"{100 * value:.1f}" for value in [*noise, sum(noise) / 5])
+    assert f"| {cells} |" in printed
+    assert f"as it is: {100 * found['none', 0]:.1f}" in printed
+    assert printed.count("\n") == 2 + len(CORRUPTIONS) + 1
+    for name in ("robustness", "corruptions"):
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_two_runs_give_the_same_bytes_and_the_seed_matters(place: Path, tmp_path: Path) -> None:
+    for name, seed in (("one", "0"), ("again", "0"), ("other", "1")):
+        robustness.main(arguments(place, tmp_path / name, "--seed", seed))
+    for name in ("robustness.csv", "robustness.png"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    assert not (tmp_path / "one/corruptions.png").exists()
+    one, other = accuracies(tmp_path / "one"), accuracies(tmp_path / "other")
+    assert one != other
+    assert [one["blur", k] for k in STRENGTHS] == [other["blur", k] for k in STRENGTHS]
+
+
+def test_a_split_that_is_not_there_and_a_model_that_does_not_fit_are_refused(
+    place: Path, tmp_path: Path
+) -> None:
+    from facial_expression.training import exporting
+
+    with pytest.raises(DatasetError, match="split 'test', found val"):
+        robustness.main(arguments(place, tmp_path / "out", "--split", "test"))
+    exporting.save(build((12, 12, 1)), tmp_path / "other.keras")
+    with pytest.raises(ModelError, match=r"squares \(None, 16, 16, 1\) into 3 classes"):
+        robustness.main(
+            arguments(place, tmp_path / "out", "--model", str(tmp_path / "other.keras"))
+        )
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,167 @@
+"""Say whether runs differ by more than noise.  Predictions are read through DVC, by revision.
+
+    python -m tools.compare REV_A REV_B                    two runs, picture by picture
+    python -m tools.compare --seeds REV... [--against REV...]
+                                                           runs that differ by the seed, one group
+                                                           or two
+
+A revision is anything that git or `dvc exp show` names (a commit, a branch, a tag, an experiment),
+or `workspace` (or '') for the files as they lie here.  Reads data/evaluation/predictions/SPLIT.csv
+of each; writes nothing.  All runs must have scored the same pictures with the same labels.
+
+Two runs: accuracy of both, the difference B - A with Newcombe's paired interval, McNemar's exact
+test, and the difference of macro F1 with the interval of a paired bootstrap.  That is the noise of
+*which pictures* were scored; another training seed moves a score as well, which only more runs
+show: hence --seeds, with Welch's interval between two groups.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+
+from facial_expression.errors import DatasetError, PipelineError, run
+from facial_expression.metrics.predictions import Predictions, aligned, parse
+
+PREDICTIONS = "data/evaluation/predictions"
+WORKSPACE = ("", "workspace")
+NOISE = 0.05
+"""The p-value under which a difference is called larger than noise."""
+
+
+def read_run(revision: str, split: str) -> Predictions:
+    """Read the predictions of a revision through DVC, in the repository of the current folder.
+
+    Raises:
+        PipelineError: DVC does not know the revision.
+        DatasetError: it has no predictions for this split, their content is not here, or `parse`
+            refuses them.
+    """
+    from dvc.api import DVCFileSystem
+    from dvc.exceptions import DvcException
+
+    name = "workspace" if revision in WORKSPACE else revision
+    path = f"{PREDICTIONS}/{split}.csv"
+    try:
+        files = DVCFileSystem(rev=None if revision in WORKSPACE else revision)
+        text = files.read_text(path, encoding="utf-8", newline="")
+    except DvcException as error:
+        reason = " ".join(str(error).split())
+        raise PipelineError(
+            f"{name}: expected a commit, branch, tag or experiment of this repository: {reason}; "
+            "git log and dvc exp show list them"
+        ) from None
+    except FileNotFoundError as error:
+        raise DatasetError(
+            f"{name}: expected {path}, found none ({error.strerror}); name a split that it scored, "
+            "or bring its files with dvc fetch --all-commits"
+        ) from None
+    return parse(text, name)
+
+
+def pair_report(run_a: Predictions, run_b: Predictions) -> list[str]:
+    """Lines that compare two runs."""
+    from facial_expression.metrics import comparison
+
+    actual, (a, b) = aligned([run_a, run_b])
+    hits = comparison.count_hits(actual, a, b)
+    accuracy = comparison.accuracy_difference(hits)
+    p = comparison.mcnemar(hits)
+    classes = len(run_a.classes)
+    f1 = comparison.macro_f1_difference(actual, a, b, classes)
+    f1_a, f1_b = (comparison.macro_f1(actual, predicted, classes) for predicted in (a, b))
+    accuracy_a, accuracy_b = (float((predicted == actual).mean()) for predicted in (a, b))
+    moved = f"{_points(accuracy.low)} to {_points(accuracy.high)}"
+    if p < NOISE:
+        better, worse = (run_b, run_a) if accuracy.value > 0 else (run_a, run_b)
+        verdict = (
+            f"The difference is larger than noise: {better.name} is more accurate than "
+            f"{worse.name} on such pictures (p = {_p(p)})."
+        )
+    elif hits.only_a + hits.only_b == 0:
+        verdict = "Both are right on the same pictures."
+    else:
+        verdict = f"The difference is not larger than noise (p = {_p(p)})."
+    return [
+        f"A = {run_a.name}, B = {run_b.name}: {len(actual):,} pictures; intervals are 95 %",
+        f"accuracy        A {100 * accuracy_a:.2f} %, B {100 * accuracy_b:.2f} %",
+        f"  B - A         {_points(accuracy.value)} points ({moved}; Newcombe, paired)",
+        f"  right alone   A {hits.only_a:,}, B {hits.only_b:,}: McNemar's exact test p = {_p(p)}",
+        f"macro F1        A {f1_a:.4f}, B {f1_b:.4f}",
+        f"  B - A         {f1.value:+.4f} ({f1.low:+.4f} to {f1.high:+.4f}; paired bootstrap, "
+        f"{comparison.DRAWS:,} draws)",
+        f"{verdict} It counts which pictures were scored, not the training seed: see --seeds.",
+    ]
+
+
+def seeds_report(group_a: Sequence[Predictions], group_b: Sequence[Predictions]) -> list[str]:
+    """Lines that sum up one group of runs, or compare two; `group_b` may be empty."""
+    from facial_expression.metrics import comparison
+
+    actual, predictions = aligned([*group_a, *group_b])
+    classes = len(group_a[0].classes)
+    scores = {
+        "accuracy": [float((predicted == actual).mean()) for predicted in predictions],
+        "macro F1": [comparison.macro_f1(actual, predicted, classes) for predicted in predictions],
+    }
+    groups = {"A": group_a, "B": group_b} if group_b else {"A": group_a}
+    names = [f"{key} = {', '.join(each.name for each in group)}" for key, group in groups.items()]
+    lines = [f"{'; '.join(names)}: {len(actual):,} pictures"]
+    for score, values in scores.items():
+        a, b = values[: len(group_a)], values[len(group_a) :]
+        for key, part in zip(groups, (a, b), strict=False):
+            s = comparison.spread(part)
+            deviation = "unknown" if math.isnan(s.deviation) else f"{100 * s.deviation:.2f} points"
+            lines.append(
+                f"{score:9} {key}  mean {100 * s.mean:.2f} %, standard deviation {deviation}, "
+                f"n = {s.n} (lowest {100 * min(part):.2f} %, highest {100 * max(part):.2f} %)"
+            )
+        if len(a) > 1 and len(b) > 1:
+            difference, p = comparison.mean_difference(a, b)
+            noise = "" if p < NOISE else "not "
+            lines.append(
+                f"  B - A      {_points(difference.value)} points ({_points(difference.low)} to "
+                f"{_points(difference.high)}; 95 %, Welch): {noise}larger than the noise of the "
+                f"seeds (p = {_p(p)})"
+            )
+    return lines
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+.2f}"
+
+
+def _p(value: float) -> str:
+    return f"{value:.3f}" if value >= 0.001 else f"{value:.0e}"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read the revisions, print the comparison."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.compare",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("pair", nargs="*", metavar="REV", help="REV_A REV_B")
+    parser.add_argument("--seeds", nargs="+", metavar="REV", help="runs of one recipe")
+    parser.add_argument("--against", nargs="+", metavar="REV", help="those of another (2 or more)")
+    parser.add_argument("--split", default="val", help="train, val (default) or test")
+    args = parser.parse_args(argv)
+    if (len(args.pair) != 2) if args.seeds is None else args.pair:
+        parser.error("expected two revisions, or --seeds and one or more")
+    if args.against is not None and (
+        args.seeds is None or min(map(len, (args.seeds, args.against))) < 2
+    ):
+        parser.error("--against expects two revisions or more, and as many after --seeds")
+    named = [*args.pair, *(args.seeds or ()), *(args.against or ())]
+    runs = [read_run(revision, args.split) for revision in named]
+    if args.seeds is None:
+        lines = pair_report(*runs)
+    else:
+        lines = seeds_report(runs[: len(args.seeds)], runs[len(args.seeds) :])
+    print("\n".join(lines))
+
+
+if __name__ == "__main__":
+    run(main)

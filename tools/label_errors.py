@@ -1,0 +1,216 @@
+"""Suspected label errors of the training pictures, for a person to review.  ARRAYS -> OUT.
+
+    python -m tools.label_errors --arrays data/arrays --recipe RECIPE --out data/label_errors
+
+Fits the recipe once a fold on the other folds, so that every training picture is judged by a
+network that has not seen it, then applies confident learning (metrics/label_errors.py).  Val and
+test are never read, and nothing is chosen on the fold that is judged: all epochs, last weights.
+
+Reads   ARRAYS/train and ARRAYS/classes.json of stage preprocess.
+Writes  OUT/label_errors.csv   rank, path, label, suggested, self_confidence (probability of the
+                               label), margin (less that of the suggestion; lowest first), and one
+                               probability a class
+        OUT/label_errors.json  counts: estimated joint of labels and true classes, noise rates
+        OUT/label_errors.png   the 25 most suspect pictures; keep it, and OUT, out of git if they
+                               show people
+Probabilities of finished folds stay in OUT/folds/, named after a hash of recipe, arrays and code: a
+killed run goes on after its last whole fold.  Look at the pictures, delete the rows that are right,
+and name what is left in `index.exclude`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from facial_expression.dataset.arrays import Split, read_split, write_array
+from facial_expression.errors import DatasetError, run
+from facial_expression.files import atomic, write_csv, write_json
+from facial_expression.labels import read_classes
+from facial_expression.metrics import label_errors
+from facial_expression.parameters import load
+from facial_expression.training.backend import configure, versions
+from facial_expression.training.checkpoints import State, key_of
+from facial_expression.training.cross_fitting import assign_folds, judging, parts
+from facial_expression.training.recipe import Recipe
+from stages.train import read_networks
+
+if TYPE_CHECKING:
+    from facial_expression.training.batches import Batch
+
+SHOWN = 25  # pictures on the sheet
+DPI = 150
+
+
+class Reporter:
+    """Prints each epoch of each fold, and how long the folds that are left will take."""
+
+    def __init__(self, recipe: Recipe, side: int, folds: int, todo: int) -> None:
+        self.recipe, self.side, self.folds = recipe, side, folds
+        self.work_left = todo * sum(self._work(e) for e in range(1, recipe.epochs + 1))
+        self.work_done = 0.0
+        self.started = 0.0
+        self.fold = 0
+
+    def batches(self, batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:
+        """One epoch's batches behind a progress bar."""
+        title = f"fold {self.fold + 1}/{self.folds}, epoch {epoch}/{self.recipe.epochs}"
+        for batch in tqdm(batches, title, steps, unit=" batches", leave=False, disable=None):
+            yield batch
+            # the first step also compiles, which says nothing about the steps to come
+            self.started = self.started or time.perf_counter()
+
+    def after_epoch(self, state: State) -> None:
+        """Print the epoch and the time that is left."""
+        row, epoch = state.history[-1], len(state.history)
+        self.work_done += self._work(epoch)
+        self.work_left -= self._work(epoch)
+        pace = (time.perf_counter() - self.started) / self.work_done
+        print(
+            f"fold {self.fold + 1}/{self.folds}, epoch {epoch}/{self.recipe.epochs}: "
+            f"loss {row['loss']:.4f}, held-out accuracy {row['val_accuracy']:.4f}; "
+            f"{pace * self._work(epoch):.1f} s an epoch, {pace * self.work_left / 60:.1f} min left",
+            flush=True,
+        )
+
+    def _work(self, epoch: int) -> float:
+        return self.recipe.side(epoch, self.side) ** 2  # what an epoch costs goes with its pixels
+
+
+def out_of_fold(
+    recipe: Recipe, train: Split, classes: list[str], fold_of: NDArray[np.int64], done: Path
+) -> NDArray[np.float64]:
+    """Probabilities (N, K) of each picture by the network of the other folds.
+
+    What a fold gave is kept as `done`/fold-<number>.npy and read instead of being computed again.
+    """
+    folds = int(fold_of.max()) + 1
+    found = np.empty((len(train), len(classes)))
+    missing = [fold for fold in range(folds) if not _kept(done, fold).exists()]
+    if len(missing) < folds:
+        print(f"{done}: {folds - len(missing)} of {folds} folds are there already")
+    reporter = Reporter(recipe, train.images.shape[1], folds, len(missing))
+    for fold in range(folds):
+        if fold in missing:
+            write_array(_kept(done, fold), judged(recipe, train, classes, fold_of, fold, reporter))
+        found[fold_of == fold] = np.load(_kept(done, fold))
+    return found
+
+
+def judged(
+    recipe: Recipe,
+    train: Split,
+    classes: list[str],
+    fold_of: NDArray[np.int64],
+    fold: int,
+    reporter: Reporter,
+) -> NDArray[np.float32]:
+    """Probabilities, float32 (pictures of this fold, K), by a network fitted on the other folds."""
+    from facial_expression.training import fitting
+
+    reporter.fold = fold
+    others, held_out = parts(train, fold_of, fold)
+    data = fitting.Data(others, held_out, len(classes), *read_networks(recipe))
+    model, _ = fitting.fit(
+        recipe, data, after_epoch=reporter.after_epoch, progress=reporter.batches
+    )
+    return fitting.predicted(model, held_out.images)
+
+
+def _kept(done: Path, fold: int) -> Path:
+    return done / f"fold-{fold}.npy"
+
+
+def write_list(
+    out: Path, train: Split, probabilities: NDArray[np.float64], classes: list[str]
+) -> None:
+    """Write label_errors.csv and label_errors.png."""
+    from facial_expression.plotting.style import png
+    from facial_expression.plotting.suspects import suspect_sheet
+
+    labels = train.labels
+    suggested = label_errors.suggestions(labels, probabilities)
+    margins = label_errors.normalised_margins(labels, probabilities)
+    ranked = label_errors.suspects(
+        labels, probabilities, label_errors.estimated_joint(labels, probabilities)
+    )
+    write_csv(
+        out / "label_errors.csv",
+        ("rank", "path", "label", "suggested", "self_confidence", "margin", *classes),
+        (
+            (
+                rank,
+                train.paths[row],
+                classes[labels[row]],
+                classes[suggested[row]],
+                float(probabilities[row, labels[row]]),
+                float(margins[row]),
+                *probabilities[row].tolist(),
+            )
+            for rank, row in enumerate(ranked, 1)
+        ),
+    )
+    top = ranked[:SHOWN]
+    figure = suspect_sheet(
+        classes, train.images[top], labels[top], suggested[top], probabilities[top], len(ranked)
+    )
+    with atomic(out / "label_errors.png") as temporary:
+        temporary.write_bytes(png(figure, DPI))
+
+
+def find(arrays: Path, recipe: Recipe, folds: int, out: Path) -> None:
+    """Judge every training picture out of fold and write the suspects."""
+    classes = read_classes(arrays / "classes.json")
+    if len(classes) < 2:
+        raise DatasetError(f"{arrays}: expected two classes or more, found {', '.join(classes)}")
+    train = read_split(arrays, "train")
+    recipe = judging(recipe)
+    named = [x.weights for x in (recipe.initial, recipe.teacher) if x.weights]
+    if named:
+        print(
+            f"note: the recipe learns from {' and '.join(named)}; label errors that such a network "
+            "was fitted on go unseen",
+            file=sys.stderr,
+        )
+    fold_of = assign_folds(train, classes, folds, recipe.seed)
+    configure(recipe.backend, recipe.threads)
+    used = versions(recipe.backend)
+    identity = {"recipe": asdict(recipe), "folds": folds, "versions": used}
+    key = key_of([arrays / "train", arrays / "classes.json"], identity)
+    probabilities = out_of_fold(recipe, train, classes, fold_of, out / "folds" / key)
+    counts = label_errors.summary(train.labels, probabilities, classes)
+    write_list(out, train, probabilities, classes)
+    write_json(out / "label_errors.json", counts | {"classes": classes} | identity)
+    print(
+        f"wrote {out / 'label_errors.csv'}: {counts['suspects']:,} suspects of "
+        f"{counts['pictures']:,} pictures, {100 * counts['noise_rate']:.1f} % of the labels are "
+        "estimated to be wrong; look at label_errors.png first"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse arguments and find the suspects."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.label_errors",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--arrays", type=Path, required=True, help="folder of stage preprocess")
+    parser.add_argument("--recipe", type=Path, required=True, help="YAML with a section train:")
+    parser.add_argument("--folds", type=int, default=5, help="networks to fit (5)")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
+    args = parser.parse_args(argv)
+    find(args.arrays, load(args.recipe, "train", Recipe), args.folds, args.out)
+
+
+if __name__ == "__main__":
+    run(main)
