@@ -68,6 +68,7 @@ def test_the_first_hour(clone, tiny_fer2013):
     assert stages_run(changed) == ["train", "evaluate", "plot", "export"]
     assert "learning_rate" in comparisons[0]
     assert "accuracy" in comparisons[1]
+    assert "McNemar" in comparisons[2]
 
     assert "git commit" in keep[0]
     *_, reproduced = [shell(clone, command) for command in keep]
