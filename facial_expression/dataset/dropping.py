@@ -30,7 +30,7 @@ Drop = Literal[
 
 - leak: its pixels also stand in val or test;
 - near_leak: a near-duplicate stands in val or test;
-- duplicate, near_duplicate: one that comes earlier stands in train, so one of each stays;
+- duplicate, near_duplicate: one that comes earlier stays in train;
 - conflicting_label: a duplicate or near-duplicate in any split has another label;
 - blank, almost_blank, size_outlier, mode_outlier: as the audit finds them.
 """
@@ -57,12 +57,15 @@ def drop(
     _check(rows, excluded)
     relations = _Relations(rows, found)
     order = [kind for kind in get_args(Drop) if kind in kinds]
-    dropped = []
+    dropped: list[Row] = []
+    kept: set[str] = set()
     for row in rows:
         reason = ""
-        if row.split == "train" and not row.dropped_because:
-            reasons = (relations.reason(row, kind) for kind in order)
+        if row.split == "train" and not row.dropped_because:  # else undecodable or unlabelled
+            reasons = (relations.reason(row, kind, kept) for kind in order)
             reason = EXCLUDED if row.path in excluded else next(filter(None, reasons), "")
+            if not reason:
+                kept.add(row.path)
         # copies cost memory
         dropped.append(replace(row, dropped_because=reason) if reason else row)
     return dropped
@@ -73,46 +76,36 @@ class _Relations:
 
     def __init__(self, rows: Sequence[Row], found: Sequence[Finding]) -> None:
         self.kinds: Mapping[str, set[str]] = defaultdict(set)
-        self.earlier: Mapping[str, set[str]] = defaultdict(set)
         self.alike: Mapping[str, set[str]] = defaultdict(set)
         self.group: Mapping[str, list[Row]] = defaultdict(list)
         for row in rows:
             self.group[row.duplicate_of or row.path].append(row)
         for path, kind, partner, _ in found:
             if kind == "near_duplicate":
-                self.earlier[path].add(partner)
                 self.alike[path].add(partner)
                 self.alike[partner].add(path)
             elif not partner:
                 self.kinds[path].add(kind)
 
-    def reason(self, row: Row, kind: Drop) -> str:
-        """Why a training row leaves for `kind`; empty if it stays."""
+    def reason(self, row: Row, kind: Drop, kept: Collection[str]) -> str:
+        """Why a training row leaves for `kind`, empty if it stays; earlier ones of `kept` stay."""
         first = row.duplicate_of or row.path
         equal = self.group[first]
+        alike = [other for path in self.alike.get(first, ()) for other in self.group[path]]
         match kind:
             case "leak":
                 return _where("also in", equal)
             case "near_leak":
-                return _where("nearly in", self._members(self.alike, first))
+                return _where("nearly in", alike)
             case "duplicate":
-                leaves = row is not next(filter(_can_train, equal))
+                leaves = any(other.path in kept for other in equal)
             case "near_duplicate":
-                earlier = self._members(self.earlier, first)
-                leaves = any(map(_can_train, earlier))
+                leaves = any(other.path in kept for other in alike)
             case "conflicting_label":
-                others = [*equal, *self._members(self.alike, first)]
-                leaves = any(conflicting(other.label, row.label) for other in others)
+                leaves = any(conflicting(other.label, row.label) for other in [*equal, *alike])
             case _:
                 leaves = kind in self.kinds.get(row.path, ())
         return kind.replace("_", " ") if leaves else ""
-
-    def _members(self, relation: Mapping[str, set[str]], first: str) -> list[Row]:
-        return [row for other in relation.get(first, ()) for row in self.group[other]]
-
-
-def _can_train(row: Row) -> bool:
-    return row.split == "train" and not row.dropped_because  # undecodable, or without a FER+ label
 
 
 def _where(how: str, others: Sequence[Row]) -> str:

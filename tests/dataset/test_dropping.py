@@ -146,6 +146,26 @@ def test_with_leak_no_pixels_of_val_or_test_are_trained_on(
     assert not held & {row.sha256 for row in used if row.split == "train"}
 
 
+@given(case=audited(), kinds=st.sets(st.sampled_from(KINDS)), data=st.data())
+def test_a_copy_leaves_only_where_one_that_stays_came_before(
+    case: tuple[list[Row], list[Finding]], kinds: set[Drop], data: st.DataObject
+) -> None:
+    rows, found = case
+    train = [row.path for row in rows if row.split == "train"]
+    excluded = data.draw(st.sets(st.sampled_from(train))) if train else set()
+    after = drop(rows, found, kinds, excluded)
+    for place, row in enumerate(after):
+        if row.dropped_because in ("duplicate", "near duplicate") and row.split == "train":
+            stay = [
+                one for one in after[:place] if one.split == "train" and not one.dropped_because
+            ]
+            same = {
+                "duplicate": lambda one, row=row: equal_pixels(one, row),
+                "near duplicate": lambda one, row=row: alike(one, row, rows, found),
+            }[row.dropped_because]
+            assert any(map(same, stay))
+
+
 def small() -> list[Row]:
     return [
         Row(f"{split}/sad/{i}.png", "sad", split, sha, 48, 48, "L", 9.0, 30.0)
@@ -161,6 +181,12 @@ def test_an_excluded_picture_leaves_and_that_is_the_reason() -> None:
     assert [row.dropped_because for row in after] == ["excluded", "also in val", "", ""]
     after = drop(rows, [], ["leak"], {"train/sad/1.png"})
     assert [row.dropped_because for row in after] == ["", "excluded", "", ""]
+
+
+def test_the_copy_of_an_excluded_picture_stays() -> None:
+    rows = group([*small(), replace(small()[0], path="train/sad/5.png")])
+    after = drop(rows, [], ["duplicate"], {"train/sad/0.png"})
+    assert [row.dropped_because for row in after] == ["excluded", "", "", "", ""]
 
 
 @pytest.mark.parametrize(
