@@ -64,8 +64,9 @@ def near_duplicates(hashes: Hashes, least: float, read: Reader, threads: int = 1
     found: dict[tuple[int, int], float] = {}
     with ThreadPoolExecutor(threads) as pool:
         upright, mirrored = (candidates(hashes, flip, pool) for flip in (False, True))
-        wanted = np.unique(np.concatenate([*upright, *mirrored]))
-        thumbnails = read(wanted.tolist())
+    wanted = np.unique(np.concatenate([*upright, *mirrored]))
+    thumbnails = read(wanted.tolist())  # between the pools: a process with threads must not fork
+    with ThreadPoolExecutor(threads) as pool:
         for pairs, flip in ((upright, False), (mirrored, True)):
             one, two = (np.searchsorted(wanted, positions) for positions in pairs)
             scores = _similarities(thumbnails, one, two, flip, pool)
