@@ -13,6 +13,7 @@ Writes  OUT/index.csv         one row a picture: path, class, split, sha256 of i
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import sys
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ from facial_expression.dataset import archive, audit, dropping, ferplus, listing
 from facial_expression.dataset.near_duplicates import SIDE, Pair, Thumbnails, near_duplicates
 from facial_expression.dataset.squares import read_squares
 from facial_expression.errors import ImageError, ParameterError, run
-from facial_expression.files import read_csv, sha256_of, write_csv, write_json
+from facial_expression.files import sha256_of, write_csv, write_json
 from facial_expression.parameters import CLOSED, load
 
 SHOWN = 5  # undecodable pictures that an error message lists
@@ -87,8 +88,10 @@ def build_index(
         ImageError: a picture cannot be decoded and `on_bad_image` is `error`.
         DatasetError: the pictures do not form a data set, an excluded one is none of train's, or
             the votes are not theirs.
-        ParameterError: a table that the parameters name is not the one that is pinned.
+        ParameterError: a table that the parameters name is not the one that is pinned, or `drop`
+            names near-duplicates, which are not searched.
     """
+    check_search(params)
     excluded = read_excluded(params)
     places = archive.members(images)
     scanned = listing.scan(images, places, workers)
@@ -117,6 +120,15 @@ def build_index(
         rows = dropping.drop(rows, found, params.drop, excluded)
     listing.check_classes(rows)
     return rows, found
+
+
+def check_search(params: IndexParameters) -> None:
+    """Raise ParameterError if near-duplicates shall leave but are not searched."""
+    if params.near_duplicate is None and (kinds := [k for k in dropping.NEAR if k in params.drop]):
+        raise ParameterError(
+            f"index.drop: {' and '.join(kinds)} needs a search for near-duplicates, found "
+            "index.near_duplicate null; set it to a similarity such as 0.8, or take it out of drop"
+        )
 
 
 def near_pairs(
@@ -160,7 +172,8 @@ def read_excluded(params: IndexParameters) -> set[str]:
             f"file is the one you mean, set {key}.sha256 to it, so that dvc notices another"
         )
     try:
-        return {row["path"] for row in read_csv(table)}
+        with table.open(encoding="utf-8-sig", newline="") as stream:  # Excel writes a mark first
+            return {row["path"] for row in csv.DictReader(stream)}
     except (KeyError, UnicodeDecodeError):
         raise ParameterError(
             f"{key}.table: expected a CSV table with a column path, found none in {table}; add it"
@@ -190,7 +203,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     write_csv(args.out / "class_counts.csv", ("class", "split", "count"), audit.class_counts(rows))
     write_csv(args.out / "audit.csv", audit.Finding._fields, found)
-    summary = audit.summary(rows, found, params.protocol, params.labels.described())
+    summary = audit.summary(
+        rows,
+        found,
+        params.protocol,
+        params.labels.described(),
+        searched=params.near_duplicate is not None,
+    )
     write_json(args.out / "audit.json", summary)
     used = ", ".join(f"{split} {count}" for split, count in summary["used"].items())
     dropped = sum(summary["dropped"].values())

@@ -73,11 +73,13 @@ def summary(
     found: Sequence[Finding],
     protocol: Protocol,
     labels: Mapping[str, Any] = FOLDER_LABELS,
+    searched: bool = True,
 ) -> dict[str, Any]:
     """What audit.json says: how the set is labelled and used, and counts of what was found.
 
     A duplicate group is two or more files with the same decoded grey pixels; near-duplicates are
-    counted in pairs of such groups, or of pictures that stand alone.  A class imbalance is the
+    counted in pairs of such groups, or of pictures that stand alone; null where they were not
+    searched.  A class imbalance is the
     largest class over the smallest, among the classes that a split holds.
     """
     by_path = {row.path: row for row in rows}
@@ -98,7 +100,7 @@ def summary(
         "dropped": {reason.replace(" ", "_"): dropped[reason] for reason in sorted(dropped)},
         "blank": kinds["blank"],
         "duplicates": _spans("groups", _groups(rows)),
-        "near_duplicates": _spans("pairs", near),
+        "near_duplicates": _spans("pairs", near) if searched else None,
         "findings": {kind: kinds[kind] for kind in KINDS},
         "imbalance": {
             split: max(sizes) / min(sizes)

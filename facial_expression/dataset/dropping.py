@@ -34,6 +34,8 @@ Drop = Literal[
 - conflicting_label: a duplicate or near-duplicate in any split has another label;
 - blank, almost_blank, size_outlier, mode_outlier: as the audit finds them.
 """
+NEAR: tuple[Drop, ...] = ("near_leak", "near_duplicate")
+"""Kinds that only a search for near-duplicates finds."""
 EXCLUDED = "excluded"
 
 

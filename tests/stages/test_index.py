@@ -231,6 +231,21 @@ def test_pictures_on_a_person_s_list_leave_training(tiny_archive: Path, tmp_path
     assert audit_of(out)["dropped"] == {"excluded": 1}
 
 
+def test_a_list_that_excel_saved_is_read(tiny_archive: Path, tmp_path: Path) -> None:
+    exclude = listed(tmp_path, "\ufeffpath,why\r\ntrain/happy/Training_0.jpg,no face\r\n")
+    out = indexed(tiny_archive, tmp_path / "out", exclude=exclude)
+    assert audit_of(out)["dropped"] == {"excluded": 1}
+
+
+def test_near_duplicates_that_are_not_searched_are_not_counted(
+    tiny_archive: Path, tmp_path: Path
+) -> None:
+    out = indexed(tiny_archive, tmp_path / "out", near_duplicate=None)
+    assert audit_of(out)["near_duplicates"] is None
+    with pytest.raises(ParameterError, match="near_leak needs a search for near-duplicates"):
+        indexed(tiny_archive, tmp_path / "no", near_duplicate=None, drop=["leak", "near_leak"])
+
+
 @pytest.mark.parametrize(
     ("text", "changed", "reason"),
     [
