@@ -24,6 +24,8 @@ SPLITS = {
 }
 PROTOCOLS = {
     "clean": "No exact copy of a validation or test picture is trained on.",
+    "leaky": "`index.drop` does not name leaks: exact copies of validation or test pictures may be "
+    "trained on.",
     "notebook": "Validated on its own test pictures, copies of them in training included: these "
     "figures only stand beside the seed notebook's.",
 }
@@ -113,13 +115,13 @@ def _evaluation(facts: Facts) -> dict[str, Any]:
     ]
     return {
         "protocol": metrics["protocol"],
-        "protocol_is": PROTOCOLS[metrics["protocol"]],
+        "protocol_is": PROTOCOLS["leaky" if _leaky(facts.audit) else metrics["protocol"]],
         "split": split,
         "split_is": SPLITS[split],
         "n": f"{metrics[split]['n']:,}",
         "accuracy": _interval(metrics[split]),
         "scores": _table(header, rows),
-        "leak_free": _leak_free(metrics),
+        "leak_free": _leak_free(metrics, facts.audit),
         "calibration": _calibration(metrics),
         "temperature": f"{metrics.get('calibration', {}).get('temperature', 1.0):.6f}",
         "per_class": _table(("class", "precision", "recall", "F1", "support"), classes),
@@ -171,13 +173,21 @@ def _front_matter(facts: Facts) -> str:
     return f"---\n{_yaml(metadata)}---"
 
 
-def _leak_free(metrics: Mapping[str, Any]) -> str:
+def _leaky(audit: Mapping[str, Any]) -> bool:
+    """Whether protocol clean was told to keep training pictures that also stand elsewhere."""
+    leaks = audit["duplicates"]["groups_across_train_and_evaluation"]
+    left = any(reason.startswith("also_in_") for reason in audit["dropped"])
+    return audit["protocol"] == "clean" and leaks > 0 and not left
+
+
+def _leak_free(metrics: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
     found = [
         f"{name} {_interval(scores)}, n = {scores['n']:,}"
         for name in SPLITS
         if (scores := metrics.get(f"{name}_leak_free"))
     ]
-    of = "**Without leaks**, of pictures without a duplicate or near-duplicate anywhere: "
+    kind = "duplicate or near-duplicate" if audit["near_duplicates"] else "exact duplicate"
+    of = f"**Without leaks**, of pictures without a known {kind} anywhere: "
     return f"{of}{'; '.join(found)}.\n" if found else ""
 
 

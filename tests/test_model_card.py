@@ -32,6 +32,7 @@ FACTS = Facts(
     },
     source={"sha256": "5" * 64, "licence": "ours."},
     audit={
+        "protocol": "clean",
         "pictures": 35887,
         "used": {"train": 28006, "val": 3589, "test": 3589},
         "dropped": {"also_in_test": 343},
@@ -42,6 +43,7 @@ FACTS = Facts(
             "groups_across_val_and_test": 71,
             "groups_with_conflicting_labels": 57,
         },
+        "near_duplicates": {"pairs": 4305},
     },
     metrics={
         "protocol": "clean",
@@ -128,7 +130,10 @@ def test_leaks_and_calibration_stand_in_the_card_once_they_are_measured():
         "after": {"ece_equal_width": 0.0123, "log_loss": 0.9001},
     }
     card = render(replace(FACTS, metrics=metrics))
-    assert "val 55.4 % (66.1 to 69.3), n = 3,000." in card
+    assert "without a known duplicate or near-duplicate anywhere: val 55.4 % (66.1 to" in card
+    assert "n = 3,000." in card
+    unsearched = replace(FACTS, metrics=metrics, audit=FACTS.audit | {"near_duplicates": None})
+    assert "without a known exact duplicate anywhere: val 55.4 %" in render(unsearched)
     assert "| log loss (nats) | 0.9211 | 0.9001 |" in card
     assert "15 bins of equal width | 0.0512 | 0.0123 |" in card
     assert "one temperature, 1.250," in card
@@ -138,6 +143,12 @@ def test_leaks_and_calibration_stand_in_the_card_once_they_are_measured():
 def test_the_notebooks_protocol_is_called_what_it_is():
     card = render(replace(FACTS, metrics=FACTS.metrics | {"protocol": "notebook"}))
     assert "Validated on its own test pictures" in card
+    assert "No exact copy" not in card
+
+
+def test_copies_that_stay_in_training_are_not_denied():
+    card = render(replace(FACTS, audit=FACTS.audit | {"dropped": {}}))
+    assert "exact copies of validation or test pictures may be trained on" in card
     assert "No exact copy" not in card
 
 
