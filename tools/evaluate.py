@@ -4,9 +4,9 @@
 
 Reads   MODEL, a .keras file; PICTURES/<class>/<name>, or PICTURES/SPLIT/<class>/<name>, decoded as
         for training; and the names of the model's classes.
-Writes  DIR/metrics.json    scores, plain, averaged over both mirror images (_flip) and over 18
-                            moved views (_views); calibration, selective prediction, classes that
-                            do not occur, what was left out, model, versions
+Writes  DIR/metrics.json    scores: `pictures` plain, `pictures_flip` and `pictures_views` averaged
+                            over both mirror images and over 18 moved views; calibration, selective
+                            prediction, classes that do not occur, what was left out, model, versions
         DIR/predictions.csv path, actual, predicted, one probability a class
         DIR/*.csv           the other tables of stage evaluate
         DIR/*.png           confusion, per_class_f1, reliability, risk_coverage, and two sheets
@@ -20,6 +20,7 @@ labels and another choice of pictures as well: see docs/protocol.md.
 from __future__ import annotations
 
 import argparse
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOUR, DPI, SHOWN, SEED = "#2b6cb0", 150, 18, 0  # as plot: in params.yaml
+NAME = "pictures"  # of the scores: a folder's name could be that of another entry
 
 
 def find_classes(model: Path) -> Path:
@@ -58,6 +60,7 @@ def find_classes(model: Path) -> Path:
 
 def read_map(items: Sequence[str]) -> dict[str, str]:
     """["joy=happy", "contempt="] -> {"joy": "happy", "contempt": ""}."""
+    items = [unicodedata.normalize("NFC", item) for item in items]  # as list_folders
     pairs = [item.partition("=") for item in items]
     for item, (folder, sign, _) in zip(items, pairs, strict=True):
         if not folder or not sign:
@@ -65,8 +68,20 @@ def read_map(items: Sequence[str]) -> dict[str, str]:
     return {folder: name for folder, _, name in pairs}
 
 
+def check_probabilities(path: Path, rows: NDArray[np.float64]) -> None:
+    """Raise ModelError unless every row (N, classes) is a distribution over the classes."""
+    if not np.isfinite(rows).all():
+        raise ModelError(f"{path}: predicts values that are not finite; train it again")
+    low, sums = float(rows.min()), rows.sum(axis=1)
+    if low < 0 or np.abs(sums - 1).max() > 1e-3:
+        raise ModelError(
+            f"{path}: expected probabilities, which are not negative and sum to 1, found values "
+            f"from {low:.3g} and sums from {sums.min():.3g} to {sums.max():.3g}; "
+            "end the network with a softmax"
+        )
+
+
 def score(
-    name: str,
     pictures: folders.Labelled,
     means: dict[str, NDArray[np.float64]],
     temperature: float,
@@ -80,14 +95,14 @@ def score(
     from facial_expression.metrics.scores import per_class
 
     leak_free = np.array([each not in (trained_on or ()) for each in pictures.fingerprints])
-    scores: dict[str, Any] = report.split_scores(name, pictures.labels, means, leak_free)
+    scores: dict[str, Any] = report.split_scores(NAME, pictures.labels, means, leak_free)
     if trained_on is None:
-        del scores[f"{name}_leak_free"]
+        del scores[f"{NAME}_leak_free"]
     plain = means["plain"]
     names = [str(label) for label in range(plain.shape[1])]
     table = per_class(pictures.labels, plain.argmax(axis=1), names)
     present = [f1 for _, _, _, f1, support in table if support]
-    scores[name]["macro_f1_present"] = sum(present) / len(present)
+    scores[NAME]["macro_f1_present"] = sum(present) / len(present)
     scores |= report.trust(pictures.labels, plain, temperature)
     scores["calibration"]["fitted_on"] = "other pictures" if temperature != 1 else "nothing"
     return scores
@@ -145,14 +160,14 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     model, side = load_classifier(args.model, len(classes))
     pictures = folders.read_pictures(args.pictures, listed, labels, side)
     means = averaged_predictions(model, pictures.images, args.batch_size)
-    plain, name = means["plain"], args.split or "pictures"
-    if not np.isfinite(plain).all():
-        raise ModelError(f"{args.model}: predicts values that are not finite; train it again")
+    plain, name = means["plain"], args.split or NAME
+    check_probabilities(args.model, plain)
     absent = np.bincount(pictures.labels, minlength=len(classes)) == 0
     metrics = {
-        "reported_split": name,
+        "reported_split": NAME,
+        "split": args.split,
         "labels": "folders",
-        **score(name, pictures, means, args.temperature, trained_on),
+        **score(pictures, means, args.temperature, trained_on),
         "classes_absent": [each for each, none in zip(classes, absent, strict=True) if none],
         "left_out": {each: len(listed[each]) for each in listed if labels[each] is None},
         "mapped": {folder: to for folder, to in read_map(args.map).items() if to},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,8 @@ def list_folders(root: Path, split: str = "") -> dict[str, list[Path]]:
         raise DatasetError(f"{layout}, found no such folder; mend the path or --split")
     folders: dict[str, list[Path]] = {}
     for path in sorted(base.rglob("*")):
-        name = path.relative_to(base).as_posix()
+        # a Mac decomposes accents, classes.json holds them composed
+        name = unicodedata.normalize("NFC", path.relative_to(base).as_posix())
         if not is_wanted(name) or not path.is_file():
             continue
         parts = name.split("/")

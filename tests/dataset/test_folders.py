@@ -46,6 +46,11 @@ def test_pictures_become_what_training_would_make_of_them(tmp_path):
         assert fingerprint == decoded.fingerprint
 
 
+def test_a_name_with_its_accent_apart_is_the_composed_class(tmp_path):
+    make(tmp_path, "de\u0301gou\u0302t/a.png")
+    assert list(list_folders(tmp_path)) == ["d\u00e9go\u00fbt"]
+
+
 def test_a_split_is_a_folder_above_and_stays_in_the_paths(tmp_path):
     make(tmp_path, "test/happy/a.png", "train/sad/b.png")
     folders = list_folders(tmp_path, "test")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +83,8 @@ def test_scores_are_of_those_predictions_and_know_what_is_absent(
     metrics = json.loads((done / "metrics.json").read_text(encoding="utf-8"))
     actual = [label for _, label, _ in expected]
     predicted = [CLASSES[int(p.argmax())] for _, _, p in expected]
-    scores = metrics["test"]
-    assert metrics["reported_split"] == "test"
+    scores = metrics["pictures"]
+    assert (metrics["reported_split"], metrics["split"]) == ("pictures", "test")
     assert scores["n"] == len(expected) == 14
     hits = [a == p for a, p in zip(actual, predicted, strict=True)]
     assert 0 < sum(hits) < 14, "else these scores say nothing"
@@ -97,8 +98,8 @@ def test_scores_are_of_those_predictions_and_know_what_is_absent(
     assert metrics["classes_absent"] == ["sad"]
     assert metrics["left_out"] == {"contempt": 2}
     assert metrics["mapped"] == {"joy": "happy"}
-    assert {"test_flip", "test_views", "calibration", "model", "versions"} <= set(metrics)
-    assert "test_leak_free" not in metrics, "nothing is known about what was trained on"
+    assert {"pictures_flip", "pictures_views", "calibration", "model", "versions"} <= set(metrics)
+    assert "pictures_leak_free" not in metrics, "nothing is known about what was trained on"
     pairs = [(row["actual"], row["predicted"]) for row in read_csv(done / "confusion.csv")]
     assert pairs == list(zip(actual, predicted, strict=True))
     support = {row["class"]: int(row["support"]) for row in read_csv(done / "per_class.csv")}
@@ -118,13 +119,27 @@ def test_two_runs_give_the_same_bytes(place: Path, done: Path, tmp_path: Path) -
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
+def test_a_folder_named_train_is_scored_like_any_other(place: Path, tmp_path: Path) -> None:
+    shutil.copytree(place / "faces/test", tmp_path / "train")
+    named = [str(place / "net/model.keras"), str(tmp_path), "--out", str(tmp_path / "out")]
+    evaluate.main([*named, "--split", "train", *MAPS, "--threads", "2"])
+    metrics = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
+    assert {"macro_f1_low", "macro_f1_high"} <= metrics["pictures"].keys()
+
+
+@pytest.mark.parametrize("rows", [[[2.0, -1.0, 0.0]], [[0.2, 0.2, 0.2]], [[1.0, 0.9, 0.0]]])
+def test_a_network_without_a_softmax_is_refused(rows: list[list[float]]) -> None:
+    with pytest.raises(ModelError, match=r"expected probabilities.*softmax"):
+        evaluate.check_probabilities(Path("model.keras"), np.array(rows))
+
+
 def test_pictures_that_were_trained_on_are_set_apart(place: Path, tmp_path: Path) -> None:
     known = decode((place / "faces/test/joy/0.png").read_bytes()).fingerprint
     rows = [("train", known, ""), ("train", "0" * 64, "")]
     write_csv(tmp_path / "index.csv", ("split", "sha256", "dropped_because"), rows)
     metrics = run(place, tmp_path / "out", *MAPS, "--trained-on", str(tmp_path / "index.csv"))
-    assert metrics["test"]["n"] == 14
-    assert metrics["test_leak_free"]["n"] == 13
+    assert metrics["pictures"]["n"] == 14
+    assert metrics["pictures_leak_free"]["n"] == 13
 
 
 def test_a_given_temperature_changes_calibration_alone(
@@ -132,7 +147,7 @@ def test_a_given_temperature_changes_calibration_alone(
 ) -> None:
     plain = json.loads((done / "metrics.json").read_text(encoding="utf-8"))
     cooled = run(place, tmp_path, *MAPS, "--temperature", "3")
-    assert plain["test"] == cooled["test"]
+    assert plain["pictures"] == cooled["pictures"]
     assert plain["calibration"]["after"] == plain["calibration"]["before"]
     assert cooled["calibration"]["before"] == plain["calibration"]["before"]
     assert cooled["calibration"]["after"] != plain["calibration"]["after"]
