@@ -6,7 +6,7 @@ Reads   MODEL, a .keras file; PICTURES/<class>/<name>, or PICTURES/SPLIT/<class>
         for training; and the names of the model's classes.
 Writes  DIR/metrics.json    scores: `pictures` plain, `pictures_flip` and `pictures_views` averaged
                             over both mirror images and over 18 moved views; calibration, selective
-                            prediction, classes that do not occur, what was left out, model, versions
+                            prediction, absent classes, what was left out, model, versions
         DIR/predictions.csv path, actual, predicted, one probability a class
         DIR/*.csv           the other tables of stage evaluate
         DIR/*.png           confusion, per_class_f1, reliability, risk_coverage, and two sheets
