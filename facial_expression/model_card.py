@@ -90,13 +90,22 @@ def _data(facts: Facts) -> dict[str, Any]:
         "pictures": f"{audit['pictures']:,}",
         "used": ", ".join(f"{split} {count:,}" for split, count in audit["used"].items()),
         "dropped": ", ".join(dropped) or "nothing",
-        "label_set": audit.get("labels", "folders"),
+        "label_set": _label_set(audit),
         "groups": f"{duplicates['groups']:,}",
         "files": f"{duplicates['files']:,}",
         "leaks": f"{duplicates['groups_across_train_and_evaluation']:,}",
         "twins": f"{duplicates['groups_across_val_and_test']:,}",
         "conflicts": f"{duplicates['groups_with_conflicting_labels']:,}",
     }
+
+
+def _label_set(audit: Mapping[str, Any]) -> str:
+    if audit["labels"] == "folders":
+        return "folders"
+    rules = audit["ferplus"]
+    return (
+        f"FER+ ({rules['classes']} classes, targets {rules['targets']}, filter {rules['filter']})"
+    )
 
 
 def _evaluation(facts: Facts) -> dict[str, Any]:
@@ -195,6 +204,8 @@ def _calibration(metrics: Mapping[str, Any]) -> str:
     if not (found := metrics.get("calibration")):
         return ""
     before, after = found["before"], found["after"]
+    same = metrics["reported_split"] == "val"
+    fitted = "these same pictures" if same else "validation"
     rows = [
         (name, f"{before[key]:.4f}", f"{after[key]:.4f}")
         for key, name in CALIBRATION.items()
@@ -202,7 +213,7 @@ def _calibration(metrics: Mapping[str, Any]) -> str:
     ]
     return (
         f"**Calibration** on {metrics['reported_split']}: one temperature, "
-        f"{found['temperature']:.3f}, fitted on validation (Guo et al. 2017, arXiv:1706.04599).\n\n"
+        f"{found['temperature']:.3f}, fitted on {fitted} (Guo et al. 2017, arXiv:1706.04599).\n\n"
         f"{_table(('', 'before', 'after'), rows)}\n"
     )
 

@@ -33,6 +33,7 @@ FACTS = Facts(
     source={"sha256": "5" * 64, "licence": "ours."},
     audit={
         "protocol": "clean",
+        "labels": "folders",
         "pictures": 35887,
         "used": {"train": 28006, "val": 3589, "test": 3589},
         "dropped": {"also_in_test": 343},
@@ -136,7 +137,7 @@ def test_leaks_and_calibration_stand_in_the_card_once_they_are_measured():
     assert "without a known exact duplicate anywhere: val 55.4 %" in render(unsearched)
     assert "| log loss (nats) | 0.9211 | 0.9001 |" in card
     assert "15 bins of equal width | 0.0512 | 0.0123 |" in card
-    assert "one temperature, 1.250," in card
+    assert "one temperature, 1.250, fitted on these same pictures (" in card
     assert "/ 1.250000)" in card
 
 
@@ -144,6 +145,13 @@ def test_the_notebooks_protocol_is_called_what_it_is():
     card = render(replace(FACTS, metrics=FACTS.metrics | {"protocol": "notebook"}))
     assert "Validated on its own test pictures" in card
     assert "No exact copy" not in card
+
+
+def test_ferplus_labels_come_with_their_rules():
+    rules = {"votes_sha256": "b" * 64, "targets": "majority", "classes": 8, "filter": "published"}
+    audit = FACTS.audit | {"labels": "ferplus", "ferplus": rules}
+    card = render(replace(FACTS, audit=audit))
+    assert "Labels: FER+ (8 classes, targets majority, filter published)." in card
 
 
 def test_copies_that_stay_in_training_are_not_denied():
