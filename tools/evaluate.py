@@ -92,17 +92,15 @@ def score(
     Without `trained_on` (hashes of training pictures) what leaked is unknown and not reported.
     """
     from facial_expression.metrics import report
-    from facial_expression.metrics.scores import per_class
+    from facial_expression.metrics.scores import macro_f1_present
 
     leak_free = np.array([each not in (trained_on or ()) for each in pictures.fingerprints])
     scores: dict[str, Any] = report.split_scores(NAME, pictures.labels, means, leak_free)
     if trained_on is None:
         del scores[f"{NAME}_leak_free"]
     plain = means["plain"]
-    names = [str(label) for label in range(plain.shape[1])]
-    table = per_class(pictures.labels, plain.argmax(axis=1), names)
-    present = [f1 for _, _, _, f1, support in table if support]
-    scores[NAME]["macro_f1_present"] = sum(present) / len(present)
+    present = macro_f1_present(pictures.labels, plain.argmax(axis=1))
+    scores[NAME]["macro_f1_present"] = present
     scores |= report.trust(pictures.labels, plain, temperature)
     scores["calibration"]["fitted_on"] = "other pictures" if temperature != 1 else "nothing"
     return scores

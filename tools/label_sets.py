@@ -4,8 +4,8 @@
 
 Reads  predictions/<split>.csv of stage evaluate, and the votes (either form of the table).
 Prints a Markdown table, and writes it to --out if that is given: accuracy with its 95 % interval
-and macro F1 against the folders' labels and against FER+'s, with and without the published
-filter, each time on the same pictures: those that have both labels.
+and macro F1 (of the classes that occur) against the folders' labels and against FER+'s, with and
+without the published filter, each time on the same pictures: those that have both labels.
 A model that knows contempt is scored on eight classes, any other on seven.
 """
 
@@ -65,10 +65,12 @@ def scored(
 ) -> dict[str, float]:
     """n, accuracy with its interval and macro F1 on the pictures of `labels`.
 
+    Macro F1 is over the classes that occur: no folder is called contempt.
+
     Raises:
         DatasetError: there is no such picture, or a label is no class of the model.
     """
-    from facial_expression.metrics.scores import headline
+    from facial_expression.metrics.scores import headline, macro_f1_present
 
     strange = class_order(set(labels.values()) - set(classes))
     if strange or not labels:
@@ -79,7 +81,8 @@ def scored(
     position = {name: i for i, name in enumerate(classes)}
     actual = np.array([position[name] for name in labels.values()])
     guessed = np.array([position[predicted[path]] for path in labels])
-    return headline(actual, np.eye(len(classes))[guessed])  # the class alone, no probabilities
+    scores = headline(actual, np.eye(len(classes))[guessed])  # the class alone, no probabilities
+    return scores | {"macro_f1": macro_f1_present(actual, guessed)}
 
 
 def compared(

@@ -96,6 +96,12 @@ def top_2_accuracy(labels: Labels, probabilities: Probabilities) -> float:
     return float((order[:, :2] == labels[:, None]).any(axis=1).mean())
 
 
+def macro_f1_present(labels: Labels, predicted: Labels) -> float:
+    """Macro F1 over the classes that occur in `labels`; an empty ratio is 0."""
+    present = np.unique(labels)
+    return float(f1_score(labels, predicted, labels=present, average="macro", zero_division=0.0))
+
+
 def per_class(
     labels: Labels, predicted: Labels, names: Sequence[str]
 ) -> list[tuple[str, float, float, float, int]]:
