@@ -150,8 +150,10 @@ def test_a_class_without_pictures_or_predictions_is_named_and_finite() -> None:
 
 
 def test_equal_margins_stay_in_row_order() -> None:
-    """As those of duplicates are: 60 wrong labels, all judged alike."""
-    truth = np.arange(400) % 2
-    labels = np.where(np.arange(400) < 60, 1 - truth, truth)
-    alike = 0.8 * np.eye(2)[truth] + 0.1
-    assert label_errors.suspects(labels, alike).tolist() == list(range(60))
+    """As those of duplicates are: 300 wrong labels, judged in ten ways."""
+    truth = np.arange(2000) % 2
+    labels = np.where(np.arange(2000) < 300, 1 - truth, truth)
+    sure = 0.85 + np.random.default_rng(0).integers(0, 10, 2000) / 100
+    alike = np.where(np.eye(2)[truth] == 1, sure[:, None], 1 - sure[:, None])
+    expected = sorted(range(300), key=lambda row: (-sure[row], row))
+    assert label_errors.suspects(labels, alike).tolist() == expected
