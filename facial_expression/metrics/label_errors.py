@@ -84,7 +84,7 @@ def suspects(labels: Labels, probabilities: Probabilities) -> NDArray[np.int64]:
         )
     rows = np.flatnonzero(suspected)
     scores = get_label_quality_scores(labels, probabilities, method="normalized_margin")[rows]
-    # `return_indices_ranked_by` does the same with a sort that orders equal ones by processor
+    # `return_indices_ranked_by` does the same, but its sort is not stable
     return rows[np.argsort(scores, kind="stable")]
 
 
