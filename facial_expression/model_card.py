@@ -24,8 +24,7 @@ SPLITS = {
 }
 PROTOCOLS = {
     "clean": "No exact copy of a validation or test picture is trained on.",
-    "leaky": "`index.drop` does not name leaks: exact copies of validation or test pictures may be "
-    "trained on.",
+    "leaky": "Exact copies of validation or test pictures may be trained on (`index.drop`).",
     "notebook": "Validated on its own test pictures, copies of them in training included: these "
     "figures only stand beside the seed notebook's.",
 }
@@ -82,6 +81,7 @@ def render(facts: Facts) -> str:
 
 def _data(facts: Facts) -> dict[str, Any]:
     audit, duplicates = facts.audit, facts.audit["duplicates"]
+    rules = (f"{key} {rule}" for key, rule in audit.get("ferplus", {}).items())
     dropped = (f"{n:,} {reason.replace('_', ' ')}" for reason, n in audit["dropped"].items())
     return {
         **facts.texts,
@@ -90,7 +90,7 @@ def _data(facts: Facts) -> dict[str, Any]:
         "pictures": f"{audit['pictures']:,}",
         "used": ", ".join(f"{split} {count:,}" for split, count in audit["used"].items()),
         "dropped": ", ".join(dropped) or "nothing",
-        "label_set": _label_set(audit),
+        "label_set": ", ".join([audit["labels"], *rules]),
         "groups": f"{duplicates['groups']:,}",
         "files": f"{duplicates['files']:,}",
         "leaks": f"{duplicates['groups_across_train_and_evaluation']:,}",
@@ -99,17 +99,10 @@ def _data(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _label_set(audit: Mapping[str, Any]) -> str:
-    if audit["labels"] == "folders":
-        return "folders"
-    rules = audit["ferplus"]
-    return (
-        f"FER+ ({rules['classes']} classes, targets {rules['targets']}, filter {rules['filter']})"
-    )
-
-
 def _evaluation(facts: Facts) -> dict[str, Any]:
-    metrics, split = facts.metrics, facts.metrics["reported_split"]
+    metrics, audit, split = facts.metrics, facts.audit, facts.metrics["reported_split"]
+    copies = audit["duplicates"]["groups_across_train_and_evaluation"]
+    leaky = copies and metrics["protocol"] == "clean" and "also_in_" not in str(audit["dropped"])
     header = ("split", "", "n", "accuracy", *SCORES.values())
     rows = [
         (name, how, f"{s['n']:,}", _interval(s), *(f"{s[key]:.3f}" for key in SCORES))
@@ -124,13 +117,13 @@ def _evaluation(facts: Facts) -> dict[str, Any]:
     ]
     return {
         "protocol": metrics["protocol"],
-        "protocol_is": PROTOCOLS["leaky" if _leaky(facts.audit) else metrics["protocol"]],
+        "protocol_is": PROTOCOLS["leaky" if leaky else metrics["protocol"]],
         "split": split,
         "split_is": SPLITS[split],
         "n": f"{metrics[split]['n']:,}",
         "accuracy": _interval(metrics[split]),
         "scores": _table(header, rows),
-        "leak_free": _leak_free(metrics, facts.audit),
+        "leak_free": _leak_free(metrics, audit),
         "calibration": _calibration(metrics),
         "temperature": f"{metrics.get('calibration', {}).get('temperature', 1.0):.6f}",
         "per_class": _table(("class", "precision", "recall", "F1", "support"), classes),
@@ -182,19 +175,9 @@ def _front_matter(facts: Facts) -> str:
     return f"---\n{_yaml(metadata)}---"
 
 
-def _leaky(audit: Mapping[str, Any]) -> bool:
-    """Whether protocol clean was told to keep training pictures that also stand elsewhere."""
-    leaks = audit["duplicates"]["groups_across_train_and_evaluation"]
-    left = any(reason.startswith("also_in_") for reason in audit["dropped"])
-    return audit["protocol"] == "clean" and leaks > 0 and not left
-
-
 def _leak_free(metrics: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
-    found = [
-        f"{name} {_interval(scores)}, n = {scores['n']:,}"
-        for name in SPLITS
-        if (scores := metrics.get(f"{name}_leak_free"))
-    ]
+    parts = {name: metrics[key] for name in SPLITS if (key := f"{name}_leak_free") in metrics}
+    found = [f"{name} {_interval(s)}, n = {s['n']:,}" for name, s in parts.items()]
     kind = "duplicate or near-duplicate" if audit["near_duplicates"] else "exact duplicate"
     of = f"**Without leaks**, of pictures without a known {kind} anywhere: "
     return f"{of}{'; '.join(found)}.\n" if found else ""
@@ -204,8 +187,7 @@ def _calibration(metrics: Mapping[str, Any]) -> str:
     if not (found := metrics.get("calibration")):
         return ""
     before, after = found["before"], found["after"]
-    same = metrics["reported_split"] == "val"
-    fitted = "these same pictures" if same else "validation"
+    fitted = {"val": "these same pictures"}.get(metrics["reported_split"], "validation")
     rows = [
         (name, f"{before[key]:.4f}", f"{after[key]:.4f}")
         for key, name in CALIBRATION.items()

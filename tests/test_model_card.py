@@ -151,12 +151,12 @@ def test_ferplus_labels_come_with_their_rules():
     rules = {"votes_sha256": "b" * 64, "targets": "majority", "classes": 8, "filter": "published"}
     audit = FACTS.audit | {"labels": "ferplus", "ferplus": rules}
     card = render(replace(FACTS, audit=audit))
-    assert "Labels: FER+ (8 classes, targets majority, filter published)." in card
+    assert "targets majority, classes 8, filter published." in card
 
 
 def test_copies_that_stay_in_training_are_not_denied():
     card = render(replace(FACTS, audit=FACTS.audit | {"dropped": {}}))
-    assert "exact copies of validation or test pictures may be trained on" in card
+    assert "Exact copies of validation or test pictures may be trained on" in card
     assert "No exact copy" not in card
 
 

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facial_expression.dataset import folders
-from facial_expression.errors import DatasetError, ModelError, ParameterError, run
+from facial_expression.errors import DatasetError, ParameterError, run
 from facial_expression.files import atomic, sha256_of, write_csv, write_json
 from facial_expression.labels import read_classes
 from facial_expression.training.backend import configure, versions
@@ -66,19 +66,6 @@ def read_map(items: Sequence[str]) -> dict[str, str]:
         if not folder or not sign:
             raise ParameterError(f"--map: expected FOLDER=CLASS or FOLDER=, found {item!r}")
     return {folder: name for folder, _, name in pairs}
-
-
-def check_probabilities(path: Path, rows: NDArray[np.float64]) -> None:
-    """Raise ModelError unless every row (N, classes) is a distribution over the classes."""
-    if not np.isfinite(rows).all():
-        raise ModelError(f"{path}: predicts values that are not finite; train it again")
-    low, sums = float(rows.min()), rows.sum(axis=1)
-    if low < 0 or np.abs(sums - 1).max() > 1e-3:
-        raise ModelError(
-            f"{path}: expected probabilities, which are not negative and sum to 1, found values "
-            f"from {low:.3g} and sums from {sums.min():.3g} to {sums.max():.3g}; "
-            "end the network with a softmax"
-        )
 
 
 def score(
@@ -151,7 +138,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     configure(args.backend, args.threads)
     from facial_expression.metrics import report
     from facial_expression.plotting.style import png
-    from facial_expression.training.loading import load_classifier
+    from facial_expression.training.loading import check_probabilities, load_classifier
     from facial_expression.training.macs import macs
     from facial_expression.training.prediction import averaged_predictions
 

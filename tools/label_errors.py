@@ -138,11 +138,8 @@ def write_list(
     from facial_expression.plotting.suspects import suspect_sheet
 
     labels = train.labels
-    suggested = label_errors.suggestions(labels, probabilities)
-    margins = label_errors.normalised_margins(labels, probabilities)
-    ranked = label_errors.suspects(
-        labels, probabilities, label_errors.estimated_joint(labels, probabilities)
-    )
+    ranked = label_errors.suspects(labels, probabilities)
+    suggested = probabilities.argmax(axis=1)
     write_csv(
         out / "label_errors.csv",
         ("rank", "path", "label", "suggested", "self_confidence", "margin", *classes),
@@ -153,7 +150,7 @@ def write_list(
                 classes[labels[row]],
                 classes[suggested[row]],
                 float(probabilities[row, labels[row]]),
-                float(margins[row]),
+                float(probabilities[row, labels[row]] - probabilities[row, suggested[row]]),
                 *probabilities[row].tolist(),
             )
             for rank, row in enumerate(ranked, 1)
@@ -170,9 +167,13 @@ def write_list(
 def find(arrays: Path, recipe: Recipe, folds: int, out: Path) -> None:
     """Judge every training picture out of fold and write the suspects."""
     classes = read_classes(arrays / "classes.json")
-    if len(classes) < 2:
-        raise DatasetError(f"{arrays}: expected two classes or more, found {', '.join(classes)}")
     train = read_split(arrays, "train")
+    present = np.unique(train.labels)
+    if len(present) < 2:
+        raise DatasetError(
+            f"{arrays}: expected training pictures of two classes or more, found "
+            f"{', '.join(classes[label] for label in present) or 'none'}; add pictures of others"
+        )
     recipe = judging(recipe)
     named = [x.weights for x in (recipe.initial, recipe.teacher) if x.weights]
     if named:

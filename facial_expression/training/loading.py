@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from facial_expression.errors import ModelError
 from facial_expression.training import exporting
@@ -35,3 +37,16 @@ def load_classifier(path: Path, classes: int, side: int | None = None) -> tuple[
         f"classes (None, {classes}), found one from {model.input_shape} to {model.output_shape}; "
         "name the classes.json that it was trained with, or another model"
     )
+
+
+def check_probabilities(path: Path, rows: NDArray[np.float64]) -> None:
+    """Raise ModelError unless every row (N, classes) is a distribution over the classes."""
+    if not np.isfinite(rows).all():
+        raise ModelError(f"{path}: predicts values that are not finite; train it again")
+    low, sums = float(rows.min()), rows.sum(axis=1)
+    if low < 0 or np.abs(sums - 1).max() > 1e-3:
+        raise ModelError(
+            f"{path}: expected probabilities, which are not negative and sum to 1, found values "
+            f"from {low:.3g} and sums from {sums.min():.3g} to {sums.max():.3g}; "
+            "end the network with a softmax"
+        )

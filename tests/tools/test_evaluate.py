@@ -127,12 +127,6 @@ def test_a_folder_named_train_is_scored_like_any_other(place: Path, tmp_path: Pa
     assert {"macro_f1_low", "macro_f1_high"} <= metrics["pictures"].keys()
 
 
-@pytest.mark.parametrize("rows", [[[2.0, -1.0, 0.0]], [[0.2, 0.2, 0.2]], [[1.0, 0.9, 0.0]]])
-def test_a_network_without_a_softmax_is_refused(rows: list[list[float]]) -> None:
-    with pytest.raises(ModelError, match=r"expected probabilities.*softmax"):
-        evaluate.check_probabilities(Path("model.keras"), np.array(rows))
-
-
 def test_pictures_that_were_trained_on_are_set_apart(place: Path, tmp_path: Path) -> None:
     known = decode((place / "faces/test/joy/0.png").read_bytes()).fingerprint
     rows = [("train", known, ""), ("train", "0" * 64, "")]

@@ -62,8 +62,8 @@ def test_both_label_sets_are_scored_on_the_same_pictures(votes, tmp_path, capsys
         ["3", "folders", "66.67 %"],  # a, b, c
         ["3", "FER+", "66.67 %"],
     ]
-    low, high = binom.ppf((0.025, 0.975), 7, 5 / 7) / 7  # of ever more draws with replacement
-    assert rows[0][4] == f"{100 * low:.2f} to {100 * high:.2f}"
+    low, high = 100 * binom.ppf([0.025, 0.975], 7, 5 / 7) / 7
+    assert rows[0][4] == f"{low:.2f} to {high:.2f}"
     actual = [path.split("/")[1] for path, *_ in PICTURES]
     guessed = [guess for _, guess, _ in PICTURES]
     f1 = f1_score(actual, guessed, labels=sorted(set(actual)), average="macro", zero_division=0.0)

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
+import numpy as np
 import pytest
 from keras import layers
 
 from facial_expression.errors import ModelError
 from facial_expression.training import exporting
-from facial_expression.training.loading import load_classifier
+from facial_expression.training.loading import check_probabilities, load_classifier
 
 
 def saved(path, shape, classes):
@@ -43,3 +46,9 @@ def test_another_model_is_refused_in_one_line(tmp_path, shape, classes, side):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"m\.keras: expected a Keras 3 model"):
         load_classifier(tmp_path / "m.keras", 3)
+
+
+@pytest.mark.parametrize("rows", [[[2.0, -1.0, 0.0]], [[0.2, 0.2, 0.2]], [[1.0, 0.9, 0.0]]])
+def test_a_network_without_a_softmax_is_refused(rows):
+    with pytest.raises(ModelError, match=r"expected probabilities.*softmax"):
+        check_probabilities(Path("model.keras"), np.array(rows))
