@@ -96,7 +96,7 @@ def _by_path(
     wanted = set(pictures)
     listed, voted = set(), {}
     for line, cells in rows:
-        name, *counts = [cells[i] for i in places if i < len(cells)]
+        name, *counts = [cells[i] if i < len(cells) else "" for i in places]
         if name not in wanted:
             continue
         if name in listed:

@@ -89,3 +89,12 @@ def test_another_file_than_the_pinned_one_is_refused(table):
         votes.read_pinned(str(table.with_name("gone.csv")), pin, COPIED)
     with pytest.raises(ParameterError, match=r"index\.labels\.votes: expected the path .* ''"):
         votes.read_pinned("", "", COPIED)
+
+
+def test_a_short_row_belongs_to_no_picture(tmp_path):
+    table = tmp_path / "votes.csv"
+    header = ",".join(["row", *votes.COLUMNS, "path"])
+    counts = ",".join("6400000000")
+    table.write_text(f"{header}\n1,{counts},train/sad/a.png\n2\n", encoding="utf-8")
+    found = votes.read(table, ["train/sad/a.png"])
+    assert found == {"train/sad/a.png": (6, 4, 0, 0, 0, 0, 0, 0, 0, 0)}
