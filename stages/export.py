@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +24,7 @@ from facial_expression.files import read_csv, sha256_of, write_text
 from facial_expression.model_card import Facts, render
 from facial_expression.parameters import CLOSED, load
 
+BLANK = "Say here"  # how a text begins that only the owner of the pictures can write
 Text = Annotated[str, Field(min_length=1)]
 
 
@@ -107,9 +109,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--evaluation", type=Path, required=True, help="folder of stage evaluate")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     args = parser.parse_args(argv)
-    facts = gather(load(args.params, "export", ExportParameters), args)
+    params = load(args.params, "export", ExportParameters)
+    facts = gather(params, args)
     write_text(args.out / "model_card.md", render(facts))
     print(f"wrote {args.out / 'model_card.md'}")
+    if blanks := [name for name, text in asdict(params).items() if text.startswith(BLANK)]:
+        print(
+            f"note: before you publish the card, write export.{', export.'.join(blanks)} "
+            f"in {args.params}",
+            file=sys.stderr,
+        )
 
 
 if __name__ == "__main__":

@@ -154,6 +154,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.seeds is None or min(map(len, (args.seeds, args.against))) < 2
     ):
         parser.error("--against expects two revisions or more, and as many after --seeds")
+    if any(len(set(group)) < len(group) for group in (args.seeds or (), args.against or ())):
+        parser.error("expected each run once: a run named twice has no spread of its own")
     named = [*args.pair, *(args.seeds or ()), *(args.against or ())]
     runs = [read_run(revision, args.split) for revision in named]
     if args.seeds is None:

@@ -15,7 +15,7 @@ from scipy.special import softmax
 from facial_expression.metrics.scores import Labels, Probabilities, normalised, proper_scores
 
 BINS = 15
-BOUNDS = (0.05, 20.0)  # of the temperature; a network that is never wrong has none of its own
+BOUNDS = (0.05, 20.0)  # of the temperature
 
 Binning = Literal["equal_width", "equal_mass"]
 BINNINGS: tuple[Binning, ...] = get_args(Binning)
@@ -43,10 +43,16 @@ def with_temperature(probabilities: Probabilities, temperature: float) -> Probab
 def fit_temperature(labels: Labels, probabilities: Probabilities) -> float:
     """The temperature within `BOUNDS` of the lowest log loss; 1.0 where none is better than 1.
 
+    It is 1.0 as well where all rows are right, or all wrong: the loss then has no minimum, and a
+    handful of pictures would make every probability 0 or 1.
+
     Args:
         labels: int64 (N,), of pictures that the network was not fitted to.
         probabilities: float (N, classes), rows sum to 1 up to rounding.
     """
+    right = probabilities.argmax(axis=1) == labels
+    if right.all() or not right.any():
+        return 1.0
     logarithms = np.log(normalised(probabilities))
     rows = np.arange(len(labels))
 

@@ -78,7 +78,9 @@ def test_a_missing_file_is_named_in_one_line(lacking, error, arguments, tmp_path
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf/data").glob("*.yaml")), ids=lambda p: p.stem)
-def test_every_data_set_brings_the_texts_of_its_card(path, arguments, tmp_path):
+def test_every_data_set_brings_the_texts_of_its_card(path, arguments, tmp_path, capsys):
     arguments[arguments.index("--params") + 1] = str(path)
     export.main(arguments)
+    note = "write export.terms, export.labels, export.people"
+    assert (note in capsys.readouterr().err) == (path.stem == "folder")
     assert (tmp_path / "export/model_card.md").stat().st_size > 2000
