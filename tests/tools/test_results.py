@@ -25,6 +25,7 @@ METRICS = {
     },
     "val_flip": {"n": 3589, "accuracy": 0.51},
     "val_views": {"n": 3589, "accuracy": 0.52},
+    "val_leak_free": {"n": 2803, "accuracy": 0.49},
 }
 
 
@@ -57,6 +58,15 @@ def test_a_kept_run_can_be_read_again(finished, tmp_path):
     assert "cores" in record["machine"]
 
 
+def test_each_scored_split_has_a_row(finished, tmp_path):
+    both = METRICS | {"test": METRICS["val"] | {"accuracy": 0.6}}
+    (finished / "data/evaluation/metrics.json").write_text(json.dumps(both), encoding="utf-8")
+    results.keep("x", finished, "dvc exp run", "", tmp_path / "results")
+    rows = results.overview(tmp_path / "results")
+    assert [row.split(" | ")[3] for row in rows[2:4]] == ["val", "test"]
+    assert "60.0 % (48.0 to 52.0) |  |  |  | 0.400 |" in rows[3]
+
+
 def test_an_unfinished_run_is_refused(finished, tmp_path):
     (finished / "data/evaluation/metrics.json").unlink()
     with pytest.raises(PipelineError, match=r"metrics\.json is missing"):
@@ -69,7 +79,7 @@ def test_the_table_says_what_the_metrics_say(finished, tmp_path):
     document = f"before\n{results.BEGIN}\nold\n{results.END}\nafter\n"
     text = results.filled(document, kept, link="../", with_epochs=True)
     assert "50.0 % (48.0 to 52.0)" in text
-    assert "| 51.0 % | 52.0 % | 0.400 |" in text
+    assert "| 49.0 % | 51.0 % | 52.0 % | 0.400 |" in text
     assert "](../results/fer2013-seed-notebook)" in text
     assert "| 5 | 0.500 | 0.482 |" in text
     assert "old" not in text
