@@ -1,14 +1,18 @@
 """Stage `export`: what goes out of the house with a model.  -> OUT  (params: export).
 
 Reads   MODEL, what evaluate, index and fetch wrote about it, and the recipe.
-Writes  OUT/model_card.md  the run's own facts in the Hugging Face model-card format; with
-                           model.keras beside it, it can be uploaded as it is
+Writes  OUT/model.keras       the network, the same bytes
+        OUT/classes.json      its classes in the order of its outputs
+        OUT/calibration.json  the temperature that its probabilities want
+        OUT/model_card.md     the run's own facts in the Hugging Face model-card format
+The folder can be uploaded as it is.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,10 +24,11 @@ from pydantic.dataclasses import dataclass
 from ruamel.yaml import YAML
 
 from facial_expression.errors import DatasetError, ModelError, ParameterError, run
-from facial_expression.files import read_csv, sha256_of, write_text
+from facial_expression.files import atomic, read_csv, sha256_of, write_json, write_text
 from facial_expression.model_card import Facts, render
 from facial_expression.parameters import CLOSED, load
 
+TRAVELS = ("temperature", "fitted_on")  # what calibration.json takes from metrics.json
 BLANK = "Say here"  # how a text begins that only the owner of the pictures can write
 Text = Annotated[str, Field(min_length=1)]
 
@@ -95,7 +100,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse arguments and write the card."""
+    """Parse arguments and write the network and its card."""
     parser = argparse.ArgumentParser(
         prog="python -m stages.export",
         description=__doc__,
@@ -111,8 +116,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     params = load(args.params, "export", ExportParameters)
     facts = gather(params, args)
+    with atomic(args.out / "model.keras") as temporary:
+        shutil.copyfile(args.model, temporary)
+    write_json(args.out / "classes.json", [row["class"] for row in facts.per_class])
+    calibration = facts.metrics["calibration"]
+    write_json(args.out / "calibration.json", {k: calibration[k] for k in TRAVELS})
     write_text(args.out / "model_card.md", render(facts))
-    print(f"wrote {args.out / 'model_card.md'}")
+    print(f"wrote the network and its card to {args.out}")
     if blanks := [name for name, text in asdict(params).items() if text.startswith(BLANK)]:
         print(
             f"note: before you publish the card, write export.{', export.'.join(blanks)} "

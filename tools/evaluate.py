@@ -29,33 +29,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facial_expression.dataset import folders
-from facial_expression.errors import DatasetError, ParameterError, run
+from facial_expression.errors import ParameterError, run
 from facial_expression.files import atomic, sha256_of, write_csv, write_json
-from facial_expression.labels import read_classes
 from facial_expression.training.backend import configure, versions
 from tools.arguments import add_prediction, positive_float
+from tools.beside import find_classes, find_temperature, read_names
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOUR, DPI, SHOWN, SEED = "#2b6cb0", 150, 18, 0  # as plot: in params.yaml
 NAME = "pictures"  # of the scores: a folder's name could be that of another entry
-
-
-def find_classes(model: Path) -> Path:
-    """classes.json beside the model, or where the pipeline keeps that of data/model/model.keras.
-
-    Raises:
-        DatasetError: there is none: a guess would be a wrong score that looks right.
-    """
-    places = [model.parent / "classes.json", model.parent.parent / "arrays" / "classes.json"]
-    for path in places:
-        if path.is_file():
-            return path
-    raise DatasetError(
-        f"expected the names of the model's classes in {places[0]} or {places[1]}, found neither; "
-        "name the file with --classes"
-    )
 
 
 def read_map(items: Sequence[str]) -> dict[str, str]:
@@ -131,7 +115,8 @@ def draw(
 
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """Read, predict, write every file; returns what metrics.json says."""
-    classes = read_classes(args.classes or find_classes(args.model))
+    classes = read_names(args.classes or find_classes(args.model))
+    temperature = args.temperature or find_temperature(args.model)
     listed = folders.list_folders(args.pictures, args.split)
     labels = folders.assign_labels(list(listed), classes, read_map(args.map))
     trained_on = folders.training_fingerprints(args.trained_on) if args.trained_on else None
@@ -152,7 +137,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         "reported_split": NAME,
         "split": args.split,
         "labels": "folders",
-        **score(pictures, means, args.temperature, trained_on),
+        **score(pictures, means, temperature, trained_on),
         "classes_absent": [each for each, none in zip(classes, absent, strict=True) if none],
         "left_out": {each: len(listed[each]) for each in listed if labels[each] is None},
         "mapped": {folder: to for folder, to in read_map(args.map).items() if to},
@@ -163,7 +148,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         },
         "versions": versions(args.backend),
     }
-    tables = report.tables(pictures.labels, plain, args.temperature, classes)
+    tables = report.tables(pictures.labels, plain, temperature, classes)
     tables["predictions"] = report.predictions(pictures.paths, pictures.labels, plain, classes)
     for table, (header, rows) in tables.items():
         write_csv(args.out / f"{table}.csv", header, rows)
@@ -193,8 +178,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     add("--trained-on", type=Path, metavar="INDEX", help="index.csv of the model's data: counts "
         "and sets apart pictures that equal a training picture")  # fmt: skip
-    add("--temperature", type=positive_float, default=1.0, help="calibration.temperature of "
-        "the model's own metrics.json (default 1)")  # fmt: skip
+    add("--temperature", type=positive_float, help="that calibrates the model (default: that of "
+        "calibration.json beside it, or 1)")  # fmt: skip
     add_prediction(parser)
     metrics = evaluate(parser.parse_args(argv))
     s = metrics[metrics["reported_split"]]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,9 @@ def arguments(tmp_path: Path) -> list[str]:
     """The command line, and the files that the other stages write."""
     write_json(tmp_path / "source.json", FACTS.source)
     write_json(tmp_path / "audit.json", FACTS.audit)
-    write_json(tmp_path / "evaluation/metrics.json", FACTS.metrics)
+    calibrated = {"temperature": 1.25, "fitted_on": "val", "before": {}, "after": {}}
+    metrics = FACTS.metrics | {"calibration": calibrated}
+    write_json(tmp_path / "evaluation/metrics.json", metrics)
     table = FACTS.per_class
     write_csv(tmp_path / "evaluation/per_class.csv", list(table[0]), [r.values() for r in table])
     write_text(tmp_path / "model.keras", "weights")
@@ -44,7 +47,16 @@ def test_the_card_is_written_from_what_the_stages_wrote(arguments, tmp_path, cap
     assert "recipe `fast`" in card
     assert "67.9 % (66.1 to 69.3), n = 3,589" in card
     assert str(tmp_path) not in card
-    assert "model_card.md" in capsys.readouterr().out
+    assert str(tmp_path / "export") in capsys.readouterr().out
+
+
+def test_the_folder_has_all_that_a_user_of_the_network_needs(arguments, tmp_path):
+    export.main(arguments)
+    folder = tmp_path / "export"
+    assert (folder / "model.keras").read_text(encoding="utf-8") == "weights"
+    assert json.loads((folder / "classes.json").read_text("utf-8")) == ["happy", "sad"]
+    calibration = json.loads((folder / "calibration.json").read_text("utf-8"))
+    assert calibration == {"temperature": 1.25, "fitted_on": "val"}
 
 
 def test_the_same_run_gives_the_same_bytes(arguments, tmp_path):

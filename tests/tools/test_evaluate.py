@@ -17,6 +17,7 @@ from facial_expression.training.backend import configure
 from tests.helpers import picture
 from tests.stages.test_evaluate import CLASSES, SIDE, build  # angry, happy, sad; 16
 from tools import evaluate
+from tools.beside import find_temperature, read_names
 
 FOLDERS = {"angry": ("angry", 7), "happy": ("happy", 3), "joy": ("happy", 4), "contempt": (None, 2)}
 MAPS = ["--map", "joy=happy", "--map", "contempt="]
@@ -104,6 +105,37 @@ def test_scores_are_of_those_predictions_and_know_what_is_absent(
     assert pairs == list(zip(actual, predicted, strict=True))
     support = {row["class"]: int(row["support"]) for row in read_csv(done / "per_class.csv")}
     assert support == {"angry": 7, "happy": 7, "sad": 0}
+
+
+def test_the_temperature_beside_the_model_is_taken_unless_another_is_named(
+    place: Path, tmp_path: Path
+) -> None:
+    net = shutil.copytree(place / "net", tmp_path / "net")
+    write_json(net / "calibration.json", {"temperature": 1.7, "fitted_on": "val"})
+    assert find_temperature(place / "net/model.keras") == 1.0
+    assert find_temperature(net / "model.keras") == 1.7
+    (tmp_path / "faces").symlink_to(place / "faces")
+    found = run(tmp_path, tmp_path / "out", *MAPS)["calibration"]
+    assert (found["temperature"], found["fitted_on"]) == (1.7, "other pictures")
+    named = run(tmp_path, tmp_path / "out", *MAPS, "--temperature", "0.5")["calibration"]
+    assert named["temperature"] == 0.5
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"temperature": 0}', '{"temperature": "hot"}'])
+def test_a_temperature_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "calibration.json").write_text(text, encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"calibration\.json: expected a temperature above 0"):
+        find_temperature(tmp_path / "model.keras")
+
+
+def test_names_may_stand_in_any_order_but_each_once(tmp_path: Path) -> None:
+    path = tmp_path / "classes.json"
+    write_json(path, ["sad", "angry", "happy"])
+    assert read_names(path) == ["sad", "angry", "happy"]
+    for wrong in (["sad", "sad"], {"sad": 0}, [1, 2]):
+        write_json(path, wrong)
+        with pytest.raises(DatasetError, match="expected a list of distinct class names"):
+            read_names(path)
 
 
 def test_figures_are_drawn(done: Path) -> None:

@@ -1,0 +1,53 @@
+"""What lies beside a model file: the names of its classes, and its temperature."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from facial_expression.errors import DatasetError
+from tools.arguments import positive_float
+
+
+def find_classes(model: Path) -> Path:
+    """classes.json beside the model, or where the pipeline keeps that of data/model/model.keras.
+
+    Raises:
+        DatasetError: there is none: a guess would be a wrong score that looks right.
+    """
+    places = [model.parent / "classes.json", model.parent.parent / "arrays" / "classes.json"]
+    for path in places:
+        if path.is_file():
+            return path
+    raise DatasetError(
+        f"expected the names of the model's classes in {places[0]} or {places[1]}, found neither; "
+        "name the file with --classes"
+    )
+
+
+def read_names(path: Path) -> list[str]:
+    """The names of the classes in the order of the model's outputs, which need not be sorted.
+
+    Raises:
+        DatasetError: the file is no list of distinct names.
+    """
+    try:
+        names = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path}: expected a JSON list of class names: {error}") from None
+    texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not texts or len(set(names)) < len(names):
+        raise DatasetError(f"{path}: expected a list of distinct class names, found {names!r}")
+    return names
+
+
+def find_temperature(model: Path) -> float:
+    """What calibration.json beside the model says, as stage export writes it; 1 without one."""
+    path = model.parent / "calibration.json"
+    if not path.is_file():
+        return 1.0
+    try:
+        return positive_float(str(json.loads(path.read_text(encoding="utf-8"))["temperature"]))
+    except (ValueError, KeyError, TypeError, argparse.ArgumentTypeError) as error:
+        raise DatasetError(f"{path}: expected a temperature above 0: {error!r}") from None
