@@ -14,6 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from ruamel.yaml import YAML, YAMLError
 
 from facial_expression.errors import ParameterError
+from facial_expression.files import sha256_of
 
 CLOSED = ConfigDict(extra="forbid", allow_inf_nan=False)
 """Configuration of every parameter dataclass: an unknown key is an error, and so is no number."""
@@ -50,6 +51,33 @@ def load(path: Path, section: str, kind: type[Parameters]) -> Parameters:
         raise ParameterError(
             "; ".join(_explain(path, section, item) for item in error.errors())
         ) from error
+
+
+def pinned(path: str, sha256: str, key: str, remedy: str) -> Path:
+    """The file that a parameter names, once its bytes are those that stand beside the name.
+
+    A pin makes DVC notice another file under the same name.
+
+    Args:
+        path: the value of the parameter `key`.
+        sha256: the value of the parameter `sha256` beside it.
+        key: dotted; the last part is the name of the parameter.
+        remedy: what to do where there is no such file.
+
+    Raises:
+        ParameterError: the file cannot be read, or is another one.
+    """
+    pin = f"{key.rpartition('.')[0]}.sha256"
+    try:
+        found = sha256_of(Path(path))
+    except OSError as error:
+        raise ParameterError(f"{key}: cannot read {path}: {error.strerror}; {remedy}") from None
+    if found != sha256:
+        raise ParameterError(
+            f"{pin}: expected '{sha256}', found {found} in {path}; if that file is the one you "
+            f"mean, set {pin} to it, so that dvc notices another"
+        )
+    return Path(path)
 
 
 def _read(path: Path) -> Any:

@@ -31,8 +31,8 @@ from facial_expression.dataset import archive, audit, dropping, ferplus, listing
 from facial_expression.dataset.near_duplicates import SIDE, Pair, Thumbnails, near_duplicates
 from facial_expression.dataset.squares import read_squares
 from facial_expression.errors import ImageError, ParameterError, run
-from facial_expression.files import sha256_of, write_csv, write_json
-from facial_expression.parameters import CLOSED, load
+from facial_expression.files import write_csv, write_json
+from facial_expression.parameters import CLOSED, load, pinned
 
 SHOWN = 5  # undecodable pictures that an error message lists
 
@@ -160,17 +160,7 @@ def read_excluded(params: IndexParameters) -> set[str]:
             f"{key}.table: protocol notebook drops nothing, found {table}; set it to '', or the "
             "protocol to clean"
         )
-    try:
-        sha256 = sha256_of(table)
-    except OSError as error:
-        raise ParameterError(
-            f"{key}.table: cannot read {table}: {error.strerror}; mend the path"
-        ) from None
-    if sha256 != params.exclude.sha256:
-        raise ParameterError(
-            f"{key}.sha256: expected '{params.exclude.sha256}', found {sha256} in {table}; if that "
-            f"file is the one you mean, set {key}.sha256 to it, so that dvc notices another"
-        )
+    pinned(params.exclude.table, params.exclude.sha256, f"{key}.table", "mend the path")
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:  # Excel writes a mark first
             return {row["path"] for row in csv.DictReader(stream)}

@@ -18,7 +18,7 @@ from facial_expression.dataset import saliency
 from facial_expression.dataset.arrays import read_split
 from facial_expression.dataset.squares import read_squares
 from facial_expression.errors import DatasetError, run
-from facial_expression.files import atomic
+from facial_expression.files import write_bytes
 from facial_expression.labels import read_classes
 from facial_expression.parameters import CLOSED, load
 from facial_expression.plotting import tables
@@ -89,8 +89,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "saliency": draw_saliency(args.evaluation / "saliency.npz", scored, classes, split),
     }
     for name, figure in drawings.items():
-        with atomic(args.out / f"{name}.png") as temporary:
-            temporary.write_bytes(png(figure, params.dpi))
+        write_bytes(args.out / f"{name}.png", png(figure, params.dpi))
 
 
 def scored_split(folder: Path) -> str:

@@ -27,10 +27,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm
 
-from facial_expression.dataset.archive import members, read_members
 from facial_expression.dataset.arrays import write_array, write_rows
-from facial_expression.dataset.images import decode, square
-from facial_expression.errors import ArchiveError, DatasetError, ImageError, run
+from facial_expression.dataset.squares import decode_all, located
+from facial_expression.errors import DatasetError, run
 from facial_expression.files import atomic_folder, read_csv, write_json
 from facial_expression.labels import class_order
 from facial_expression.parameters import CLOSED, load
@@ -94,21 +93,6 @@ def shares(votes: Sequence[str], classes: Sequence[str]) -> NDArray[np.float32] 
     return (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def decode_all(images: Path, places: Sequence[tuple[str, int]], side: int) -> NDArray[np.uint8]:
-    """Grey squares uint8 (N, side, side) of some members, in their order.
-
-    Raises:
-        ImageError: a picture cannot be decoded, so the archive is not the one that was indexed.
-    """
-    out = np.empty((len(places), side, side), np.uint8)
-    for i, (path, data) in enumerate(read_members(images, places)):
-        try:
-            out[i] = square(decode(data), side)
-        except ImageError as error:
-            raise ImageError(f"{images}: {path}: {error}; run the index stage again") from None
-    return out
-
-
 def write_shard(images: Path, out: Path, side: int, shard: Shard) -> int:
     """Decode one shard and write its files; returns how many pictures it holds."""
     stem = out / shard.split
@@ -125,10 +109,8 @@ def write_arrays(
 ) -> None:
     """Write every split's shards with `workers` processes, whole or not at all."""
     classes, splits = read_index(index)
-    places = members(images)
     named = (used.path for rows in splits.values() for used in rows)
-    if lacking := next((path for path in named if path not in places), None):
-        raise ArchiveError(f"{images}: no member {lacking!r}; run the index stage again")
+    places = dict(located(images, named))
     shards = [
         Shard(
             split,

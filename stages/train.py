@@ -12,13 +12,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from tqdm import tqdm
 
 from facial_expression.dataset.arrays import read_split
 from facial_expression.errors import run
@@ -27,6 +24,7 @@ from facial_expression.labels import read_classes
 from facial_expression.parameters import load
 from facial_expression.training import checkpoints
 from facial_expression.training.backend import configure, versions
+from facial_expression.training.pace import Pace
 from facial_expression.training.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -41,37 +39,25 @@ class Reporter:
     """Prints and keeps what each epoch gave."""
 
     def __init__(self, recipe: Recipe, side: int, out: Path, checkpoint: Path) -> None:
-        self.recipe, self.side, self.out, self.checkpoint = recipe, side, out, checkpoint
-        self.started = 0.0
-        self.work_done = 0.0
+        self.recipe, self.out, self.checkpoint = recipe, out, checkpoint
+        self.pace = Pace(recipe, side)
 
     def batches(self, batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:
         """One epoch's batches behind a progress bar."""
-        title = f"epoch {epoch}/{self.recipe.epochs}"
-        for batch in tqdm(batches, title, steps, unit=" batches", leave=False, disable=None):
-            yield batch
-            # the first step also compiles, which says nothing about the steps to come
-            self.started = self.started or time.perf_counter()
+        return self.pace.batches(batches, f"epoch {epoch}/{self.recipe.epochs}", steps)
 
     def after_epoch(self, state: checkpoints.State) -> None:
         """Write the history and the checkpoint, then print the epoch and the time that is left."""
         write_history(self.out / "history.csv", state.history)
         checkpoints.write(self.checkpoint, state)
-        epoch = len(state.history)
-        self.work_done += self._work(epoch)
-        pace = (time.perf_counter() - self.started) / self.work_done
-        left = pace * sum(self._work(e) for e in range(epoch + 1, self.recipe.epochs + 1))
-        row = state.history[-1]
+        epoch, row = len(state.history), state.history[-1]
         print(
             f"epoch {epoch}/{self.recipe.epochs}: "
             f"loss {row['loss']:.4f}, accuracy {row['accuracy']:.4f}, "
             f"val loss {row['val_loss']:.4f}, val accuracy {row['val_accuracy']:.4f}; "
-            f"{pace * self._work(epoch):.1f} s an epoch, {left / 60:.1f} min left",
+            f"{self.pace.after_epoch(epoch)}",
             flush=True,
         )
-
-    def _work(self, epoch: int) -> float:
-        return self.recipe.side(epoch, self.side) ** 2  # what an epoch costs goes with its pixels
 
 
 def write_history(path: Path, history: list[dict[str, float]]) -> None:

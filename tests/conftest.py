@@ -20,22 +20,24 @@ def tiny_archive(tmp_path: Path) -> Path:
     return make_archive(tmp_path / "images.zip", tiny_pictures())
 
 
+def beside(name: str, lacking: str) -> Path:
+    """A file of the real data, where it lies beside the repository; else the test is skipped."""
+    path = Path(__file__).parents[2] / "shared" / "data" / name
+    if not path.exists():
+        pytest.skip(lacking)
+    return path
+
+
 @pytest.fixture(scope="session")
 def fer2013_zip() -> Path:
     """The real FER2013 in the folder copy's layout, where it lies beside the repository."""
-    path = Path(__file__).parents[2] / "shared" / "data" / "fer2013.zip"
-    if not path.exists():
-        pytest.skip("the real FER2013 archive is not here")
-    return path
+    return beside("fer2013.zip", "the real FER2013 archive is not here")
 
 
 @pytest.fixture(scope="session")
 def ferplus_csv() -> Path:
     """The FER+ votes joined on the file names of the folder copy, where they lie beside it."""
-    path = Path(__file__).parents[2] / "shared" / "data" / "ferplus.csv"
-    if not path.exists():
-        pytest.skip("the real FER+ votes are not here")
-    return path
+    return beside("ferplus.csv", "the real FER+ votes are not here")
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from facial_expression.dataset import folders
 from facial_expression.errors import ParameterError, run
-from facial_expression.files import atomic, sha256_of, write_csv, write_json
+from facial_expression.files import sha256_of, write_bytes, write_csv, write_json
 from facial_expression.training.backend import configure, versions
 from tools.arguments import add_prediction, positive_float
 from tools.beside import find_classes, find_temperature, read_names
@@ -153,8 +153,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     for table, (header, rows) in tables.items():
         write_csv(args.out / f"{table}.csv", header, rows)
     for figure, drawing in draw(name, pictures, plain, classes, args.out).items():
-        with atomic(args.out / f"{figure}.png") as temporary:
-            temporary.write_bytes(png(drawing, DPI))
+        write_bytes(args.out / f"{figure}.png", png(drawing, DPI))
     write_json(args.out / "metrics.json", metrics)
     return metrics
 

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -30,17 +29,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from facial_expression.dataset.arrays import Split, read_split, write_array
 from facial_expression.errors import DatasetError, run
-from facial_expression.files import atomic, write_csv, write_json
+from facial_expression.files import write_bytes, write_csv, write_json
 from facial_expression.labels import read_classes
 from facial_expression.metrics import label_errors
 from facial_expression.parameters import load
 from facial_expression.training.backend import configure, versions
 from facial_expression.training.checkpoints import State, key_of
 from facial_expression.training.cross_fitting import assign_folds, judging, parts
+from facial_expression.training.pace import Pace
 from facial_expression.training.recipe import Recipe
 from stages.train import read_networks
 
@@ -55,35 +54,26 @@ class Reporter:
     """Prints each epoch of each fold, and how long the folds that are left will take."""
 
     def __init__(self, recipe: Recipe, side: int, folds: int, todo: int) -> None:
-        self.recipe, self.side, self.folds = recipe, side, folds
-        self.work_left = todo * sum(self._work(e) for e in range(1, recipe.epochs + 1))
-        self.work_done = 0.0
-        self.started = 0.0
+        self.recipe, self.folds = recipe, folds
+        self.pace = Pace(recipe, side, todo)
         self.fold = 0
 
     def batches(self, batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:
         """One epoch's batches behind a progress bar."""
-        title = f"fold {self.fold + 1}/{self.folds}, epoch {epoch}/{self.recipe.epochs}"
-        for batch in tqdm(batches, title, steps, unit=" batches", leave=False, disable=None):
-            yield batch
-            # the first step also compiles, which says nothing about the steps to come
-            self.started = self.started or time.perf_counter()
+        return self.pace.batches(batches, self._title(epoch), steps)
 
     def after_epoch(self, state: State) -> None:
         """Print the epoch and the time that is left."""
         row, epoch = state.history[-1], len(state.history)
-        self.work_done += self._work(epoch)
-        self.work_left -= self._work(epoch)
-        pace = (time.perf_counter() - self.started) / self.work_done
         print(
-            f"fold {self.fold + 1}/{self.folds}, epoch {epoch}/{self.recipe.epochs}: "
+            f"{self._title(epoch)}: "
             f"loss {row['loss']:.4f}, held-out accuracy {row['val_accuracy']:.4f}; "
-            f"{pace * self._work(epoch):.1f} s an epoch, {pace * self.work_left / 60:.1f} min left",
+            f"{self.pace.after_epoch(epoch)}",
             flush=True,
         )
 
-    def _work(self, epoch: int) -> float:
-        return self.recipe.side(epoch, self.side) ** 2  # what an epoch costs goes with its pixels
+    def _title(self, epoch: int) -> str:
+        return f"fold {self.fold + 1}/{self.folds}, epoch {epoch}/{self.recipe.epochs}"
 
 
 def out_of_fold(
@@ -160,8 +150,7 @@ def write_list(
     figure = suspect_sheet(
         classes, train.images[top], labels[top], suggested[top], probabilities[top], len(ranked)
     )
-    with atomic(out / "label_errors.png") as temporary:
-        temporary.write_bytes(png(figure, DPI))
+    write_bytes(out / "label_errors.png", png(figure, DPI))
 
 
 def find(arrays: Path, recipe: Recipe, folds: int, out: Path) -> None:

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from facial_expression.dataset.arrays import Split, read_split
 from facial_expression.dataset.corruptions import CORRUPTIONS, STRENGTHS, corrupted
 from facial_expression.errors import run
-from facial_expression.files import atomic, write_csv
+from facial_expression.files import write_bytes, write_csv
 from facial_expression.labels import read_classes
 from facial_expression.training.backend import configure
 from tools.arguments import add_prediction, at_least
@@ -127,8 +127,7 @@ def _cells(scores: Sequence[float]) -> str:
 def _write_figure(path: Path, figure: Figure) -> None:
     from facial_expression.plotting.style import png
 
-    with atomic(path) as temporary:
-        temporary.write_bytes(png(figure, DPI))
+    write_bytes(path, png(figure, DPI))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from facial_expression.dataset.archive import members, read_members
 from facial_expression.dataset.images import decode, square
-from facial_expression.errors import ArchiveError
+from facial_expression.errors import ArchiveError, ImageError
 
 Pictures = NDArray[np.uint8]
 
@@ -32,12 +32,9 @@ def read_squares(images: Path, paths: Sequence[str], side: int, workers: int) ->
         ArchiveError: there is no such member.
         ImageError: a picture cannot be decoded.
     """
-    places = members(images)
-    if lacking := next((path for path in paths if path not in places), None):
-        raise ArchiveError(f"{images}: no member {lacking!r}; run the index stage again")
-    wanted = [(path, places[path]) for path in paths]
+    wanted = located(images, paths)
     chunks = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
-    work = partial(_read_chunk, images, side)
+    work = partial(decode_all, images, side=side)
     if workers == 1 or len(chunks) <= 1:
         parts = list(map(work, chunks))
     else:
@@ -46,6 +43,29 @@ def read_squares(images: Path, paths: Sequence[str], side: int, workers: int) ->
     return np.concatenate([np.zeros((0, side, side), np.uint8), *parts])
 
 
-def _read_chunk(images: Path, side: int, places: Sequence[tuple[str, int]]) -> Pictures:
-    pictures = [square(decode(data), side) for _, data in read_members(images, places)]
-    return np.stack(pictures)
+def located(images: Path, paths: Iterable[str]) -> list[tuple[str, int]]:
+    """The members at `paths` with their places in the archive, in the order of `paths`.
+
+    Raises:
+        ArchiveError: there is no such member, so the archive is not the one that was indexed.
+    """
+    places = members(images)
+    wanted = list(paths)
+    if lacking := next((path for path in wanted if path not in places), None):
+        raise ArchiveError(f"{images}: no member {lacking!r}; run the index stage again")
+    return [(path, places[path]) for path in wanted]
+
+
+def decode_all(images: Path, places: Sequence[tuple[str, int]], side: int) -> Pictures:
+    """Grey squares uint8 (N, side, side) of some members, in their order.
+
+    Raises:
+        ImageError: a picture cannot be decoded, so the archive is not the one that was indexed.
+    """
+    out = np.empty((len(places), side, side), np.uint8)
+    for i, (path, data) in enumerate(read_members(images, places)):
+        try:
+            out[i] = square(decode(data), side)
+        except ImageError as error:
+            raise ImageError(f"{images}: {path}: {error}; run the index stage again") from None
+    return out

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from facial_expression.errors import DatasetError, ParameterError
-from facial_expression.files import sha256_of
+from facial_expression.parameters import pinned
 
 Votes = tuple[int, ...]
 """Ten counts, in the order of COLUMNS."""
@@ -52,19 +52,8 @@ def read_pinned(path: str, sha256: str, pictures: Iterable[str]) -> dict[str, Vo
             "index.labels.votes: expected the path of fer2013new.csv or of a table joined on file "
             "names, found ''; set it, or set index.labels.source to folders"
         )
-    try:
-        found = sha256_of(Path(path))
-    except OSError as error:
-        raise ParameterError(
-            f"index.labels.votes: cannot read {path}: {error.strerror}; "
-            "get fer2013new.csv from github.com/microsoft/FERPlus"
-        ) from None
-    if found != sha256:
-        raise ParameterError(
-            f"index.labels.sha256: expected '{sha256}', found {found} in {path}; if that file is "
-            "the one you mean, set index.labels.sha256 to it, so that dvc notices another"
-        )
-    return read(Path(path), pictures)
+    remedy = "get fer2013new.csv from github.com/microsoft/FERPlus"
+    return read(pinned(path, sha256, "index.labels.votes", remedy), pictures)
 
 
 def read(path: Path, pictures: Iterable[str]) -> dict[str, Votes]:

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest, ttest_ind
-from sklearn.metrics import f1_score
 
-Labels = NDArray[np.int64]
+from facial_expression.metrics.intervals import DRAWS
+from facial_expression.metrics.scores import TAILS, Labels, macro_f1
+
 LEVEL = 0.95
 """Confidence level of every interval here."""
-DRAWS = 10_000
 
 
 class Estimate(NamedTuple):
@@ -91,12 +91,6 @@ def mcnemar(hits: Hits) -> float:
     return float(binomtest(hits.only_b, discordant, 0.5).pvalue) if discordant else 1.0
 
 
-def macro_f1(actual: Labels, predicted: Labels, classes: int) -> float:
-    """Macro F1 over all classes, as metrics.json has it: one that never occurs counts 0."""
-    labels = np.arange(classes)
-    return float(f1_score(actual, predicted, labels=labels, average="macro", zero_division=0.0))
-
-
 def macro_f1_difference(
     actual: Labels, a: Labels, b: Labels, classes: int, seed: int = 0, draws: int = DRAWS
 ) -> Estimate:
@@ -121,7 +115,7 @@ def macro_f1_difference(
     difference = _macro_f1s(drawn, kinds[0], kinds[2], classes) - _macro_f1s(
         drawn, kinds[0], kinds[1], classes
     )
-    low, high = np.quantile(difference, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    low, high = np.quantile(difference, TAILS)
     value = macro_f1(actual, b, classes) - macro_f1(actual, a, classes)
     return Estimate(value, float(low), float(high))
 

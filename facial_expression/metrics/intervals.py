@@ -12,7 +12,13 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.metrics.scores import TAILS, Labels, Probabilities, normalised
+from facial_expression.metrics.scores import (
+    TAILS,
+    Labels,
+    Probabilities,
+    normalised,
+    top_2_hits,
+)
 
 DRAWS = 10_000
 CHUNK = 2**20  # drawn rows held in memory at once
@@ -74,12 +80,12 @@ def resampled(
 def _columns(labels: Labels, probabilities: Probabilities) -> Floats:
     """Top-2 hit, log loss and Brier score of each row, (N, 3)."""
     rows = np.arange(len(labels))
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    top_2 = (order[:, :2] == labels[:, None]).any(axis=1)
     sure = normalised(probabilities)
     log_loss = -np.log(sure[rows, labels])
     sure[rows, labels] -= 1
-    return np.column_stack([top_2, log_loss, np.square(sure).sum(axis=1)])
+    return np.column_stack(
+        [top_2_hits(labels, probabilities), log_loss, np.square(sure).sum(axis=1)]
+    )
 
 
 def _weights(n: int, draws: int, seed: int) -> Iterator[Floats]:

@@ -35,7 +35,6 @@ def headline(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
         occur), macro F1 (over all classes; one that never occurs counts 0), top-2 accuracy, and
         the two of `proper_scores`.
     """
-    classes = np.arange(probabilities.shape[1])
     predicted = probabilities.argmax(axis=1)
     low, high = share_interval(int((predicted == labels).sum()), len(labels))
     return {
@@ -46,9 +45,7 @@ def headline(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
         "balanced_accuracy": float(
             recall_score(labels, predicted, labels=np.unique(labels), average="macro")
         ),
-        "macro_f1": float(
-            f1_score(labels, predicted, labels=classes, average="macro", zero_division=0.0)
-        ),
+        "macro_f1": macro_f1(labels, predicted, probabilities.shape[1]),
         "top_2_accuracy": top_2_accuracy(labels, probabilities),
         **proper_scores(labels, probabilities),
     }
@@ -92,14 +89,27 @@ def top_2_accuracy(labels: Labels, probabilities: Probabilities) -> float:
     Of equally probable classes the first counts as the more probable, as in argmax; scikit-learn's
     `top_k_accuracy_score` takes the last, so that it can be below the accuracy.
     """
+    return float(top_2_hits(labels, probabilities).mean())
+
+
+def top_2_hits(labels: Labels, probabilities: Probabilities) -> NDArray[np.bool_]:
+    """Which rows have their label among the two most probable classes, (N,)."""
     order = np.argsort(-probabilities, axis=1, kind="stable")
-    return float((order[:, :2] == labels[:, None]).any(axis=1).mean())
+    return (order[:, :2] == labels[:, None]).any(axis=1)
+
+
+def macro_f1(labels: Labels, predicted: Labels, classes: int) -> float:
+    """Mean F1 over all classes; one that never occurs counts 0."""
+    return _mean_f1(labels, predicted, np.arange(classes))
 
 
 def macro_f1_present(labels: Labels, predicted: Labels) -> float:
-    """Macro F1 over the classes that occur in `labels`; an empty ratio is 0."""
-    present = np.unique(labels)
-    return float(f1_score(labels, predicted, labels=present, average="macro", zero_division=0.0))
+    """Mean F1 over the classes that occur in `labels`."""
+    return _mean_f1(labels, predicted, np.unique(labels))
+
+
+def _mean_f1(labels: Labels, predicted: Labels, over: Labels) -> float:
+    return float(f1_score(labels, predicted, labels=over, average="macro", zero_division=0.0))
 
 
 def per_class(

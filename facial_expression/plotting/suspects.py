@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
+from facial_expression.plotting.sheets import shortened
 from facial_expression.plotting.style import WIDTH, styled
 
 COLUMNS = 5
@@ -62,7 +63,4 @@ def suspect_sheet(
 
 
 def _said(classes: Sequence[str], probabilities: npt.NDArray[np.float64], label: int) -> str:
-    name = classes[label]
-    if len(name) > LONGEST:
-        name = name[: LONGEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return f"{name} {100 * probabilities[label]:.0f} %"
+    return f"{shortened(classes[label], LONGEST)} {100 * probabilities[label]:.0f} %"

@@ -14,8 +14,9 @@ from typing import Any
 
 import keras
 
-from facial_expression.errors import ModelError, ParameterError
-from facial_expression.files import atomic, sha256_of
+from facial_expression.errors import ModelError
+from facial_expression.files import atomic
+from facial_expression.parameters import pinned
 
 VOLATILE = ("date_saved", "shared_object_id")
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
@@ -54,19 +55,8 @@ def load_pinned(path: str, sha256: str, key: str) -> keras.Model:
         ParameterError: the file is missing, or is another one than the recipe says.
         ModelError: it is no Keras model.
     """
-    try:
-        found = sha256_of(Path(path))
-    except OSError as error:
-        raise ParameterError(
-            f"{key}.weights: cannot read {path}: {error.strerror}; "
-            "dvc pull brings the released network"
-        ) from None
-    if found != sha256:
-        raise ParameterError(
-            f"{key}.sha256: expected '{sha256}', found {found} in {path}; if that file is the one "
-            f"you mean, set {key}.sha256 to it, so that dvc notices another"
-        )
-    return load(Path(path))
+    remedy = "dvc pull brings the released network"
+    return load(pinned(path, sha256, f"{key}.weights", remedy))
 
 
 def _rewrite(source: Path, target: Path) -> None:

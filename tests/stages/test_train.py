@@ -164,7 +164,7 @@ def test_a_student_learns_from_an_earlier_model(arrays, earlier, tmp_path):
 def test_the_time_left_follows_the_size_of_the_pictures(tmp_path, monkeypatch, capsys):
     """Two epochs at half the side cost a quarter each; compiling counts for nothing."""
     clock = [0.0]
-    monkeypatch.setattr(train.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
     recipe = replace(RECIPE, epochs=4, progressive=Progressive(side=24, until=0.5))
     reporter = train.Reporter(recipe, 48, tmp_path, tmp_path / "checkpoint")
     batch = Batch(np.zeros((1, 48, 48, 1), np.uint8), np.ones((1, 2), np.float32), None)
