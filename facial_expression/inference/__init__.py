@@ -1,0 +1,1 @@
+"""Faces and their expressions on any picture: detection, cutting out, an ONNX network, records."""
