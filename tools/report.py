@@ -39,7 +39,7 @@ def check_untracked(path: Path) -> None:
     if not known:
         raise ParameterError(
             f"{path}: expected a path that git ignores or knows nothing of, since the report shows "
-            "pictures, found one that git would track; use data/report.html, or a folder outside"
+            "pictures, found one that git would track; name a place outside the repository by --out"
         )
 
 

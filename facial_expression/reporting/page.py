@@ -44,7 +44,9 @@ def render(run: Run) -> str:
         card=read_card(run.card),
         style=Markup((HERE / "report.css").read_text(encoding="utf-8")),
         tables={make.__name__: make(run) for make in TABLES},
-        outputs=tables.Table("What the stages wrote, as dvc.lock names it", header, outputs),
+        outputs=tables.Table(
+            "What the stages wrote, as dvc.lock names it", header, outputs, words=(1, 3)
+        ),
         alternatives=words.alternatives(run),
         accuracy=tables.interval(run.scores, "accuracy"),
         commonest=max(run.tables["per_class"], key=lambda row: int(row["support"])),

@@ -26,11 +26,15 @@ Cell = str | tuple[str, str]
 
 @dataclass(frozen=True)
 class Table:
-    """A caption, the names of the columns, and rows whose first cell is the row's name."""
+    """A caption, the names of the columns, and rows whose first cell is the row's name.
+
+    `words` are the places of further columns that hold words instead of numbers.
+    """
 
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[Cell]]
+    words: Sequence[int] = ()
 
 
 def percent(share: float) -> str:
@@ -134,4 +138,5 @@ def findings(run: Run) -> Table:
         [kind.replace("_", " "), f"{count:,}", KINDS.get(kind, ""), first.get(kind, "")]
         for kind, count in run.facts["audit"]["findings"].items()
     ]
-    return Table("Findings of the audit", ("kind", "n", "what it is", "first, with score"), rows)
+    header = ("kind", "n", "what it is", "first, with score")
+    return Table("Findings of the audit", header, rows, words=(2, 3))

@@ -259,6 +259,29 @@ def test_real_faces_are_not_called_synthetic(changed):
     assert "drawn pictures of" not in text
 
 
+def test_texts_stand_out_in_light_and_in_dark(page):
+    light, dark, _ = re.findall(r":root \{(.*?)\}", page, flags=re.DOTALL)
+    for block in (light, light + dark):  # what dark leaves out, it keeps
+        colours = dict(re.findall(r"--([\w-]+): (#\w+);", block))
+        for text in ("ink", "soft", "link"):
+            assert contrast(colours[text], colours["paper"]) >= 7  # level AAA of WCAG 2.2
+            assert contrast(colours[text], colours["tint"]) >= 7
+        assert contrast(colours["warn"], colours["warn-tint"]) >= 7
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast ratio of two #rgb or #rrggbb colours, https://www.w3.org/TR/WCAG22/."""
+
+    def luminance(colour: str) -> float:
+        digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+        levels = [int(digits[place : place + 2], 16) / 255 for place in (0, 2, 4)]
+        linear = [v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in levels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    dark, light = sorted((luminance(one), luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
+
+
 WRAPPER = """<!doctype html><iframe src="{name}" style="width: {width}px; height: 900px; border: 0">
 </iframe><pre></pre><script>onload = () => {{
   const frame = document.querySelector("iframe"), page = frame.contentDocument;
