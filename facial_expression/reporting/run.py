@@ -25,6 +25,7 @@ WRITTEN_BY = {
     "evaluation/confusion.csv": "evaluate",
     "evaluation/confused_pairs.csv": "evaluate",
     "export/model_card.md": "export",
+    "export/parity.json": "export",
 }
 PLOTS = (
     "class_counts", "curves", "confusion", "per_class_f1", "confused_pairs", "reliability",
@@ -35,6 +36,7 @@ ENTRIES = {
     "evaluation/metrics.json": (
         *("protocol", "reported_split", "calibration", "selective", "model", "versions"),
     ),
+    "export/parity.json": ("split", "n", "decisive", "other_class", "largest_difference"),
 }
 WRITTEN_BY |= {f"plots/{name}.png": "plot" for name in PLOTS}
 Row = Mapping[str, str]
@@ -47,7 +49,7 @@ class Run:
     Attributes:
         folder: its `data/`; params.yaml, conf/ and dvc.lock lie beside it.
         tables: rows by the name of the CSV file without its suffix.
-        facts: `source`, `audit` and `metrics`, the JSON files.
+        facts: `source`, `audit`, `metrics` and `parity`, the JSON files.
         card: model_card.md.
         plots: the figures by name.
         settings: params.yaml and the two files that it names, by their path.
@@ -87,6 +89,8 @@ def read(folder: Path) -> Run:
         DatasetError: a file of a stage is missing or is none; the message names the stage.
         ParameterError: params.yaml or a file that it names is missing or no YAML.
     """
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: expected the data/ of a run, found no folder; mend --run")
     missing = [name for name in WRITTEN_BY if not (folder / name).is_file()]
     if missing:
         raise DatasetError(_wanted(folder, missing[0], "no such file"))

@@ -134,6 +134,8 @@ def test_the_numbers_are_those_of_the_stages(clone, page):
     assert "Always answering happy" in text
     for row in read_csv(clone / "data/evaluation/per_class.csv"):
         assert f"{row['class']} {float(row['precision']):.3f} {float(row['recall']):.3f}" in text
+    parity = json.loads((clone / "data/export/parity.json").read_text("utf-8"))
+    assert f"{parity['other_class']} of {parity['decisive']} decisive pictures" in text
     assert "Synthetic: drawn faces" in text
     assert "may be of different runs" not in text
 
@@ -185,6 +187,11 @@ def test_a_missing_file_is_one_line_that_names_the_stage(changed, name):
     assert f"run the {WRITTEN_BY[name]} stage" in message
     assert "\n" not in message
     assert not (changed / "data/report.html").exists()
+
+
+def test_a_run_that_is_nowhere_is_one_line(tmp_path):
+    with pytest.raises(DatasetError, match="found no folder; mend --run"):
+        written(tmp_path)
 
 
 def test_missing_parameters_are_one_line(changed):
