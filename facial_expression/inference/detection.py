@@ -68,11 +68,11 @@ class Detector:
 
         A box may reach a little beyond the picture, where the face does; its centre lies on it.
         """
-        rows = np.concatenate(list(self._passes(rgb)))
-        rows = rows[rows[:, 2] * rows[:, 3] >= self._smallest**2]
+        rows = _without_overlaps(np.concatenate(list(self._passes(rgb))))
         centre = rows[:, :2] + rows[:, 2:4] / 2
-        rows = rows[((centre >= 0) & (centre < rgb.size)).all(axis=1)]
-        return [Box(*map(float, row)) for row in _without_overlaps(rows)]
+        inside = ((centre >= 0) & (centre < rgb.size)).all(axis=1)
+        large = rows[:, 2] * rows[:, 3] >= self._smallest**2
+        return [Box(*map(float, row)) for row in rows[inside & large]]
 
     def _passes(self, rgb: Image.Image) -> Iterator[Rows]:
         longest = max(rgb.size)
