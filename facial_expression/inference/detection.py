@@ -33,7 +33,7 @@ SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 FINE, COARSE = 1280, 320
 """Longest side, in pixels, of the two sizes that a picture is looked at in."""
 
-LARGEST = 320
+LARGEST = 480
 """Side of the largest face, in pixels of the fine size, that is left to it."""
 
 OVERLAP = 0.3
