@@ -1,10 +1,11 @@
-"""The one definition of "picture file -> grey square", shared by training and serving.
+"""The one definition of "picture file -> upright picture -> grey square", for training and serving.
 
 The rule, in order:
 
 1. the first frame is decoded and turned upright by its EXIF orientation;
 2. transparency is laid over white, as viewers show it;
-3. 16-bit grey keeps its high byte; every colour mode becomes luma (ITU-R 601, Pillow's mode "L");
+3. 16-bit grey keeps its high byte; every colour mode becomes RGB, and RGB becomes luma where grey
+   is wanted (ITU-R 601, Pillow's mode "L");
 4. the largest centred square is cut out and resampled to `side` with Pillow's Lanczos filter
    (antialiased when it shrinks).  A picture that already has the size is left untouched.
 """
@@ -17,6 +18,7 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,7 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """Pillow's names of what is read, whatever a file is called: EPS, say, would start Ghostscript."""
 
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+STRIP = 256  # rows that are laid over white at once
 BROKEN_FILE = (
     OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError,
     struct.error, zlib.error, Image.DecompressionBombError,
@@ -43,12 +46,22 @@ class Picture:
     """A decoded picture before it is made square.
 
     Attributes:
-        grey: Pillow image of mode "L", upright, at its own size.
+        upright: Pillow image of mode "RGB", or "L" where the file is grey, at its own size.
         mode: Pillow's name of the mode that the file had.
     """
 
-    grey: Image.Image
+    upright: Image.Image
     mode: str
+
+    @cached_property
+    def grey(self) -> Image.Image:
+        """Pillow image of mode "L", to predict on."""
+        return self.upright if self.upright.mode == "L" else self.upright.convert("L")
+
+    @property
+    def rgb(self) -> Image.Image:
+        """Pillow image of mode "RGB", to find faces on and to draw on; not to be changed."""
+        return self.upright if self.upright.mode == "RGB" else self.upright.convert("RGB")
 
     @property
     def fingerprint(self) -> str:
@@ -72,7 +85,7 @@ def decode(data: bytes) -> Picture:
                     f"{image.width}x{image.height} pixels, at most {MAX_PIXELS} allowed"
                 )
             mode = image.mode
-            return Picture(_grey(image), mode)
+            return Picture(_plain(image), mode)
     except BROKEN_FILE as error:
         if isinstance(error, UnidentifiedImageError):
             raise ImageError("not a picture of a known format") from None
@@ -90,9 +103,8 @@ def square(picture: Picture, side: int) -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
-def _grey(image: Image.Image) -> Image.Image:
-    if image.mode == "L" and "transparency" not in image.info:
-        return _upright(image)
+def _plain(image: Image.Image) -> Image.Image:
+    """Upright and opaque, of mode "L" or "RGB"."""
     image = _upright(image)
     if image.mode in SIXTEEN_BIT:
         high = np.clip(np.asarray(image, dtype=np.int64), 0, 65535) >> 8
@@ -100,12 +112,17 @@ def _grey(image: Image.Image) -> Image.Image:
     if image.mode == "F":
         raise ImageError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    if image.mode not in ("L", "RGB"):
-        image = image.convert("RGB")
-    return image.convert("L")
+        return _over_white(image)
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    opaque = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP):  # four large copies at once are too much
+        part = image.crop((0, top, image.width, min(top + STRIP, image.height))).convert("RGBA")
+        white = Image.new("RGBA", part.size, "white")
+        opaque.paste(Image.alpha_composite(white, part).convert("RGB"), (0, top))
+    return opaque
 
 
 def _upright(image: Image.Image) -> Image.Image:
