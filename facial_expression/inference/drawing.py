@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Sequence
+from math import sqrt
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -18,6 +19,9 @@ SMALLEST = 320
 LINE, LETTER = 1 / 300, 1 / 36
 """Width of a line and height of letters, over the mean side of the picture."""
 
+WIDEST, LEAST = 2.6, 11
+"""Width of a label over its box's, roughly, and the least height of its letters in pixels."""
+
 DARK, LIGHT = "#111111", "#ffd400"
 QUALITY = 92
 
@@ -30,15 +34,15 @@ def draw(rgb: Image.Image, faces: Sequence[Face], classes: Sequence[str]) -> Ima
     factor = max(1, -(-SMALLEST // max(rgb.size)))
     drawn = rgb.resize((rgb.width * factor, rgb.height * factor), Image.Resampling.NEAREST)
     pen = ImageDraw.Draw(drawn)
-    side = (drawn.width * drawn.height) ** 0.5
-    line = max(2, round(side * LINE))
-    font = ImageFont.load_default(max(12.0, side * LETTER))
+    side = sqrt(drawn.width * drawn.height)
     for face in reversed(faces):  # the surest on top
         box = _scaled(face.box, factor)
+        line = _line(box, side)
         pen.rectangle(_grown(box, line), outline=DARK, width=3 * line)
         pen.rectangle(box, outline=LIGHT, width=line)
+    for face in reversed(faces):
         text = f"{classes[face.best]} {100 * face.probabilities[face.best]:.0f} %"
-        _write(pen, text, box, font, line)
+        _write(pen, text, _scaled(face.box, factor), side)
     return drawn
 
 
@@ -75,15 +79,19 @@ def _grown(corners: Corners, by: float) -> Corners:
     return left - by, top - by, right + by, bottom + by
 
 
-def _write(
-    pen: ImageDraw.ImageDraw,
-    text: str,
-    box: Corners,
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-    line: int,
-) -> None:
-    """Write above the box, or where there is no room in or below it, on a ground of its own."""
+def _line(box: Corners, side: float) -> int:
+    return max(1, round(min(side * LINE, (box[2] - box[0]) / 40)))
+
+
+def _write(pen: ImageDraw.ImageDraw, text: str, box: Corners, side: float) -> None:
+    """Write above the box, or where there is no room below or in it, on a ground of its own.
+
+    Beside a small face the letters are small as well, so that a crowd keeps its faces.
+    """
     width, height = pen.im.size
+    line = _line(box, side)
+    letters = min(side * LETTER, WIDEST * (box[2] - box[0]) / len(text))
+    font = ImageFont.load_default(max(letters, LEAST))
     left, top, right, bottom = pen.textbbox((0, 0), text, font=font)
     wide, high = right - left + 4 * line, bottom - top + 4 * line
     x = min(max(box[0] - line, 0), max(width - wide, 0))
