@@ -66,15 +66,16 @@ def jpeg(picture: Image.Image) -> bytes:
     return stream.getvalue()
 
 
-Corners = tuple[float, float, float, float]
+Corners = tuple[int, int, int, int]
 
 
 def _scaled(box: Box, factor: int) -> Corners:
-    right, bottom = box.left + box.width, box.top + box.height
-    return box.left * factor, box.top * factor, right * factor - 1, bottom * factor - 1
+    left, top = round(box.left * factor), round(box.top * factor)
+    right, bottom = (box.left + box.width) * factor, (box.top + box.height) * factor
+    return left, top, max(round(right) - 1, left), max(round(bottom) - 1, top)
 
 
-def _grown(corners: Corners, by: float) -> Corners:
+def _grown(corners: Corners, by: int) -> Corners:
     left, top, right, bottom = corners
     return left - by, top - by, right + by, bottom + by
 

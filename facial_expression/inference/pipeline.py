@@ -60,7 +60,7 @@ class Face:
     def entropy(self) -> float:
         """Of the probabilities, in nats: 0 where one class is sure, log(classes) at most."""
         some = self.probabilities[self.probabilities > 0].astype(np.float64)
-        return float(-(some * np.log(some)).sum())
+        return float((some * np.log(1 / some)).sum())
 
 
 @dataclass(frozen=True)

@@ -90,9 +90,14 @@ def _fields(seen: Seen, face: Face, classes: Sequence[str]) -> list[str]:
 
 
 def _csv(rows: Sequence[Sequence[str]]) -> str:
+    return "".join(map(_csv_line, rows))
+
+
+def _csv_line(row: Sequence[str]) -> str:
     stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    return stream.getvalue()
+    # a field is quoted where it holds a letter of the line end: "\r" must be one of them
+    csv.writer(stream, lineterminator="\r\n").writerow(row)
+    return stream.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _object(seen: Seen, classes: Sequence[str]) -> dict[str, Any]:
