@@ -35,6 +35,13 @@ def share(text: str) -> float:
     return number
 
 
+def processors() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def add_prediction(parser: argparse.ArgumentParser) -> None:
     """Add --batch-size, --backend and --threads."""
     parser.add_argument(

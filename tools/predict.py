@@ -27,15 +27,13 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from facial_expression.errors import ParameterError, run
-from tools.arguments import at_least, share
+from tools.arguments import at_least, processors, share
 
 if TYPE_CHECKING:
-    from facial_expression.inference.network import Network
     from facial_expression.inference.pipeline import Find, Seen
     from facial_expression.inference.sources import Source
 
@@ -67,18 +65,6 @@ def inner_threads(args: argparse.Namespace) -> int:
     return 1 if args.camera is None else int(args.threads)
 
 
-def about(network: Network, model: Path) -> str:
-    """Which network speaks, what it measures and under which terms, in a line."""
-    facts = network.facts
-    accuracy = facts.get("accuracy")
-    return (
-        f"{model.name} (recipe {facts.get('recipe', 'unknown')}, trained on "
-        f"{facts.get('dataset', 'unknown')}{f', accuracy {accuracy}' if accuracy else ''}) names "
-        "apparent expressions as labelled by strangers, not emotions. Terms: "
-        f"{facts.get('terms', 'unknown')}"
-    )
-
-
 def record(seen: Iterable[Seen], classes: Sequence[str], args: argparse.Namespace) -> bool:
     """Write what was seen as it comes; whether everything could be read."""
     from facial_expression.inference.records import FORMATS, printable
@@ -88,17 +74,16 @@ def record(seen: Iterable[Seen], classes: Sequence[str], args: argparse.Namespac
     with _stream(args.out) as stream:
         stream.write(head)
         try:
-            for number, each in zip(count(1), _progress(seen, args), strict=False):
+            for pictures, each in enumerate(_progress(seen, args), 1):
                 stream.write(lines(each))
                 stream.flush()
-                pictures += 1
                 faces += len(each.faces)
                 if each.error:
                     skipped += 1
                     _say(f"skipped {printable(each.path)}: {printable(each.error)}")
                 else:
                     empty += not each.faces
-                    _draw(each, number, classes, args.draw)
+                    _draw(each, pictures, classes, args.draw)
         except KeyboardInterrupt:
             if args.camera is None:
                 raise
@@ -183,13 +168,6 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def processors() -> int:
-    """How many this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments, look, write; exit code 1 if something could not be read."""
     args = parse(argv)
@@ -197,11 +175,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise ParameterError(f"--draw {args.draw}: expected another folder than those to be read")
     from facial_expression.inference.network import Network
     from facial_expression.inference.pipeline import predict
+    from facial_expression.inference.records import about
 
     network = Network(args.model, inner_threads(args))
     find = find_faces(args)
     if not args.quiet:
-        _say(about(network, args.model))
+        _say(about(args.model.name, network.facts))
     seen = predict(
         find_sources(args),
         network,

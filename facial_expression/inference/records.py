@@ -68,6 +68,22 @@ def as_jsonl(classes: Sequence[str]) -> tuple[str, Lines]:
 FORMATS: Mapping[str, Format] = {"table": as_table, "jsonl": as_jsonl, "csv": as_csv}
 
 
+def about(name: str, facts: Mapping[str, str]) -> str:
+    """Which network speaks, what it measures and under which terms, in a line.
+
+    Args:
+        name: of the file.
+        facts: `Network.facts`.
+    """
+    recipe, dataset, accuracy, terms = (
+        facts.get(key, "unknown") for key in ("recipe", "dataset", "accuracy", "terms")
+    )
+    return (
+        f"{name} (recipe {recipe}, trained on {dataset}, accuracy {accuracy}) names apparent "
+        f"expressions as labelled by strangers, not emotions. Terms: {terms}"
+    )
+
+
 def printable(path: str) -> str:
     """A path in one line that cannot steer a terminal: what is not printable is escaped."""
     return "".join(

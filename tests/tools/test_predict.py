@@ -302,7 +302,6 @@ def test_only_what_it_needs_is_imported(album: Path, network: Path) -> None:
     assert {"onnxruntime", "numpy", "PIL"} <= imported
     heavy = {"tensorflow", "keras", "sklearn", "matplotlib", "pandas", "scipy", "dvc"}
     assert not heavy & imported
-    assert "cv2" not in imported, "only videos and cameras want it"
 
 
 def test_a_reader_that_has_enough_is_no_mistake(album: Path, network: Path) -> None:
