@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from facial_expression.errors import ImageError, SourceError
+from facial_expression.inference.video import camera, video
+
+FRAMES, SHADE = 10, 20
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Ten frames, each brighter than the one before, red more than blue."""
+    path = str(tmp_path_factory.mktemp("video") / "clip %d.avi")  # no pattern of numbered files
+    writer = cv2.VideoWriter(path, cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    for number in range(FRAMES):
+        writer.write(np.full((48, 64, 3), (0, 0, SHADE * number), np.uint8))
+    writer.release()
+    return path
+
+
+def reds(path: str, **options: int) -> list[tuple[int | None, int]]:
+    """Number and rounded shade of red of each frame."""
+    found = []
+    for source in video(path, **options):
+        picture = source.read()
+        assert (picture.upright.mode, picture.upright.size) == ("RGB", (64, 48))
+        red, _, blue = np.asarray(picture.rgb).mean(axis=(0, 1))
+        assert blue < 10
+        found.append((source.frame, round(red / SHADE)))
+    return found
+
+
+def test_every_frame_comes_with_its_number(clip: str):
+    assert reds(clip) == [(number, number) for number in range(FRAMES)]
+
+
+def test_every_nth_frame_and_so_many_at_most(clip: str):
+    assert reds(clip, every=3) == [(0, 0), (3, 3), (6, 6), (9, 9)]
+    assert reds(clip, every=4, limit=2) == [(0, 0), (4, 4)]
+
+
+def test_what_is_no_video_is_one_source_that_cannot_be_read(tmp_path: Path):
+    path = tmp_path / "broken.mp4"
+    path.write_bytes(bytes(range(256)) * 8)
+    (source,) = video(str(path))
+    with pytest.raises(ImageError, match="not a video that can be decoded"):
+        source.read()
+
+
+def test_a_missing_camera_is_said_in_one_line(capfd: pytest.CaptureFixture[str]):
+    with pytest.raises(SourceError, match="camera 97: found none that can be opened"):
+        next(camera(97))
+    assert capfd.readouterr() == ("", ""), "OpenCV keeps quiet"
