@@ -241,9 +241,8 @@ def test_every_answer_is_closed_to_others_and_kept_by_nobody(client, path):
     response = client.get(path)
     assert {name: response.headers.get(name) for name in HEADERS} == HEADERS
     assert "Set-Cookie" not in response.headers
-    policy = dict(
-        rule.strip().split(" ", 1) for rule in HEADERS["Content-Security-Policy"].split(";")
-    )
+    rules = HEADERS["Content-Security-Policy"].split("; ")
+    policy = dict(rule.split(" ", 1) for rule in rules)
     assert policy["default-src"] == "'none'"
     assert {policy["script-src"], policy["style-src"], policy["connect-src"]} == {"'self'"}
     assert "camera=(self)" in HEADERS["Permissions-Policy"]
@@ -253,12 +252,16 @@ def test_scripts_are_scripts_whatever_the_systems_table_says(client):
     assert client.get("/static/page.js").mimetype == "text/javascript"
 
 
+SAID = (
+    "Apparent expression, not emotion", "Accuracy: 50.0 %, on drawn", "Article 5(1)(f)",
+    "Article 50(3)", "age, sex, skin or culture", "At most 20 MB", "The card.",
+)  # fmt: skip
+
+
 def test_the_page_says_the_networks_limits_and_card(client):
     html = client.get("/").get_data(as_text=True)
     text = re.sub(r"\s+", " ", html)
-    for words in ("Apparent expression, not emotion", "Accuracy: 50.0 %, on drawn", "Article 5(1)(f)",
-                  "Article 50(3)", "age, sex, skin or culture", "At most 20 MB", "The card."):  # fmt: skip
-        assert words in text
+    assert all(words in text for words in SAID), text
     assert "&lt;b&gt;For tests" in html  # a model file cannot write HTML
     assert all(f"examples/{name}.png" in html for name in EXPRESSIONS)
 
@@ -297,6 +300,9 @@ Says *things*.<script>alert(1)</script> [Away](https://evil.example) ![Seen](htt
 """
 
 
+TAGS = {"h3", "p", "em", "div", "table", "thead", "tr", "th", "tbody", "td"}
+
+
 def test_a_card_is_rendered_and_can_do_nothing(tmp_path):
     (tmp_path / "model_card.md").write_text(CARD, encoding="utf-8")
     html = card.read_card(tmp_path / "model.onnx")
@@ -304,7 +310,7 @@ def test_a_card_is_rendered_and_can_do_nothing(tmp_path):
     assert "<h3>The network</h3>" in html
     assert "<em>things</em>" in html
     assert "<td>1</td>" in html
-    assert set(re.findall(r"<(\w+)", html)) == set("h3 p em div table thead tr th tbody td".split())
+    assert set(re.findall(r"<(\w+)", html)) == TAGS
     assert card.read_card(tmp_path / "elsewhere" / "model.onnx") == ""
 
 
@@ -326,12 +332,12 @@ def test_an_address_that_is_taken_is_one_line():
             listen(LOOPBACK[0], port)
     with pytest.raises(ParameterError, match="port 70000"):
         listen(LOOPBACK[0], 70000)
-    with pytest.raises(ParameterError, match="no.such.host.invalid"):
-        listen("no.such.host.invalid", 0)
+    with pytest.raises(ParameterError, match="no-such-host"):
+        listen("no-such-host.invalid", 0)
 
 
 def test_a_missing_model_is_named(tmp_path):
-    with pytest.raises(ModelError, match="absent.onnx: no such model"):
+    with pytest.raises(ModelError, match="no such model"):
         main(["--model", str(tmp_path / "absent.onnx"), "--no-browser"])
 
 

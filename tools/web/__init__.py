@@ -1,1 +1,1 @@
-"""A page to try a network on, served to this machine's browser: see `python -m tools.web --help`."""
+"""A page to try a network on: see `python -m tools.web --help`."""

@@ -39,9 +39,8 @@ def render(text: str) -> str:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
     html: str = markdown.renderer.render(tokens, markdown.options, {})
-    html = html.replace(
-        "<table>", '<div class="wide" role="region" aria-label="Table" tabindex="0"><table>'
-    )
+    region = '<div class="wide" role="region" aria-label="Table" tabindex="0">'
+    html = html.replace("<table>", f"{region}<table>")
     return html.replace("</table>", "</table></div>")
 
 
