@@ -105,7 +105,7 @@ def _evaluation(facts: Facts) -> dict[str, Any]:
     leaky = copies and metrics["protocol"] == "clean" and "also_in_" not in str(audit["dropped"])
     header = ("split", "", "n", "accuracy", *SCORES.values())
     rows = [
-        (name, how, f"{s['n']:,}", _interval(s), *(f"{s[key]:.3f}" for key in SCORES))
+        (name, how, f"{s['n']:,}", interval(s), *(f"{s[key]:.3f}" for key in SCORES))
         for name in SPLITS
         for kind, how in AVERAGES.items()
         if (s := metrics.get(name + kind))
@@ -121,7 +121,7 @@ def _evaluation(facts: Facts) -> dict[str, Any]:
         "split": split,
         "split_is": SPLITS[split],
         "n": f"{metrics[split]['n']:,}",
-        "accuracy": _interval(metrics[split]),
+        "accuracy": interval(metrics[split]),
         "scores": _table(header, rows),
         "leak_free": _leak_free(metrics, audit),
         "calibration": _calibration(metrics),
@@ -177,7 +177,7 @@ def _front_matter(facts: Facts) -> str:
 
 def _leak_free(metrics: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
     parts = {name: metrics[key] for name in SPLITS if (key := f"{name}_leak_free") in metrics}
-    found = [f"{name} {_interval(s)}, n = {s['n']:,}" for name, s in parts.items()]
+    found = [f"{name} {interval(s)}, n = {s['n']:,}" for name, s in parts.items()]
     kind = "duplicate or near-duplicate" if audit["near_duplicates"] else "exact duplicate"
     of = f"**Without leaks**, of pictures without a known {kind} anywhere: "
     return f"{of}{'; '.join(found)}.\n" if found else ""
@@ -200,7 +200,8 @@ def _calibration(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def _interval(scores: Mapping[str, float]) -> str:
+def interval(scores: Mapping[str, float]) -> str:
+    """Accuracy with its 95 % interval, in words."""
     low, high = 100 * scores["accuracy_low"], 100 * scores["accuracy_high"]
     return f"{100 * scores['accuracy']:.1f} % ({low:.1f} to {high:.1f})"
 

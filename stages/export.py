@@ -1,11 +1,14 @@
 """Stage `export`: what goes out of the house with a model.  -> OUT  (params: export).
 
-Reads   MODEL, what evaluate, index and fetch wrote about it, and the recipe.
-Writes  OUT/model.keras       the network, the same bytes
+Reads   MODEL, what evaluate, index and fetch wrote about it, one split of ARRAYS, and the recipe.
+Writes  OUT/model.onnx        the network with calibrated probabilities and, where it pools its last
+                              feature map, class activation maps; needs no TensorFlow
+        OUT/parity.json       how far model.onnx is from MODEL on the reported split
+        OUT/model.keras       the network, the same bytes
         OUT/classes.json      its classes in the order of its outputs
         OUT/calibration.json  the temperature that its probabilities want
         OUT/model_card.md     the run's own facts in the Hugging Face model-card format
-The folder can be uploaded as it is.
+The folder can be uploaded as it is.  Where model.onnx and MODEL differ, nothing is written.
 """
 
 from __future__ import annotations
@@ -14,23 +17,43 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from ruamel.yaml import YAML
 
+from facial_expression.dataset.arrays import read_split
 from facial_expression.errors import DatasetError, ModelError, ParameterError, run
 from facial_expression.files import atomic, read_csv, sha256_of, write_json, write_text
-from facial_expression.model_card import Facts, render
+from facial_expression.inference.network import Network
+from facial_expression.metrics.calibration import with_temperature
+from facial_expression.metrics.parity import LIMIT, parity
+from facial_expression.model_card import Facts, interval, render
 from facial_expression.parameters import CLOSED, load
+from facial_expression.training.backend import configure
+from facial_expression.training.recipe import Recipe
 
 TRAVELS = ("temperature", "fitted_on")  # what calibration.json takes from metrics.json
 BLANK = "Say here"  # how a text begins that only the owner of the pictures can write
 Text = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True, config=CLOSED)
+class CropParameters:
+    """How the training pictures are framed, so that faces are cut out alike.
+
+    Attributes:
+        scale: side of the square over the square root of the area of the detector's box.
+        drop: how far the square's centre lies below the box's, in sides of the square.
+    """
+
+    scale: Annotated[float, Field(gt=0, le=10)]
+    drop: Annotated[float, Field(ge=-1, le=1)]
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -43,6 +66,7 @@ class ExportParameters:
         terms: who may use the weights, and for what.
         labels: where the labels come from, and how far people agree with them.
         people: what is known of the people in the pictures.
+        crop: see there.
     """
 
     dataset: Text
@@ -50,6 +74,7 @@ class ExportParameters:
     terms: Text
     labels: Text
     people: Text
+    crop: CropParameters
 
 
 def gather(params: ExportParameters, args: argparse.Namespace) -> Facts:
@@ -69,7 +94,7 @@ def gather(params: ExportParameters, args: argparse.Namespace) -> Facts:
     except (OSError, KeyError, TypeError) as error:
         raise ParameterError(f"{args.recipe}: expected a section train: {error!r}") from None
     return Facts(
-        texts=asdict(params),
+        texts={key: text for key, text in asdict(params).items() if key != "crop"},
         source=read_json(args.source),
         audit=read_json(args.audit),
         metrics=read_json(args.evaluation / "metrics.json"),
@@ -79,6 +104,54 @@ def gather(params: ExportParameters, args: argparse.Namespace) -> Facts:
         model=model,
         size=size,
     )
+
+
+def describe(facts: Facts, crop: CropParameters) -> dict[str, str]:
+    """The metadata of model.onnx: what a user of that file alone has to know."""
+    split = facts.metrics["reported_split"]
+    scores = facts.metrics[split]
+    return {
+        "classes": json.dumps([row["class"] for row in facts.per_class], ensure_ascii=False),
+        "crop": json.dumps(asdict(crop)),
+        "temperature": f"{facts.metrics['calibration']['temperature']:.6f}",
+        "dataset": facts.texts["dataset"],
+        "licence": facts.texts["licence"],
+        "terms": facts.texts["terms"],
+        "recipe": facts.recipe,
+        "protocol": facts.metrics["protocol"],
+        "accuracy": f"{interval(scores)} on {split}, n = {scores['n']:,}",
+        "model_sha256": facts.model,
+    }
+
+
+def convert(
+    model: Path, arrays: Path, facts: Facts, metadata: Mapping[str, str], threads: int, out: Path
+) -> dict[str, Any]:
+    """Write model.onnx at `out`, unless it says other things than `model`; what parity.json says.
+
+    Raises:
+        ModelError: it does, on the reported split; or the model cannot be read.
+    """
+    configure("tensorflow", threads)
+    from facial_expression.training import exporting, serving
+    from facial_expression.training.prediction import predicted
+
+    keras_model = exporting.load(model)
+    name, temperature = facts.metrics["reported_split"], facts.metrics["calibration"]["temperature"]
+    images = read_split(arrays, name).images
+    expected = with_temperature(predicted(keras_model, images).astype(np.float64), temperature)
+    with atomic(out) as temporary:
+        network = serving.serving_network(keras_model, temperature)
+        serving.write_onnx(network, temporary, metadata)
+        output = Network(temporary, threads).predict(images)
+        found = parity(expected, output.probabilities.astype(np.float64))
+        if not found.holds:
+            raise ModelError(
+                f"{model}: expected model.onnx to say the same of {name}, found another class for "
+                f"{found.other_class} of {found.decisive} pictures and probabilities that differ "
+                f"by up to {found.largest_difference:.2g} (limit {LIMIT:.0e}); nothing was written"
+            )
+    return {"split": name, **found._asdict()}
 
 
 def read_json(path: Path) -> Any:
@@ -110,20 +183,25 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--recipe", type=Path, required=True, help="YAML with a section train:")
     parser.add_argument("--source", type=Path, required=True, help="source.json of stage fetch")
     parser.add_argument("--audit", type=Path, required=True, help="audit.json of stage index")
+    parser.add_argument("--arrays", type=Path, required=True, help="folder of stage preprocess")
     parser.add_argument("--model", type=Path, required=True, help="model.keras")
     parser.add_argument("--evaluation", type=Path, required=True, help="folder of stage evaluate")
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
     args = parser.parse_args(argv)
     params = load(args.params, "export", ExportParameters)
     facts = gather(params, args)
+    calibration = facts.metrics["calibration"]
+    metadata = describe(facts, params.crop)
+    threads = load(args.recipe, "train", Recipe).threads
+    found = convert(args.model, args.arrays, facts, metadata, threads, args.out / "model.onnx")
+    write_json(args.out / "parity.json", found)
     with atomic(args.out / "model.keras") as temporary:
         shutil.copyfile(args.model, temporary)
     write_json(args.out / "classes.json", [row["class"] for row in facts.per_class])
-    calibration = facts.metrics["calibration"]
     write_json(args.out / "calibration.json", {k: calibration[k] for k in TRAVELS})
     write_text(args.out / "model_card.md", render(facts))
     print(f"wrote the network and its card to {args.out}")
-    if blanks := [name for name, text in asdict(params).items() if text.startswith(BLANK)]:
+    if blanks := [name for name, text in facts.texts.items() if text.startswith(BLANK)]:
         print(
             f"note: before you publish the card, write export.{', export.'.join(blanks)} "
             f"in {args.params}",

@@ -15,7 +15,6 @@ STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
 SHARED = {"errors", "parameters", "labels", "files"}  # modules that every package may import
 KERAS = {"keras", "tensorflow", "jax", "torch"}
 LIGHT = {
-    "export",
     "fetch",
     "index",
     "preprocess",

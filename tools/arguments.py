@@ -27,6 +27,14 @@ def positive_float(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """A number from 0 to 1, for argparse."""
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text}")
+    return number
+
+
 def add_prediction(parser: argparse.ArgumentParser) -> None:
     """Add --batch-size, --backend and --threads."""
     parser.add_argument(

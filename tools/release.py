@@ -1,6 +1,7 @@
 """Put the committed state of the sample into the embedded remote, and nothing else.
 
     python -m tools.release           push, then stage in git the objects that dvc.lock names
+    python -m tools.release --run DIR first make released/ from the finished run in the clone DIR
     python -m tools.release --check   only say whether git tracks exactly those
 
 The embedded remote `.dvc/remote` travels with git so that a clone pulls without an account.  Git
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from facial_expression.errors import PipelineError, run
+from tools.commands import output
 
 REMOTE = Path(".dvc/remote")
 OBJECTS = REMOTE / "files" / "md5"
@@ -74,10 +75,10 @@ def release(root: Path) -> None:
             f"params.yaml: expected data: sample, found {active}; only the drawn sample may enter "
             "the embedded remote"
         )
-    status = json.loads(_output([sys.executable, "-m", "dvc", "status", "--json"], root))
+    status = json.loads(output([sys.executable, "-m", "dvc", "status", "--json"], root))
     if status:
         raise PipelineError(f"dvc.lock is out of date for {', '.join(status)}; run dvc repro first")
-    _output([sys.executable, "-m", "dvc", "push", "--remote", "sample"], root)
+    output([sys.executable, "-m", "dvc", "push", "--remote", "sample"], root)
     named = named_objects(root)
     tracked = tracked_objects(root)
     for path in tracked - named:  # what git does not track may be somebody's own push: it stays
@@ -103,14 +104,7 @@ def _yaml(path: Path) -> Any:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    return _output(["git", *arguments], root)
-
-
-def _output(command: Sequence[str], root: Path) -> str:
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise PipelineError(f"{' '.join(command)} failed: {' '.join(done.stderr.split())}")
-    return done.stdout
+    return output(["git", *arguments], root)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -120,9 +114,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--check", action="store_true", help="change nothing")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="change nothing")
+    what.add_argument("--run", type=Path, metavar="DIR", help="a clone with a finished run")
     args = parser.parse_args(argv)
     root = Path.cwd()
+    if args.run:
+        from tools.releasing import network_from
+
+        network_from(args.run.resolve(), root)
     if not args.check:
         release(root)
     check(root)

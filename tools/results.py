@@ -54,7 +54,7 @@ def keep(name: str, source: Path, command: str, note: str, results: Path) -> Pat
     yaml = YAML()
     yaml.width = 1000  # a command stays on its line
     with atomic(folder / "params.yaml") as temporary:
-        yaml.dump(_parameters(source), temporary)
+        yaml.dump(parameters_of(source), temporary)
     record = {
         "command": command,
         "date": datetime.date.today().isoformat(),
@@ -169,7 +169,8 @@ def _runs(results: Path) -> list[Path]:
     return sorted(path.parent for path in results.glob("*/metrics.json"))
 
 
-def _parameters(source: Path) -> dict[str, Any]:
+def parameters_of(source: Path) -> dict[str, Any]:
+    """The parameters in force in the clone `source`: params.yaml and the two files it names."""
     yaml = YAML(typ="safe")
     active = yaml.load(source / "params.yaml")
     for kind in ("data", "recipe"):

@@ -1,0 +1,221 @@
+"""Find faces on pictures, in videos or before a camera and say what they express.
+
+    python -m tools.predict PATH... [--format table|jsonl|csv] [--out FILE] [--draw DIR]
+
+Reads   pictures, folders (all that is below, by name), patterns (quoted: "holiday/**/*.jpg"),
+        videos, or one picture from standard input (-); of a GIF its first frame.  From folders only
+        what has the suffix of a picture and is not hidden; a file that is named is read whatever
+        it is called.
+Writes  to standard output or --out:
+        table   a line a face; probabilities in percent
+        csv     a line a face: path, frame of a video, box (left, top, width, height in pixels of
+                the upright picture), score of the detector, label, one probability a class, their
+                entropy in nats
+        jsonl   a line a picture: the same, with "faces": [] where none was found, and "error" in
+                its place where the picture could not be read
+        --draw  annotated copies as JPEG files, numbered in the order of the inputs
+
+What cannot be read is named on standard error and left out; the exit code is then 1.  Nothing is
+sent anywhere, and nothing but these files is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from facial_expression.errors import ParameterError, run
+from tools.arguments import at_least, share
+
+if TYPE_CHECKING:
+    from facial_expression.inference.network import Network
+    from facial_expression.inference.pipeline import Find, Seen
+    from facial_expression.inference.sources import Source
+
+MODEL = Path(__file__).parents[1] / "released" / "expression.onnx"
+
+
+def find_sources(args: argparse.Namespace) -> Iterator[Source]:
+    """The pictures that the arguments name."""
+    from facial_expression.inference import sources
+    from facial_expression.inference.video import camera, video
+
+    if args.camera is not None:
+        return camera(args.camera, args.every, args.frames)
+    frames = partial(video, every=args.every, limit=args.frames)
+    return sources.sources(_paths(args), sys.stdin.buffer, frames)
+
+
+def find_faces(args: argparse.Namespace) -> Find | None:
+    """What finds faces; None for ready crops."""
+    if args.no_detect:
+        return None
+    from facial_expression.inference.detection import Detector
+
+    return Detector(args.min_score, args.min_face, inner_threads(args)).find
+
+
+def inner_threads(args: argparse.Namespace) -> int:
+    """Threads for one picture: several only where one picture is all there is to do at a time."""
+    return 1 if args.camera is None else int(args.threads)
+
+
+def about(network: Network, model: Path) -> str:
+    """Which network speaks, what it measures and under which terms, in a line."""
+    facts = network.facts
+    accuracy = facts.get("accuracy")
+    return (
+        f"{model.name} (recipe {facts.get('recipe', 'unknown')}, trained on "
+        f"{facts.get('dataset', 'unknown')}{f', accuracy {accuracy}' if accuracy else ''}) names "
+        "apparent expressions as labelled by strangers, not emotions. Terms: "
+        f"{facts.get('terms', 'unknown')}"
+    )
+
+
+def record(seen: Iterable[Seen], classes: Sequence[str], args: argparse.Namespace) -> bool:
+    """Write what was seen as it comes; whether everything could be read."""
+    from facial_expression.inference.records import FORMATS, printable
+
+    head, lines = FORMATS[args.format](classes)
+    pictures = faces = empty = skipped = 0
+    with _stream(args.out) as stream:
+        stream.write(head)
+        try:
+            for number, each in zip(count(1), _progress(seen, args), strict=False):
+                stream.write(lines(each))
+                stream.flush()
+                pictures += 1
+                faces += len(each.faces)
+                if each.error:
+                    skipped += 1
+                    _say(f"skipped {printable(each.path)}: {printable(each.error)}")
+                else:
+                    empty += not each.faces
+                    _draw(each, number, classes, args.draw)
+        except KeyboardInterrupt:
+            if args.camera is None:
+                raise
+    if not args.quiet:
+        _say(
+            f"pictures {pictures:,} (without a face {empty:,}, skipped {skipped:,}), "
+            f"faces {faces:,}"
+        )
+    return not skipped
+
+
+def _draw(seen: Seen, number: int, classes: Sequence[str], folder: Path | None) -> None:
+    from facial_expression.files import write_bytes
+    from facial_expression.inference.drawing import draw, jpeg, name_of
+
+    if folder and seen.rgb:
+        write_bytes(folder / name_of(number, seen), jpeg(draw(seen.rgb, seen.faces, classes)))
+
+
+def _paths(args: argparse.Namespace) -> Iterator[str]:
+    from facial_expression.inference.sources import expand
+
+    return expand(args.paths, args.draw and args.draw.resolve())
+
+
+@contextmanager
+def _stream(path: Path | None) -> Iterator[TextIO]:
+    from facial_expression.files import atomic
+
+    if path is None:
+        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
+        yield sys.stdout
+    else:
+        with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+
+
+def _progress(seen: Iterable[Seen], args: argparse.Namespace) -> Iterable[Seen]:
+    """With a bar where there is a terminal that shows nothing else and the work is long."""
+    if args.quiet or not sys.stderr.isatty() or (args.out is None and sys.stdout.isatty()):
+        return seen
+    from tqdm import tqdm
+
+    total = sum(1 for _ in _paths(args)) if args.camera is None else None
+    return tqdm(seen, total=total, delay=1, unit="picture")
+
+
+def _say(text: str) -> None:
+    from tqdm import tqdm
+
+    tqdm.write(text, file=sys.stderr)  # beside a bar, where there is one
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The arguments, checked against each other."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.predict",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("paths", nargs="*", metavar="PATH", help="picture, folder, pattern, video, or - (stdin)")
+    add("--camera", nargs="?", type=at_least(0), const=0, metavar="INDEX",
+        help="look through a camera (default 0) until Ctrl-C or --frames")  # fmt: skip
+    add("--format", choices=("table", "jsonl", "csv"), default="table", help="default: table")
+    add("--out", type=Path, metavar="FILE", help="write there, all or nothing")
+    add("--draw", type=Path, metavar="DIR", help="folder for annotated copies")
+    add("--model", type=Path, default=MODEL, help="default: released/expression.onnx")
+    add("--no-detect", action="store_true", help="each picture is a face, cropped as the training "
+        "pictures: take its largest centred square")  # fmt: skip
+    add("--min-score", type=share, default=0.7, metavar="S",
+        help="least score of the detector, 0 to 1 (default 0.7)")  # fmt: skip
+    add("--min-face", type=at_least(1), default=16, metavar="PIXELS",
+        help="least side of a face (default 16)")  # fmt: skip
+    add("--every", type=at_least(1), default=1, metavar="N", help="take every N-th frame")
+    add("--frames", type=at_least(1), metavar="N", help="take N frames of a video at most")
+    add("--threads", type=at_least(1), default=processors(), help="default: one a processor")
+    add("--quiet", action="store_true", help="say on standard error only what was skipped")
+    args = parser.parse_args(argv)
+    if bool(args.paths) == (args.camera is not None):
+        parser.error("expected PATH... or --camera, and not both")
+    return args
+
+
+def processors() -> int:
+    """How many this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse arguments, look, write; exit code 1 if something could not be read."""
+    args = parse(argv)
+    if args.draw and args.draw.resolve() in (Path(path).resolve() for path in args.paths):
+        raise ParameterError(f"--draw {args.draw}: expected another folder than those to be read")
+    from facial_expression.inference.network import Network
+    from facial_expression.inference.pipeline import predict
+
+    network = Network(args.model, inner_threads(args))
+    find = find_faces(args)
+    if not args.quiet:
+        _say(about(network, args.model))
+    seen = predict(
+        find_sources(args),
+        network,
+        find,
+        workers=args.threads,
+        live=args.camera is not None,
+        keep=args.draw is not None,
+    )
+    try:
+        if not record(seen, network.classes, args):
+            sys.exit(1)
+    except BrokenPipeError:  # whoever read has read enough, as in `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+if __name__ == "__main__":
+    run(main)

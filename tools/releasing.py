@@ -1,0 +1,129 @@
+"""The files of released/, made from a finished run."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from facial_expression.errors import PipelineError
+from facial_expression.files import sha256_of, write_text
+from facial_expression.metrics.parity import Parity
+from tools.commands import output
+from tools.results import parameters_of
+
+NAME = "expression"
+LARGEST = 10_000_000  # bytes of a file in released/
+
+
+def network_from(source: Path, root: Path) -> None:
+    """Make released/ in the repository `root` from the run in the clone `source`.
+
+    The weights are rounded to half precision, so that they are small; the rounded network is then
+    scored, converted and described anew by the stages evaluate and export on the run's arrays, so
+    that every figure in released/ is that of the files that lie there.
+
+    Raises:
+        PipelineError: the run is not finished, its protocol is not clean, its ONNX form does not
+            say what its Keras form says, or a stage fails.
+    """
+    check_run(source)
+    weights = root / f"released/{NAME}.keras"
+    before = sha256_of(weights) if weights.exists() else ""
+    active = YAML(typ="safe").load(source / "params.yaml")
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder)
+        arrays, model = source / "data/arrays", made / "model.keras"
+        _round(source / "data/model/model.keras", model)
+        recipe = source / f"conf/recipe/{active['recipe']}.yaml"
+        shared = ("--recipe", recipe, "--arrays", arrays, "--model", model)
+        data = f"conf/data/{active['data']}.yaml"
+        index, evaluation = source / "data/index", made / "evaluation"
+        _stage(root, "evaluate", *shared, "--params", source / data, "--index", index,
+               "--out", evaluation)  # fmt: skip
+        _stage(root, "export", *shared, "--params", root / data, "--audit", index / "audit.json",
+               "--source", source / "data/raw/source.json", "--evaluation", evaluation,
+               "--out", made / "export")  # fmt: skip
+        _take(made, root / "released")
+    yaml = YAML()
+    yaml.width = 1000
+    with (root / "released/params.yaml").open("w", encoding="utf-8", newline="\n") as stream:
+        yaml.dump(parameters_of(source), stream)
+    tracked = [f"released/{NAME}.keras", f"released/{NAME}.onnx"]
+    output([sys.executable, "-m", "dvc", "add", *tracked], root)
+    if before:
+        _pin(root / "conf/recipe", before, sha256_of(weights))
+
+
+def check_run(source: Path) -> None:
+    """Raise PipelineError unless the run's figures are clean ones and its ONNX form is its twin."""
+    metrics = _json(source / "data/evaluation/metrics.json")
+    if (protocol := metrics.get("protocol")) != "clean":
+        raise PipelineError(
+            f"{source}: expected a run of the protocol clean, found {protocol}; only a network "
+            "whose figures stand up is released"
+        )
+    found = _json(source / "data/export/parity.json")
+    found.pop("split", None)
+    if not Parity(**found).holds:
+        raise PipelineError(
+            f"{source}: model.onnx does not say what model.keras says "
+            f"({found['other_class']} other classes, probabilities up to "
+            f"{found['largest_difference']} apart); run the export stage again"
+        )
+
+
+def _pin(recipes: Path, before: str, after: str) -> None:
+    """Let the recipes that start from the released weights name the new ones."""
+    for path in sorted(recipes.glob("*.yaml")):
+        text = path.read_text(encoding="utf-8")
+        if before in text:
+            write_text(path, text.replace(before, after))
+
+
+def _take(made: Path, released: Path) -> None:
+    files = {
+        f"{NAME}.keras": made / "model.keras",
+        f"{NAME}.onnx": made / "export/model.onnx",
+        "metrics.json": made / "evaluation/metrics.json",
+        **{
+            name: made / "export" / name
+            for name in ("classes.json", "calibration.json", "parity.json", "model_card.md")
+        },
+    }
+    for name, path in files.items():
+        if path.stat().st_size > LARGEST:
+            raise PipelineError(
+                f"{name}: {path.stat().st_size / 1e6:.1f} MB, at most {LARGEST / 1e6:.0f} MB may "
+                "be released; release a smaller network"
+            )
+    for name, path in files.items():
+        shutil.copyfile(path, released / name)
+
+
+def _round(source: Path, target: Path) -> None:
+    """Write the network with its kernels in half precision."""
+    from facial_expression.training.backend import configure
+
+    configure("tensorflow", 1)
+    from facial_expression.training import exporting
+
+    exporting.save(exporting.load(source), target, half=True)
+
+
+def _stage(root: Path, name: str, *arguments: str | Path) -> None:
+    print(output([sys.executable, "-m", f"stages.{name}", *map(str, arguments)], root), end="")
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PipelineError(
+            f"{path}: expected a finished run of this version: {error}; run dvc repro there"
+        ) from None
