@@ -1,4 +1,4 @@
-"""The model card as HTML, and the facts of a model file as lines for people."""
+"""The model card as HTML, and what a model file says of itself."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ NAMES = {
     "licence": "Licence",
     "model_sha256": "SHA-256 of the Keras model",
 }
+BETTER = {
+    "<table>": '<div class="wide" role="group" aria-label="Table" tabindex="0"><table>',
+    "</table>": "</table></div>",
+    "<th></th>": "<td></td>",
+    "<pre>": '<pre tabindex="0">',
+}
+"""Tags of the renderer (text has no "<"), for the keyboard and for screen readers."""
 
 
 def read_card(model: Path) -> str:
@@ -39,25 +46,11 @@ def render(text: str) -> str:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
     html: str = markdown.renderer.render(tokens, markdown.options, {})
-    region = '<div class="wide" role="region" aria-label="Table" tabindex="0">'
-    html = html.replace("<table>", f"{region}<table>")
-    return html.replace("</table>", "</table></div>")
-
-
-def accuracy(facts: Mapping[str, str]) -> str:
-    """What the file says of its accuracy; a share as percent.
-
-    >>> accuracy({"accuracy": "0.677"})
-    '67.7 %'
-    """
-    text = facts.get("accuracy", "unknown")
-    try:
-        return f"{100 * float(text):.1f} %"
-    except ValueError:
-        return text
+    for tag, better in BETTER.items():
+        html = html.replace(tag, better)
+    return html
 
 
 def known(facts: Mapping[str, str]) -> dict[str, str]:
     """The facts that the page lists, by the name that people read."""
-    values = {**facts, "accuracy": accuracy(facts)}
-    return {name: values[key] for key, name in NAMES.items() if values.get(key)}
+    return {name: facts[key] for key, name in NAMES.items() if facts.get(key)}

@@ -22,7 +22,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from facial_expression.errors import ImageError, ParameterError
 from tools.web.answer import Analyst, BusyError
-from tools.web.card import accuracy, known
+from tools.web.card import known
 
 MAX_BYTES = 20 * 2**20
 """Of a picture file."""
@@ -73,7 +73,7 @@ def application(
     @app.get("/")
     def index() -> str:
         return render_template(
-            "index.html", facts=facts, accuracy=accuracy(facts), known=known(facts),
+            "index.html", facts=facts, known=known(facts),
             card=Markup(card), examples=list(examples), local=host in LOOPBACK,
             max_bytes=MAX_BYTES,
         )  # fmt: skip

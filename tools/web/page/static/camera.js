@@ -11,6 +11,7 @@ const REASONS = {
 export function camera({ look, complain }) {
   const video = element("video");
   let stream = null;
+  let opening = false;
 
   function close() {
     stream?.getTracks().forEach((track) => track.stop());
@@ -21,16 +22,20 @@ export function camera({ look, complain }) {
   }
 
   async function open() {
+    if (opening) return; // the browser still asks
     complain("");
     if (!navigator.mediaDevices) {
       complain("Browsers open the camera only to pages of this computer or with https. Choose a picture.");
       return;
     }
+    opening = true;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: { facingMode: "user", width: { ideal: 1280 } } });
     } catch (error) {
       complain(REASONS[error.name] ?? `The camera does not open: ${error.message}`);
       return;
+    } finally {
+      opening = false;
     }
     video.srcObject = stream;
     element("camera").hidden = false;

@@ -10,7 +10,7 @@ let chosen = 0;
 
 /** Show an answer; returns one line that says what it is. */
 export function show(given, whole) {
-  answer = given;
+  answer = { ...given, whole };
   const { faces, width, height, picture } = answer;
   const found = whole ? "The whole picture as one face" : faces.length === 1 ? "1 face" : `${faces.length || "No"} faces`;
   element("picture").src = picture;
@@ -92,7 +92,7 @@ function drawBoxes() {
     const taken = number === chosen;
     const cut = { left: square.left, top: square.top, width: square.side, height: square.side };
     group.classList.toggle("chosen", taken);
-    if (box) {
+    if (!answer.whole) {
       rectangle(group, box, "halo");
       rectangle(group, box, "box").addEventListener("click", () => choose(number));
     }
