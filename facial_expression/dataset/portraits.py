@@ -100,18 +100,23 @@ def looks(rng: np.random.Generator) -> Looks:
 
 
 def portrait(
-    person: Identity, muscles: Mapping[int, float], look: Looks, rng: np.random.Generator
+    person: Identity,
+    muscles: Mapping[int, float],
+    look: Looks,
+    rng: np.random.Generator,
+    enlarged: int = 1,
 ) -> NDArray[np.uint8]:
-    """The finished picture, uint8 (48, 48).
+    """The finished picture, uint8 (48, 48), or a multiple of that.
 
     Args:
         person: the geometry at rest.
         muscles: action unit -> intensity in [0, 1].
         look: everything else that can be named.
         rng: ruffles the hair and makes the sensor's noise.
+        enlarged: how many times 48 pixels its side has.
     """
     marks = landmarks(person, muscles)
-    brush = Brush(look.pose, FINE, look.backdrop)
+    brush = Brush(look.pose, FINE * enlarged, look.backdrop)
     _head(brush, person, marks, look)
     folds(brush, marks, muscles, look.skin, look.age)
     if look.beard:
@@ -125,9 +130,9 @@ def portrait(
     _hair(brush, person, look, rng)
     if look.glasses:
         glasses(brush, marks, look.skin)
-    shadows = Brush(look.pose, SOFT, 128)
+    shadows = Brush(look.pose, SOFT * enlarged, 128)
     relief(shadows, marks, muscles, look.light[0])
-    return _develop(brush, shadows, look, rng)
+    return _develop(brush, shadows, look, rng, enlarged)
 
 
 def _head(brush: Brush, person: Identity, marks: Landmarks, look: Looks) -> None:
@@ -176,21 +181,23 @@ def _hair(brush: Brush, person: Identity, look: Looks, rng: np.random.Generator)
 
 
 def _develop(
-    brush: Brush, shadows: Brush, look: Looks, rng: np.random.Generator
+    brush: Brush, shadows: Brush, look: Looks, rng: np.random.Generator, enlarged: int
 ) -> NDArray[np.uint8]:
-    """Light, lens and sensor: two brushes -> the picture, uint8 (48, 48)."""
+    """Light, lens and sensor: two brushes -> the picture, uint8."""
     flat = np.asarray(brush.image.reduce(FINE), dtype=np.float64)
-    blurred = shadows.image.filter(ImageFilter.GaussianBlur(1.25 * SOFT)).reduce(SOFT)
+    spread = ImageFilter.GaussianBlur(1.25 * SOFT * enlarged)
+    blurred = shadows.image.filter(spread).reduce(SOFT)
     bumps = (np.asarray(blurred, dtype=np.float64) - 128.0) * (look.skin / 150.0)
-    pixels, (right, down) = np.arange(SIDE) + 0.5, look.pose.middle
+    pixels, (right, down) = (np.arange(SIDE * enlarged) + 0.5) / enlarged, look.pose.middle
     x = (pixels - right) / (HEAD[0] * look.pose.scale)
     y = ((pixels - down) / (HEAD[1] * look.pose.scale))[:, None]
     rim = np.maximum(1.0, np.sqrt(x**2 + y**2))  # beyond the head the light stays what it is there
     z = np.sqrt(np.maximum(0.06, 1.0 - x**2 - y**2))
     facing = (x * look.light[0] + y * look.light[1]) / rim + 0.8 * z
     lit = flat * (0.55 + 0.6 * np.maximum(facing, 0.0)) + bumps
-    lit *= look.exposure / max(lit[10:40, 10:38].mean(), 1.0)
+    face = lit[10 * enlarged : 40 * enlarged, 10 * enlarged : 38 * enlarged]
+    lit *= look.exposure / max(face.mean(), 1.0)
     film = Image.fromarray(np.rint(np.clip(lit, 0, 255)).astype(np.uint8))
-    lens = np.asarray(film.filter(ImageFilter.GaussianBlur(look.blur)), dtype=np.float64)
-    grain = rng.normal(0.0, look.noise, (SIDE, SIDE))
+    lens = np.asarray(film.filter(ImageFilter.GaussianBlur(look.blur * enlarged)), dtype=np.float64)
+    grain = rng.normal(0.0, look.noise, lit.shape)
     return np.rint(np.clip(lens + grain, 0, 255)).astype(np.uint8)

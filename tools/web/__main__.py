@@ -1,0 +1,61 @@
+"""Open a page to try a network on: pictures, the camera, drawn examples.
+
+    python -m tools.web [--model FILE] [--port 7860] [--no-browser]
+
+Reads   FILE, an ONNX network that stage export wrote, and model_card.md beside it.
+Writes  nothing: pictures are looked at in memory and forgotten with the answer.  No request
+        leaves this machine.
+
+The page is served on 127.0.0.1, to this machine alone, until Ctrl-C.  With --host others can
+reach it, without a password and without encryption: their browsers then keep the camera shut.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from facial_expression.errors import run
+from tools.arguments import at_least
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse arguments, load, serve."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.web",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--model", type=Path, default=Path("released/expression.onnx"), metavar="FILE",
+        help="default released/expression.onnx, which `dvc pull` brings")  # fmt: skip
+    add("--port", type=at_least(0), default=7860, help="default 7860; 0 takes a free one")
+    add("--host", default="127.0.0.1", help="address to serve on (default 127.0.0.1)")
+    add("--no-browser", action="store_true", help="open no browser")
+    args = parser.parse_args(argv)
+    from facial_expression.inference.detection import Detector
+    from facial_expression.inference.network import Network
+    from tools.web import examples
+    from tools.web.answer import Analyst
+    from tools.web.card import read_card
+    from tools.web.server import application, listen, serve
+
+    network = Network(args.model)
+    analyst = Analyst(network, Detector().find)
+    with listen(args.host, args.port) as listening:
+        app = application(analyst, network.facts, read_card(args.model), examples.draw(), args.host)
+        name = f"[{args.host}]" if ":" in args.host else args.host
+        url = f"http://{name}:{listening.getsockname()[1]}/"
+        print(f"{url} shows the page; Ctrl-C ends it", flush=True)
+        if not args.no_browser:  # some browsers return only when they are closed
+            threading.Thread(target=webbrowser.open, args=[url], daemon=True).start()
+        serve(app, listening)
+    print("\nthe page is closed", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    run(main)
