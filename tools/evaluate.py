@@ -38,7 +38,7 @@ from tools.beside import find_classes, find_temperature, read_names
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOUR, DPI, SHOWN, SEED = "#2b6cb0", 150, 18, 0  # as plot: in params.yaml
+COLOUR, DPI, SHOWN, SEED = "#2b6cb0", 120, 18, 0  # as plot: in params.yaml
 NAME = "pictures"  # of the scores: a folder's name could be that of another entry
 
 

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from facial_expression.training.batches import Batch
 
 SHOWN = 25  # pictures on the sheet
-DPI = 150
+DPI = 120
 
 
 class Reporter:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CLEAN = "none"
-COLOUR, DPI = "#2b6cb0", 150
+COLOUR, DPI = "#2b6cb0", 120
 
 
 class Row(NamedTuple):

@@ -33,7 +33,7 @@ SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 FINE, COARSE = 1280, 320
 """Longest side, in pixels, of the two sizes that a picture is looked at in."""
 
-LARGEST = 320
+LARGEST = 480
 """Side of the largest face, in pixels of the fine size, that is left to it."""
 
 OVERLAP = 0.3
@@ -68,11 +68,11 @@ class Detector:
 
         A box may reach a little beyond the picture, where the face does; its centre lies on it.
         """
-        rows = np.concatenate(list(self._passes(rgb)))
-        rows = rows[rows[:, 2] * rows[:, 3] >= self._smallest**2]
+        rows = _without_overlaps(np.concatenate(list(self._passes(rgb))))
         centre = rows[:, :2] + rows[:, 2:4] / 2
-        rows = rows[((centre >= 0) & (centre < rgb.size)).all(axis=1)]
-        return [Box(*map(float, row)) for row in _without_overlaps(rows)]
+        inside = ((centre >= 0) & (centre < rgb.size)).all(axis=1)
+        large = rows[:, 2] * rows[:, 3] >= self._smallest**2
+        return [Box(*map(float, row)) for row in rows[inside & large]]
 
     def _passes(self, rgb: Image.Image) -> Iterator[Rows]:
         longest = max(rgb.size)

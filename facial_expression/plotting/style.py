@@ -18,6 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.typing import ColorType
+from PIL import Image
 
 INK = "#222222"
 """Text, and lines that must stand out."""
@@ -79,11 +80,12 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 
 @styled
 def png(figure: Figure, dpi: int) -> bytes:
-    """The figure as a PNG file; the same figure gives the same bytes."""
-    buffer = io.BytesIO()
+    """The figure as a PNG file without transparency; the same figure gives the same bytes."""
+    drawn, small = io.BytesIO(), io.BytesIO()
     FigureCanvasAgg(figure)
-    figure.savefig(buffer, format="png", dpi=dpi, metadata={"Software": None})
-    return buffer.getvalue()
+    figure.savefig(drawn, format="png", dpi=dpi)
+    Image.open(drawn).convert("RGB").save(small, "PNG", optimize=True, dpi=(dpi, dpi))
+    return small.getvalue()
 
 
 def tint(colour: str, share: float) -> str:

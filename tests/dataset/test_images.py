@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facial_expression.dataset import archive
-from facial_expression.dataset.images import MAX_PIXELS, decode, square
+from facial_expression.dataset.images import MAX_PIXELS, STRIP, decode, square
 from facial_expression.errors import ImageError
 
 LOSSLESS = ["PNG", "BMP", "TIFF", "PPM", "GIF"]
@@ -218,6 +218,52 @@ def test_every_exif_orientation_is_turned_upright(orientation: int, mode: str) -
 def test_broken_exif_does_not_spoil_a_whole_picture(exif: bytes) -> None:
     image = Image.fromarray(np.full((8, 8), 77, np.uint8))
     assert (grey_of(encode(image, "JPEG", exif=b"Exif\x00\x00" + exif)) == 77).all()
+
+
+# The colours of the same picture
+
+
+def assert_one_picture(data: bytes) -> Image.Image:
+    """The colours belong to the grey; returned are the colours."""
+    picture = decode(data)
+    assert picture.rgb.mode == "RGB"
+    np.testing.assert_array_equal(np.asarray(picture.rgb.convert("L")), np.asarray(picture.grey))
+    return picture.rgb
+
+
+@given(colours)
+def test_colours_are_those_of_the_file(pixels: Pixels) -> None:
+    found = assert_one_picture(encode(Image.fromarray(pixels)))
+    np.testing.assert_array_equal(np.asarray(found), pixels)
+
+
+@given(greys)
+def test_grey_has_three_equal_colours(pixels: Pixels) -> None:
+    found = assert_one_picture(encode(Image.fromarray(pixels)))
+    np.testing.assert_array_equal(np.asarray(found), np.dstack([pixels] * 3))
+
+
+def test_colours_keep_the_high_byte_of_sixteen_bits() -> None:
+    found = assert_one_picture(encode(Image.fromarray(np.array([[256, 65535]], np.uint16))))
+    np.testing.assert_array_equal(np.asarray(found), [[[1, 1, 1], [255, 255, 255]]])
+
+
+def test_colours_lie_over_white_however_many_rows_there_are() -> None:
+    rgb, alpha = noise(2 * STRIP + 5, 3, 3), noise(2 * STRIP + 5, 3)
+    found = assert_one_picture(encode(Image.fromarray(np.dstack([rgb, alpha]))))
+    assert_close(np.asarray(found), over_white(rgb, alpha), levels=1)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_colours_are_upright(orientation: int) -> None:
+    upright = noise(5, 9, 3)
+    turns = {1: 0, 3: 2, 6: 1, 8: -1}[orientation]  # quarters, as the camera stores it
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(np.rot90(upright, turns)))
+    np.testing.assert_array_equal(
+        np.asarray(assert_one_picture(encode(stored, exif=exif))), upright
+    )
 
 
 # The square

@@ -9,7 +9,7 @@ import pytest
 from tests.clones import ROOT, environment
 
 
-@pytest.mark.parametrize("tool", ["compare", "evaluate", "predict", "robustness"])
+@pytest.mark.parametrize("tool", ["compare", "evaluate", "predict", "report", "robustness"])
 def test_help_says_what_a_tool_reads_and_writes_and_imports_nothing_heavy(tool: str) -> None:
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", f"tools.{tool}", "--help"],

@@ -46,7 +46,7 @@ def test_half_precision_halves_the_file_and_hardly_moves_the_predictions(tmp_pat
     assert half.read_bytes() == again.read_bytes()
     assert half.stat().st_size < 0.6 * whole.stat().st_size
     loaded = exporting.load(half)
-    for variable, before in zip(loaded.variables, model.variables, strict=True):
+    for variable, before in zip(loaded.weights, model.weights, strict=True):
         exact = before.numpy()
         rounded = exact.astype(np.float16).astype(np.float32) if exact.ndim > 1 else exact
         np.testing.assert_array_equal(variable.numpy(), rounded)

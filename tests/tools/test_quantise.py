@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from facial_expression.dataset.arrays import write_array, write_rows
+from facial_expression.errors import PipelineError
+from facial_expression.inference.network import Network
+from facial_expression.training.backend import configure
+from tools import quantise
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """An untrained network in ONNX form."""
+    configure("tensorflow", 2)
+    from facial_expression.training import models
+    from facial_expression.training.serving import serving_network, write_onnx
+
+    path = tmp_path_factory.mktemp("network") / "model.onnx"
+    facts = {"classes": '["happy", "sad"]', "crop": '{"scale": 1.2, "drop": 0.1}', "terms": "ours"}
+    write_onnx(serving_network(models.build("fast", 48, 2), 1.0), path, facts)
+    return path
+
+
+@pytest.fixture
+def arrays(tmp_path: Path) -> Path:
+    random = np.random.default_rng(0)
+    folder = tmp_path / "arrays"
+    for split, count in (("train", 80), ("val", 70)):
+        images = random.integers(0, 256, (count, 48, 48), np.uint8)
+        write_array(folder / split / "images-000.npy", images)
+        write_array(folder / split / "labels-000.npy", random.integers(0, 2, count))
+        write_rows(folder, split, [(row, f"{row}.png") for row in range(count)])
+    return folder
+
+
+def quick(before, after, val, batch_size):
+    """What `compare` finds where int8 is twice as fast."""
+    found = REAL(before, after, val, batch_size)
+    return found | {"speedup": 2.0}
+
+
+REAL = quantise.compare
+
+
+def test_it_is_smaller_close_and_says_what_it_cost(model, arrays, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(quantise, "compare", quick)
+    out = tmp_path / "int8.onnx"
+    quantise.main([str(model), str(arrays), "--out", str(out)])
+    assert out.stat().st_size < 0.4 * model.stat().st_size
+    whole, rounded = Network(model), Network(out)
+    assert (rounded.classes, rounded.side, rounded.crop) == (whole.classes, 48, whole.crop)
+    assert rounded.facts["terms"] == "ours"
+    images = np.random.default_rng(1).integers(0, 256, (20, 48, 48), np.uint8)
+    near = np.abs(whole.predict(images).probabilities - rounded.predict(images).probabilities)
+    assert 0 < near.max() < 0.1
+    said = capsys.readouterr().out
+    assert "n = 70" in said
+    assert rounded.facts["int8"].split("accuracy on val ")[1].split(" %")[0] in said
+
+
+def test_the_same_bytes_twice(model, arrays, tmp_path):
+    images = np.load(arrays / "train/images-000.npy")
+    for name in ("one", "two"):
+        quantise.quantise(model, images, tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    kinds = {node.op_type for node in onnx.load(tmp_path / "one").graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
+
+
+def test_what_is_not_faster_is_not_kept(model, arrays, tmp_path, monkeypatch):
+    monkeypatch.setattr(quantise, "compare", lambda *args: quick(*args) | {"speedup": 0.9})
+    with pytest.raises(PipelineError, match="not written, since int8 is not faster"):
+        quantise.main([str(model), str(arrays), "--out", str(tmp_path / "int8.onnx")])
+    assert not (tmp_path / "int8.onnx").exists()
+
+
+def test_both_are_timed_in_turn_on_every_picture(model, arrays):
+    from facial_expression.dataset.arrays import read_split
+
+    val = read_split(arrays, "val")
+    found = REAL(Network(model, 1), Network(model, 1), val, 32)
+    assert found["n"] == 70
+    assert found["agreement"] == 1
+    assert found["accuracy"] == found["accuracy_int8"]
+    assert found["speedup"] > 0
