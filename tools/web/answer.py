@@ -120,9 +120,10 @@ def sureness(face: Face) -> str:
 
 def _preview(picture: Picture) -> str:
     """The picture as it was read: upright, which not every browser shows, and not too large."""
-    small = picture.rgb.copy()
-    small.thumbnail((SHOWN, SHOWN))
-    return _data_url(small, "JPEG")
+    whole_size = picture.rgb.size
+    scale = min(1, SHOWN / max(whole_size))
+    width, height = (max(round(scale * side), 1) for side in whole_size)
+    return _data_url(picture.rgb.resize((width, height), reducing_gap=2), "JPEG")
 
 
 def _data_url(image: Image.Image, kind: str) -> str:

@@ -150,8 +150,9 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
+        reason = str(error).partition(" (while")[0]
         raise ParameterError(
-            f"{host} port {port}: {error}; choose another with --port or --host"
+            f"{host} port {port}: {reason}; choose another with --port or --host"
         ) from None
 
 
