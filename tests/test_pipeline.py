@@ -179,6 +179,10 @@ def test_the_model_can_be_fetched_as_an_artifact(pulled, tmp_path):
     run(tmp_path, *("dvc", "artifacts", "get", os.fspath(pulled), "expression-model"))
     assert (tmp_path / "one.keras").read_bytes() == expected
     assert (tmp_path / "model.keras").read_bytes() == expected
+    run(pulled, "git", "tag", "--annotate", "released-onnx@v0.1.0", "--message", "first")
+    run(tmp_path, "dvc", "artifacts", "get", os.fspath(pulled), "released-onnx")
+    released = (pulled / "released/expression.onnx").read_bytes()
+    assert (tmp_path / "expression.onnx").read_bytes() == released
 
 
 def test_git_tracks_in_the_remote_only_what_the_lock_names(pulled):

@@ -53,9 +53,20 @@ def test_the_quick_start_is_two_commands():
     assert "README.md" in (ROOT / ".ci/run").read_text(encoding="utf-8")
 
 
-def test_no_command_stands_outside_the_two_sections():
-    listed = sum(len(blocks(heading)) for heading in ("Quick start", "The first hour"))
+def test_no_command_stands_outside_the_sections_that_are_run():
+    sections = ("Quick start", "Use it", "The first hour")
+    listed = sum(len(blocks(heading)) for heading in sections)
     assert README.count("```bash") == listed
+
+
+def test_use_it(clone):
+    ((pull, predict),) = blocks("Use it")
+    assert pull.startswith(". .venv/bin/activate && ")
+    shell(clone, pull.partition(" && ")[2])
+    header, *faces = shell(clone, predict).splitlines()
+    assert header.split()[0] == "label"
+    assert len(faces) >= 10
+    assert run(clone, "git", "status", "--porcelain") == ""
 
 
 def test_the_first_hour(clone, tiny_fer2013):

@@ -10,13 +10,14 @@ import pytest
 
 from facial_expression.dataset.arrays import read_split
 from facial_expression.files import sha256_of
+from facial_expression.inference.network import Network
 from facial_expression.parameters import load
 from facial_expression.training.recipe import Recipe
 from tests.clones import ROOT, make_clone, run
 
 pytestmark = pytest.mark.pipeline
 
-MODEL = "released/expression.keras"
+MODEL, TWIN = "released/expression.keras", "released/expression.onnx"
 METRICS = json.loads((ROOT / "released/metrics.json").read_text(encoding="utf-8"))
 EXPRESSIONS = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
 
@@ -24,7 +25,7 @@ EXPRESSIONS = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"
 @pytest.fixture(scope="module")
 def pulled(tmp_path_factory) -> Path:
     clone = make_clone(tmp_path_factory.mktemp("released"))
-    run(clone, "dvc", "pull", f"{MODEL}.dvc")
+    run(clone, "dvc", "pull", f"{MODEL}.dvc", f"{TWIN}.dvc")
     return clone
 
 
@@ -40,6 +41,26 @@ def test_a_clone_has_it_after_a_pull_and_it_holds_weights_only(pulled):
     probabilities = np.asarray(model(pictures))
     assert probabilities.shape == (3, len(EXPRESSIONS))
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+
+
+def test_the_onnx_twin_says_the_same(pulled):
+    from facial_expression.metrics.calibration import with_temperature
+    from facial_expression.metrics.parity import parity
+    from facial_expression.training import exporting
+
+    assert (pulled / TWIN).stat().st_size <= 10e6
+    network = Network(pulled / TWIN)
+    assert list(network.classes) == EXPRESSIONS
+    assert network.facts["model_sha256"] == sha256_of(pulled / MODEL)
+    assert network.facts["protocol"] == "clean"
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 48, 48), dtype=np.uint8)
+    keras_says = np.asarray(exporting.load(pulled / MODEL)(pictures[..., None]))
+    temperature = json.loads((ROOT / "released/calibration.json").read_text("utf-8"))["temperature"]
+    found = network.predict(pictures)
+    assert parity(with_temperature(keras_says, temperature), found.probabilities).holds
+    assert found.activation is not None
+    kept = json.loads((ROOT / "released/parity.json").read_text("utf-8"))
+    assert (kept["n"], kept["other_class"]) == (3589, 0)
 
 
 def test_its_parameters_and_classes_stand_beside_it():

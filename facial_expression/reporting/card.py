@@ -11,7 +11,14 @@ from markupsafe import Markup
 from facial_expression.errors import DatasetError
 
 FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
-SCROLLS = '<div class="scroll" role="region" tabindex="0" aria-label="Table of the card">'
+BETTER = {
+    "<table>": '<div class="scroll" role="group" tabindex="0" aria-label="Table"><table>',
+    "</table>": "</table></div>",
+    "<th></th>": "<td></td>",
+    "<th>": '<th scope="col">',
+    "<pre>": '<pre tabindex="0">',
+}
+"""Tags of the renderer (text has no "<"), for the keyboard and for screen readers."""
 LIMITS = ("Bias, risks and limitations", "Uses")
 
 
@@ -40,7 +47,7 @@ def read_card(text: str) -> Card:
     Raises:
         DatasetError: a part is missing.
     """
-    head, *sections = re.split(r"^## ", FRONT_MATTER.sub("", text).strip(), flags=re.MULTILINE)
+    head, *sections = re.split(r"^## ", without_metadata(text), flags=re.MULTILINE)
     title, _, introduction = head.partition("\n")
     by_name = {section.partition("\n")[0].strip(): section for section in sections}
     try:
@@ -53,7 +60,29 @@ def read_card(text: str) -> Card:
         ) from None
     whole = "\n".join([introduction, *(f"### {section}" for section in sections)])
     inline = Markup(_markdown().renderInline(title.removeprefix("# ")))
-    return Card(inline, *(_html(part) for part in (terms, limits, protocol, whole)))
+    return Card(inline, *(render(part) for part in (terms, limits, protocol, whole)))
+
+
+def without_metadata(text: str) -> str:
+    """A card without the metadata at its head."""
+    return FRONT_MATTER.sub("", text).strip()
+
+
+def render(text: str, deeper: int = 0) -> Markup:
+    """Markdown as HTML that can run nothing and load nothing, for the keyboard as well.
+
+    Raw HTML, links and pictures stay text; headings go `deeper` levels down, under a page's own;
+    tables may be scrolled sideways.
+    """
+    parser = _markdown()
+    tokens = parser.parse(text)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(int(token.tag[1]) + deeper, 6)}"
+    html: str = parser.renderer.render(tokens, parser.options, {})
+    for tag, better in BETTER.items():
+        html = html.replace(tag, better)
+    return Markup(html)
 
 
 def _paragraph(text: str, start: str) -> str:
@@ -61,13 +90,6 @@ def _paragraph(text: str, start: str) -> str:
         if paragraph.startswith(start):
             return paragraph
     raise KeyError(start)
-
-
-def _html(text: str) -> Markup:
-    html = _markdown().render(text)
-    html = html.replace("<table>", f"{SCROLLS}<table>").replace("</table>", "</table></div>")
-    html = html.replace("<th>", '<th scope="col">').replace("<pre>", '<pre tabindex="0">')
-    return Markup(html)
 
 
 def _markdown() -> MarkdownIt:

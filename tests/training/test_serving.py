@@ -7,10 +7,10 @@ from pathlib import Path
 import keras
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from scipy.special import softmax
 
+import facial_expression.inference  # noqa: F401  turns onnxruntime's reports off
 from facial_expression.training import models
 from facial_expression.training.serving import serving_network, write_onnx
 
@@ -30,11 +30,17 @@ def network(name: str, seed: int = 0) -> keras.Model:
     return model
 
 
+def session(path: Path):
+    import onnxruntime  # after the package that turns its reports off
+
+    return onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+
+
 def onnx_of(model: keras.Model, path: Path, temperature: float = 1.7) -> dict[str, np.ndarray]:
     write_onnx(serving_network(model, temperature), path, FACTS)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return dict(zip(names, session.run(names, {"pictures": IMAGES[..., None]}), strict=True))
+    loaded = session(path)
+    names = [output.name for output in loaded.get_outputs()]
+    return dict(zip(names, loaded.run(names, {"pictures": IMAGES[..., None]}), strict=True))
 
 
 @pytest.mark.parametrize("name", ["seed", "small", "compact"])
@@ -85,7 +91,7 @@ def test_names_and_metadata_are_for_people(tmp_path):
 
 def test_any_number_of_pictures_goes_through(tmp_path):
     write_onnx(serving_network(network("fast"), 1.0), tmp_path / "model.onnx", FACTS)
-    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    loaded = session(tmp_path / "model.onnx")
     for count in (0, 1, 7):
         pictures = np.resize(IMAGES, (count, 48, 48, 1))
-        assert session.run(["probabilities"], {"pictures": pictures})[0].shape == (count, 3)
+        assert loaded.run(["probabilities"], {"pictures": pictures})[0].shape == (count, 3)
