@@ -31,7 +31,7 @@ from facial_expression.dataset.arrays import Split, read_split
 from facial_expression.errors import PipelineError, run
 from facial_expression.files import atomic
 from facial_expression.inference.network import INPUT, Network
-from tools.arguments import at_least
+from tools.arguments import at_least, new_file
 
 CALIBRATION = 1024  # training pictures
 PERCENTILE = 99.99  # a few extreme activations would coarsen all the others
@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("model", type=Path, metavar="MODEL.onnx")
     parser.add_argument("arrays", type=Path, metavar="ARRAYS", help="folder of stage preprocess")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
+    parser.add_argument("--out", type=new_file, required=True, metavar="FILE.onnx")
     parser.add_argument("--threads", type=at_least(1), default=2)
     parser.add_argument("--batch-size", type=at_least(1), default=64)
     args = parser.parse_args(argv)
