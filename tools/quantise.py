@@ -28,9 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facial_expression.dataset.arrays import Split, read_split
-from facial_expression.errors import PipelineError, run
+from facial_expression.errors import ModelError, PipelineError, run
 from facial_expression.files import atomic
 from facial_expression.inference.network import INPUT, Network
+from facial_expression.labels import read_classes
 from tools.arguments import at_least, new_file
 
 CALIBRATION = 1024  # training pictures
@@ -125,6 +126,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch-size", type=at_least(1), default=64)
     args = parser.parse_args(argv)
     before = Network(args.model, args.threads)
+    names = read_classes(args.arrays / "classes.json")
+    if list(before.classes) != names:
+        raise ModelError(
+            f"{args.model}: expected the classes of {args.arrays}, {', '.join(names)}, found "
+            f"{', '.join(before.classes)}; name the arrays of the run that made it"
+        )
     train, val = read_split(args.arrays, "train"), read_split(args.arrays, "val")
     chosen = np.random.default_rng(0).permutation(len(train))[:CALIBRATION]
     with atomic(args.out) as temporary:
