@@ -112,7 +112,7 @@ def _draw(seen: Seen, number: int, classes: Sequence[str], folder: Path | None) 
 def _paths(args: argparse.Namespace) -> Iterator[str]:
     from facial_expression.inference.sources import expand
 
-    return expand(args.paths, args.draw and args.draw.resolve())
+    return expand(args.paths, args.draw and Path(os.path.realpath(args.draw)))
 
 
 @contextmanager
@@ -179,7 +179,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments, look, write; exit code 1 if something could not be read."""
     args = parse(argv)
-    if args.draw and args.draw.resolve() in (Path(path).resolve() for path in args.paths):
+    if args.draw and os.path.realpath(args.draw) in map(os.path.realpath, args.paths):
         raise ParameterError(f"--draw {args.draw}: expected another folder than those to be read")
     from facial_expression.inference.network import Network
     from facial_expression.inference.pipeline import predict
