@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 
 def at_least(lowest: int) -> Callable[[str], int]:
@@ -33,6 +34,19 @@ def share(text: str) -> float:
     if not 0 <= number <= 1:
         raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text}")
     return number
+
+
+def new_file(text: str) -> Path:
+    """A file to write, for argparse: what is there, if anything, is a file.
+
+    Files are written beside their place and then moved there, which must not happen to a device.
+    """
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"expected a file, found the folder {text}")
+    if path.exists() and not path.is_file():
+        raise argparse.ArgumentTypeError(f"expected a file, found the device or pipe {text}")
+    return path
 
 
 def processors() -> int:

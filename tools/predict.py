@@ -28,10 +28,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
-from facial_expression.errors import ParameterError, run
-from tools.arguments import at_least, processors, share
+from facial_expression.errors import ParameterError, SourceError, run
+from tools.arguments import at_least, new_file, processors, share
 
 if TYPE_CHECKING:
     from facial_expression.inference.pipeline import Find, Seen
@@ -48,7 +48,13 @@ def find_sources(args: argparse.Namespace) -> Iterator[Source]:
     if args.camera is not None:
         return camera(args.camera, args.every, args.frames)
     frames = partial(video, every=args.every, limit=args.frames)
-    return sources.sources(_paths(args), sys.stdin.buffer, frames)
+    return sources.sources(_paths(args), _stdin, frames)
+
+
+def _stdin() -> BinaryIO:
+    if sys.stdin is None:
+        raise SourceError("-: standard input is closed; name a file instead")
+    return sys.stdin.buffer
 
 
 def find_faces(args: argparse.Namespace) -> Find | None:
@@ -106,7 +112,7 @@ def _draw(seen: Seen, number: int, classes: Sequence[str], folder: Path | None) 
 def _paths(args: argparse.Namespace) -> Iterator[str]:
     from facial_expression.inference.sources import expand
 
-    return expand(args.paths, args.draw and args.draw.resolve())
+    return expand(args.paths, args.draw and Path(os.path.realpath(args.draw)))
 
 
 @contextmanager
@@ -149,7 +155,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--camera", nargs="?", type=at_least(0), const=0, metavar="INDEX",
         help="look through a camera (default 0) until Ctrl-C or --frames")  # fmt: skip
     add("--format", choices=("table", "jsonl", "csv"), default="table", help="default: table")
-    add("--out", type=Path, metavar="FILE", help="write there, all or nothing")
+    add("--out", type=new_file, metavar="FILE", help="write there, all or nothing")
     add("--draw", type=Path, metavar="DIR", help="folder for annotated copies")
     add("--model", type=Path, default=MODEL, help="default: released/expression.onnx")
     add("--no-detect", action="store_true", help="each picture is a face, cropped as the training "
@@ -165,13 +171,15 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if bool(args.paths) == (args.camera is not None):
         parser.error("expected PATH... or --camera, and not both")
+    if "" in args.paths:  # it would be the current folder, where somebody's variable was not set
+        parser.error("expected PATH, found an empty one")
     return args
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments, look, write; exit code 1 if something could not be read."""
     args = parse(argv)
-    if args.draw and args.draw.resolve() in (Path(path).resolve() for path in args.paths):
+    if args.draw and os.path.realpath(args.draw) in map(os.path.realpath, args.paths):
         raise ParameterError(f"--draw {args.draw}: expected another folder than those to be read")
     from facial_expression.inference.network import Network
     from facial_expression.inference.pipeline import predict

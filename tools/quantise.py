@@ -28,10 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facial_expression.dataset.arrays import Split, read_split
-from facial_expression.errors import PipelineError, run
+from facial_expression.errors import ModelError, PipelineError, run
 from facial_expression.files import atomic
 from facial_expression.inference.network import INPUT, Network
-from tools.arguments import at_least
+from facial_expression.labels import read_classes
+from tools.arguments import at_least, new_file
 
 CALIBRATION = 1024  # training pictures
 PERCENTILE = 99.99  # a few extreme activations would coarsen all the others
@@ -120,11 +121,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("model", type=Path, metavar="MODEL.onnx")
     parser.add_argument("arrays", type=Path, metavar="ARRAYS", help="folder of stage preprocess")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.onnx")
+    parser.add_argument("--out", type=new_file, required=True, metavar="FILE.onnx")
     parser.add_argument("--threads", type=at_least(1), default=2)
     parser.add_argument("--batch-size", type=at_least(1), default=64)
     args = parser.parse_args(argv)
     before = Network(args.model, args.threads)
+    names = read_classes(args.arrays / "classes.json")
+    if list(before.classes) != names:
+        raise ModelError(
+            f"{args.model}: expected the classes of {args.arrays}, {', '.join(names)}, found "
+            f"{', '.join(before.classes)}; name the arrays of the run that made it"
+        )
     train, val = read_split(args.arrays, "train"), read_split(args.arrays, "val")
     chosen = np.random.default_rng(0).permutation(len(train))[:CALIBRATION]
     with atomic(args.out) as temporary:

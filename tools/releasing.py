@@ -68,13 +68,20 @@ def check_run(source: Path) -> None:
             f"{source}: expected a run of the protocol clean, found {protocol}; only a network "
             "whose figures stand up is released"
         )
-    found = _json(source / "data/export/parity.json")
-    found.pop("split", None)
-    if not Parity(**found).holds:
+    path = source / "data/export/parity.json"
+    kept = _json(path)
+    try:
+        found = Parity(**{name: kept[name] for name in Parity._fields})
+        holds = found.n > 0 and found.holds
+    except (KeyError, TypeError) as error:
+        raise PipelineError(
+            f"{path}: expected what the export stage writes, lacks {error}; run dvc repro there"
+        ) from None
+    if not holds:
         raise PipelineError(
             f"{source}: model.onnx does not say what model.keras says "
-            f"({found['other_class']} other classes, probabilities up to "
-            f"{found['largest_difference']} apart); run the export stage again"
+            f"({found.other_class} other classes of {found.n} pictures, probabilities up to "
+            f"{found.largest_difference} apart); run the export stage again"
         )
 
 
@@ -120,10 +127,14 @@ def _stage(root: Path, name: str, *arguments: str | Path) -> None:
     print(output([sys.executable, "-m", f"stages.{name}", *map(str, arguments)], root), end="")
 
 
-def _json(path: Path) -> Any:
+def _json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise PipelineError(
-            f"{path}: expected a finished run of this version: {error}; run dvc repro there"
+            f"{path}: expected a finished run of this version: {reason}; run dvc repro there"
         ) from None
+    if not isinstance(found, dict):
+        raise PipelineError(f"{path}: expected an object, found {found!r}; run dvc repro there")
+    return found

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from facial_expression.errors import ParameterError, run
 from facial_expression.files import write_text
+from tools.arguments import new_file
 
 LIMIT = 5_000_000  # bytes that a mail may carry nearly everywhere
 
@@ -52,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     add = parser.add_argument
     add("--run", type=Path, default=Path("data"), metavar="DIR", help="of a run (default: data)")
-    add("--out", type=Path, metavar="FILE", help="to write (default: DIR/report.html)")
+    add("--out", type=new_file, metavar="FILE", help="to write (default: DIR/report.html)")
     args = parser.parse_args(argv)
     out = args.out or args.run / "report.html"
     check_untracked(out)

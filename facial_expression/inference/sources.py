@@ -6,6 +6,7 @@ A picture is decoded only when it is looked at, so a list of any length takes li
 from __future__ import annotations
 
 import glob
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -50,7 +51,8 @@ def expand(arguments: Iterable[str], left_out: Path | None = None) -> Iterator[s
     """The files that names of files, folders and patterns stand for, and what there is none of.
 
     Folders are walked in the order of their names; of them and of patterns only pictures count
-    (of patterns videos as well), and nothing that is hidden.  A name that is neither is passed on:
+    (of patterns videos as well), nothing that is hidden, and no pipe or device, since reading one
+    may never end.  A name that is neither, and a folder that cannot be listed, is passed on:
     reading it says what is wrong.
 
     Args:
@@ -59,9 +61,10 @@ def expand(arguments: Iterable[str], left_out: Path | None = None) -> Iterator[s
     """
     for argument in arguments:
         path = Path(argument)
-        if argument == STDIN or path.is_file():
+        mode = _mode(path)
+        if argument == STDIN or stat.S_ISREG(mode):
             yield argument
-        elif path.is_dir():
+        elif stat.S_ISDIR(mode):
             yield from _or_itself(argument, _walk(path, left_out))
         elif glob.has_magic(argument):
             yield from _or_itself(argument, _matches(argument, left_out))
@@ -69,12 +72,14 @@ def expand(arguments: Iterable[str], left_out: Path | None = None) -> Iterator[s
             yield argument
 
 
-def sources(paths: Iterable[str], stdin: IO[bytes], frames: Frames) -> Iterator[Source]:
-    """The pictures of files, of the frames of videos and, for `-`, of standard input."""
+def sources(
+    paths: Iterable[str], stdin: Callable[[], IO[bytes]], frames: Frames
+) -> Iterator[Source]:
+    """The pictures of files, of the frames of videos and, for `-`, of what `stdin` opens."""
     for path in paths:
         if path == STDIN:
-            yield Source(path, None, partial(_decode, stdin.read(MAX_BYTES + 1)))
-        elif Path(path).suffix.lower() in VIDEOS and Path(path).is_file():
+            yield Source(path, None, partial(_decode, stdin().read(MAX_BYTES + 1)))
+        elif Path(path).suffix.lower() in VIDEOS and stat.S_ISREG(_mode(Path(path))):
             yield from frames(path)
         else:
             yield Source(path, None, partial(read_file, path))
@@ -89,6 +94,7 @@ def read_file(path: str) -> Picture:
     """
     place = Path(path)
     if place.is_dir():
+        next(place.iterdir(), None)  # where it may not be listed, that is what is wrong
         raise ImageError(f"no picture ({', '.join(sorted(PICTURES))}) in this folder")
     if not place.exists():
         what = "no file matches" if glob.has_magic(path) else "no such file or folder"
@@ -123,14 +129,20 @@ def _or_itself(argument: str, found: Iterator[str]) -> Iterator[str]:
 def _walk(folder: Path, left_out: Path | None) -> Iterator[str]:
     if left_out is not None and folder.resolve() == left_out:
         return
-    for name in sorted(each.name for each in folder.iterdir()):
+    try:
+        names = sorted(each.name for each in folder.iterdir())
+    except OSError:
+        yield str(folder)
+        return
+    for name in names:
         path = folder / name
         if name.startswith("."):
             continue
-        if path.is_dir():
+        mode = _mode(path)
+        if stat.S_ISDIR(mode):
             if not path.is_symlink():  # it may lead back here
                 yield from _walk(path, left_out)
-        elif path.suffix.lower() in PICTURES:
+        elif path.suffix.lower() in PICTURES and _may_be_read(mode):
             yield str(path)
 
 
@@ -138,7 +150,24 @@ def _matches(pattern: str, left_out: Path | None) -> Iterator[str]:
     deep = "**" in Path(pattern).parts  # finds what is below a folder by itself
     for name in sorted(glob.iglob(pattern, recursive=True)):  # noqa: PTH207  Path.glob takes no absolute one
         path = Path(name)
-        if path.is_dir():
+        mode = _mode(path)
+        if stat.S_ISDIR(mode):
             yield from () if deep else _walk(path, left_out)
-        elif path.suffix.lower() in PICTURES | VIDEOS and path.parent.resolve() != left_out:
+        elif (
+            path.suffix.lower() in PICTURES | VIDEOS
+            and _may_be_read(mode)
+            and path.parent.resolve() != left_out
+        ):
             yield name
+
+
+def _mode(path: Path) -> int:
+    """What is there, as `stat` says it; 0 where nothing is, or nothing that may be asked about."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
+
+
+def _may_be_read(mode: int) -> bool:
+    return not mode or stat.S_ISREG(mode)

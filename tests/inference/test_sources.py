@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,8 +74,8 @@ def no_frames(path: str) -> Iterator[Source]:
 
 
 def test_standard_input_is_one_picture(album: Path):
-    data = picture(3)
-    found = list(sources(["-", "album/b.png", "-"], io.BytesIO(data), no_frames))
+    stream = io.BytesIO(picture(3))
+    found = list(sources(["-", "album/b.png", "-"], lambda: stream, no_frames))
     assert [each.path for each in found] == ["-", "album/b.png", "-"]
     assert found[0].read().upright.size == (48, 48)
     with pytest.raises(ImageError, match="empty"):
@@ -85,7 +86,7 @@ def test_frames_of_a_video_take_its_place(album: Path):
     def two(path: str) -> Iterator[Source]:
         yield from (Source(path, number, lambda: read_file("album/b.png")) for number in (0, 5))
 
-    found = list(sources(["album/b.png", "album/clip.avi"], io.BytesIO(), two))
+    found = list(sources(["album/b.png", "album/clip.avi"], io.BytesIO, two))
     assert [(each.path, each.frame) for each in found] == [
         ("album/b.png", None),
         ("album/clip.avi", 0),
@@ -112,3 +113,34 @@ def test_what_cannot_be_read_says_why(
     (path,) = expand([path])
     with pytest.raises(ImageError, match=reason):
         read_file(path)
+
+
+def test_a_pipe_in_a_folder_is_not_waited_for(album: Path):
+    os.mkfifo(album / "pipe.png")
+    assert list(expand(["album"])) == WALKED
+    assert list(expand(["album/*.png"])) == ["album/b.png"]
+    assert list(expand(["album/pipe.png"])) == ["album/pipe.png"]  # named, as a shell's <(...) is
+
+
+def test_a_folder_that_cannot_be_listed_is_named_and_the_others_are_read(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+):
+    listed = Path.iterdir
+
+    def refuse(folder: Path) -> Iterator[Path]:
+        if folder.name == "c":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return listed(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert list(expand(["album"])) == [*WALKED[:3], "album/c"]
+    with pytest.raises(PermissionError):
+        read_file("album/c")
+
+
+def test_a_name_that_no_file_can_have_is_passed_on():
+    name = f"{'a' * 300}.mp4"
+    assert list(expand([name])) == [name]
+    (found,) = sources([name], io.BytesIO, no_frames)
+    with pytest.raises(OSError, match="too long"):
+        found.read()

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from facial_expression.dataset.images import decode, square
-from facial_expression.errors import ModelError, ParameterError
+from facial_expression.errors import ModelError, ParameterError, SourceError
 from tests.clones import ROOT, environment
 from tests.helpers import picture
 from tests.networks import CLASSES, expected, tiny_network
@@ -368,3 +368,28 @@ def test_the_detectors_limits_can_be_moved(album: Path, call: Call) -> None:
 
 def test_the_default_model_is_that_of_the_repository() -> None:
     assert predict.parse(["album"]).model == ROOT / "released" / "expression.onnx"
+
+
+def test_standard_input_may_be_closed_unless_it_is_asked_for(
+    album: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sys, "stdin", None)
+    assert call("album/face.jpg")[0] == 0
+    with pytest.raises(SourceError, match="standard input is closed"):
+        call("-")
+
+
+@pytest.mark.parametrize(
+    ("argv", "reason"),
+    [
+        (["album", "--out", "album"], "expected a file, found the folder album"),
+        (["album", "--out", os.devnull], "expected a file, found the device or pipe"),
+        ([""], "expected PATH, found an empty one"),
+    ],
+)
+def test_what_would_lose_work_or_a_device_is_refused_at_once(
+    album: Path, capsys: pytest.CaptureFixture[str], argv: list[str], reason: str
+):
+    with pytest.raises(SystemExit, match="2"):
+        predict.parse(argv)
+    assert reason in capsys.readouterr().err

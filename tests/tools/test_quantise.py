@@ -7,7 +7,8 @@ import onnx
 import pytest
 
 from facial_expression.dataset.arrays import write_array, write_rows
-from facial_expression.errors import PipelineError
+from facial_expression.errors import ModelError, PipelineError
+from facial_expression.files import write_json
 from facial_expression.inference.network import Network
 from facial_expression.training.backend import configure
 from tools import quantise
@@ -35,6 +36,7 @@ def arrays(tmp_path: Path) -> Path:
         write_array(folder / split / "images-000.npy", images)
         write_array(folder / split / "labels-000.npy", random.integers(0, 2, count))
         write_rows(folder, split, [(row, f"{row}.png") for row in range(count)])
+    write_json(folder / "classes.json", ["happy", "sad"])
     return folder
 
 
@@ -77,6 +79,12 @@ def test_what_is_not_faster_is_not_kept(model, arrays, tmp_path, monkeypatch):
     with pytest.raises(PipelineError, match="not written, since int8 is not faster"):
         quantise.main([str(model), str(arrays), "--out", str(tmp_path / "int8.onnx")])
     assert not (tmp_path / "int8.onnx").exists()
+
+
+def test_arrays_of_other_classes_are_refused(model, arrays, tmp_path):
+    write_json(arrays / "classes.json", ["fear", "happy"])
+    with pytest.raises(ModelError, match="fear, happy, found happy, sad"):
+        quantise.main([str(model), str(arrays), "--out", str(tmp_path / "int8.onnx")])
 
 
 def test_both_are_timed_in_turn_on_every_picture(model, arrays):

@@ -58,6 +58,15 @@ def test_a_run_that_is_not_finished_is_refused(tmp_path):
         check_run(tmp_path)
 
 
+@pytest.mark.parametrize("text", ['{"n": 3}', "[1]", "{", '{"n": 0, "decisive": 0, '
+                                  '"other_class": 0, "largest_difference": 0}'])  # fmt: skip
+def test_a_torn_or_empty_comparison_is_refused(text, finished, tmp_path):
+    path = "data/export/parity.json"
+    (edited(finished, tmp_path, path) / path).write_text(text, encoding="utf-8")
+    with pytest.raises(PipelineError):
+        check_run(tmp_path)
+
+
 def test_one_command_makes_the_whole_folder(finished, tmp_path):
     clone = make_clone(tmp_path)
     run(clone, "dvc", "pull")

@@ -84,7 +84,10 @@ def application(
 
     @app.post("/faces")
     def faces() -> ResponseReturnValue:
-        if urlsplit(request.headers.get("Origin", "")).netloc != request.host:
+        if request.headers.get("Origin") not in (
+            f"http://{request.host}",
+            f"https://{request.host}",
+        ):
             abort(403, "only this page may ask")
         if request.mimetype != SENT_AS:
             abort(415, f"expected {SENT_AS}, found {request.mimetype or 'no type'}")
