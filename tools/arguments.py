@@ -8,6 +8,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+RELEASED = Path(__file__).parents[1] / "released" / "expression.onnx"
+"""The network that predicts unless another one is named, wherever the command is given."""
+
 
 def at_least(lowest: int) -> Callable[[str], int]:
     """A type for argparse: a whole number from `lowest` on."""

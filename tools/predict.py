@@ -31,13 +31,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from facial_expression.errors import ParameterError, SourceError, run
-from tools.arguments import at_least, new_file, processors, share
+from tools.arguments import RELEASED, at_least, new_file, processors, share
 
 if TYPE_CHECKING:
     from facial_expression.inference.pipeline import Find, Seen
     from facial_expression.inference.sources import Source
-
-MODEL = Path(__file__).parents[1] / "released" / "expression.onnx"
 
 
 def find_sources(args: argparse.Namespace) -> Iterator[Source]:
@@ -157,7 +155,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--format", choices=("table", "jsonl", "csv"), default="table", help="default: table")
     add("--out", type=new_file, metavar="FILE", help="write there, all or nothing")
     add("--draw", type=Path, metavar="DIR", help="folder for annotated copies")
-    add("--model", type=Path, default=MODEL, help="default: released/expression.onnx")
+    add("--model", type=Path, default=RELEASED, help="default: released/expression.onnx")
     add("--no-detect", action="store_true", help="each picture is a face, cropped as the training "
         "pictures: take its largest centred square")  # fmt: skip
     add("--min-score", type=share, default=0.7, metavar="S",

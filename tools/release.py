@@ -25,6 +25,7 @@ from tools.commands import output
 
 REMOTE = Path(".dvc/remote")
 OBJECTS = REMOTE / "files" / "md5"
+LARGEST = 20_000_000  # bytes that travel with every clone
 
 
 def named_objects(root: Path) -> set[Path]:
@@ -61,6 +62,16 @@ def check(root: Path) -> None:
             f"name, found {len(strange)} others and {len(missing)} missing ({shown}); "
             "run python -m tools.release"
         )
+    if (size := size_of(root, named)) > LARGEST:
+        raise PipelineError(
+            f"{REMOTE}: {size / 1e6:.1f} MB, at most {LARGEST / 1e6:.0f} MB may travel with every "
+            "clone; release a smaller network, or make plot.dpi smaller"
+        )
+
+
+def size_of(root: Path, objects: set[Path]) -> int:
+    """Bytes of the objects, whose paths are relative to `root`."""
+    return sum((root / path).stat().st_size for path in objects)
 
 
 def release(root: Path) -> None:
@@ -84,8 +95,8 @@ def release(root: Path) -> None:
     for path in tracked - named:  # what git does not track may be somebody's own push: it stays
         (root / path).unlink(missing_ok=True)
     _git(root, "add", "--all", "--force", "--", *sorted(map(str, named | tracked)))
-    size = sum((root / path).stat().st_size for path in named)
-    print(f"staged {len(named)} objects, {size / 1e6:.1f} MB; commit them together with dvc.lock")
+    size = size_of(root, named) / 1e6
+    print(f"staged {len(named)} objects, {size:.1f} MB; commit them together with dvc.lock")
 
 
 def _hashes(value: Any) -> Iterator[str]:

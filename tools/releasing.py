@@ -29,10 +29,16 @@ def network_from(source: Path, root: Path) -> None:
     that every figure in released/ is that of the files that lie there.
 
     Raises:
-        PipelineError: the run is not finished, its protocol is not clean, its ONNX form does not
-            say what its Keras form says, or a stage fails.
+        PipelineError: the run is not finished or was changed, its protocol is not clean, its ONNX
+            form does not say what its Keras form says, or a stage fails.
     """
     check_run(source)
+    status = json.loads(output([sys.executable, "-m", "dvc", "status", "--json"], source))
+    if status:
+        raise PipelineError(
+            f"{source}: expected a run whose files are those of its dvc.lock, found changes in "
+            f"{', '.join(status)}; run dvc repro there"
+        )
     weights = root / f"released/{NAME}.keras"
     before = sha256_of(weights) if weights.exists() else ""
     active = YAML(typ="safe").load(source / "params.yaml")
@@ -109,6 +115,11 @@ def _take(made: Path, released: Path) -> None:
                 f"{name}: {path.stat().st_size / 1e6:.1f} MB, at most {LARGEST / 1e6:.0f} MB may "
                 "be released; release a smaller network"
             )
+    card = made / "export/model_card.md"
+    text = card.read_text(encoding="utf-8")
+    for form in ("onnx", "keras"):
+        text = text.replace(f"model.{form}", f"{NAME}.{form}")  # the card's code runs beside it
+    write_text(card, text)
     for name, path in files.items():
         shutil.copyfile(path, released / name)
 

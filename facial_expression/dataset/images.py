@@ -86,6 +86,8 @@ def decode(data: bytes) -> Picture:
                 )
             mode = image.mode
             return Picture(_plain(image), mode)
+    except Image.DecompressionBombError:
+        raise ImageError(f"claims far more than the {MAX_PIXELS} pixels allowed") from None
     except BROKEN_FILE as error:
         if isinstance(error, UnidentifiedImageError):
             raise ImageError("not a picture of a known format") from None

@@ -23,6 +23,7 @@ from PIL import Image
 
 from facial_expression.errors import ModelError
 from facial_expression.inference.boxes import Box
+from facial_expression.inference.sessions import session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -123,7 +124,6 @@ def _without_overlaps(rows: Rows) -> Rows:
 
 def _session(weights: bytes, threads: int) -> InferenceSession:
     import onnx
-    import onnxruntime
 
     model = onnx.load_from_string(weights)
     # the file says 640x640; the network itself takes pictures of any size
@@ -132,12 +132,7 @@ def _session(weights: bytes, threads: int) -> InferenceSession:
     for output in model.graph.output:
         output.type.tensor_type.shape.dim[1].dim_param = f"places_of_{output.name}"
     del model.graph.value_info[:]
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors only: they are raised as well
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    return session(model.SerializeToString(), threads)
 
 
 def _weights() -> bytes:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from facial_expression.errors import ModelError
 from facial_expression.inference.boxes import CropRule
+from facial_expression.inference.sessions import session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -82,17 +83,12 @@ class Network:
 
 
 def _session(path: Path, threads: int) -> InferenceSession:
-    import onnxruntime
-
     if not path.is_file():
         raise ModelError(
             f"{path}: no such model; `dvc pull` brings the released one, `dvc repro` makes one"
         )
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors only: they are raised as well
     try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return session(path, threads)
     except Exception as error:  # noqa: BLE001  the library's classes have no common base
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{path}: expected an ONNX model: {reason}; export it again") from None

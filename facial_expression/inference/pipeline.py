@@ -26,8 +26,8 @@ from facial_expression.inference.sources import Source
 BATCH = 64
 """Faces that the network takes at once."""
 
-WAITING = 1024
-"""Pictures of a batch at most, with or without a face."""
+WAITING = 64
+"""Pictures of a batch at most: those without a face should not make people wait for their line."""
 
 HELD = 16_000_000
 """Pixels of a batch of pictures that are kept, from which on it waits for no more faces."""

@@ -51,6 +51,14 @@ def test_a_release_stages_what_the_lock_names_and_drops_the_rest(repository, cap
     assert "staged 2 objects" in capsys.readouterr().out
 
 
+def test_what_would_weigh_on_every_clone_is_refused(repository, monkeypatch):
+    release(repository)
+    check(repository)
+    monkeypatch.setattr("tools.release.LARGEST", 10)
+    with pytest.raises(PipelineError, match=r"at most 0 MB may travel with every clone"):
+        check(repository)
+
+
 def test_an_object_that_somebody_forced_in_is_found(repository):
     release(repository)
     stranger = repository / ".dvc/remote/files/md5/ab/cdef"

@@ -79,6 +79,9 @@ def test_one_command_makes_the_whole_folder(finished, tmp_path):
     assert network.facts["model_sha256"] == sha256_of(released / "expression.keras")
     assert list(network.classes) == json.loads((released / "classes.json").read_text("utf-8"))
     assert network.predict(np.zeros((2, 48, 48), np.uint8)).probabilities.shape == (2, 7)
+    card = (released / "model_card.md").read_text("utf-8")
+    assert 'InferenceSession("expression.onnx")' in card
+    assert "model.keras" not in card
     metrics = json.loads((released / "metrics.json").read_text("utf-8"))
     before = json.loads((finished / "data/evaluation/metrics.json").read_text("utf-8"))
     assert metrics["test"]["accuracy"] == pytest.approx(before["test"]["accuracy"], abs=0.02)

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from facial_expression.errors import run
-from tools.arguments import at_least
+from tools.arguments import RELEASED, at_least
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--model", type=Path, default=Path("released/expression.onnx"), metavar="FILE",
+    add("--model", type=Path, default=RELEASED, metavar="FILE",
         help="default released/expression.onnx, which `dvc pull` brings")  # fmt: skip
     add("--port", type=at_least(0), default=7860, help="default 7860; 0 takes a free one")
     add("--host", default="127.0.0.1", help="address to serve on (default 127.0.0.1)")
