@@ -20,7 +20,7 @@ from PIL import Image
 from facial_expression.dataset.images import decode, square
 from facial_expression.errors import ModelError, ParameterError, SourceError
 from tests.clones import ROOT, environment
-from tests.helpers import picture
+from tests.helpers import heed_interrupts, picture
 from tests.networks import CLASSES, expected, tiny_network
 from tools import predict
 
@@ -274,11 +274,15 @@ def test_an_interruption_keeps_what_was_written(album: Path, network: Path) -> N
     with subprocess.Popen(
         [sys.executable, "-m", "tools.predict", *arguments, "--model", str(network)],
         cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        preexec_fn=heed_interrupts,
     ) as process:  # fmt: skip
         assert process.stdout
         lines = [process.stdout.readline() for _ in range(65)]  # head and a batch
         process.send_signal(signal.SIGINT)
-        rest, err = process.communicate(timeout=60)
+        try:
+            rest, err = process.communicate(timeout=60)
+        finally:
+            process.kill()  # or leaving the block would wait for ever
     assert process.returncode == 130
     assert err.splitlines()[-1] == b"interrupted"
     assert b"Traceback" not in err
