@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import signal
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,11 +13,6 @@ from PIL import Image
 from facial_expression.dataset import archive
 from facial_expression.dataset.faces import contraction, identity
 from facial_expression.dataset.portraits import looks, portrait
-
-
-def heed_interrupts() -> None:
-    """In a child before it starts: what a background shell starts would ignore SIGINT."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def picture(seed: int, side: int = 48, kind: str = "JPEG") -> bytes:

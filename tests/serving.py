@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.clones import ROOT, environment
-from tests.helpers import heed_interrupts
 
 START = """
 import resource, runpy, sys
@@ -50,7 +49,6 @@ def served(model: Path, temporary: Path) -> Iterator[Served]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=heed_interrupts,
     ) as process:
         try:
             first = process.stdout.readline()  # comes when it listens

@@ -20,7 +20,7 @@ from PIL import Image
 from facial_expression.dataset.images import decode, square
 from facial_expression.errors import ModelError, ParameterError, SourceError
 from tests.clones import ROOT, environment
-from tests.helpers import heed_interrupts, picture
+from tests.helpers import picture
 from tests.networks import CLASSES, expected, tiny_network
 from tools import predict
 
@@ -274,7 +274,6 @@ def test_an_interruption_keeps_what_was_written(album: Path, network: Path) -> N
     with subprocess.Popen(
         [sys.executable, "-m", "tools.predict", *arguments, "--model", str(network)],
         cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        preexec_fn=heed_interrupts,
     ) as process:  # fmt: skip
         assert process.stdout
         lines = [process.stdout.readline() for _ in range(65)]  # head and a batch
