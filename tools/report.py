@@ -56,12 +56,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("--out", type=new_file, metavar="FILE", help="to write (default: DIR/report.html)")
     args = parser.parse_args(argv)
     out = args.out or args.run / "report.html"
-    check_untracked(out)
-
     from facial_expression.reporting import lock, page
+    from facial_expression.reporting.expected import check_complete
     from facial_expression.reporting.run import read
 
-    found = read(args.run.resolve())
+    folder = args.run.resolve()
+    check_complete(folder)  # first: where no run is, the place of its page does not matter
+    check_untracked(out)
+    found = read(folder)
     text = page.render(found)
     write_text(out, text)
     size = len(text.encode())

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from facial_expression.reporting.run import WRITTEN_BY, Run
+from facial_expression.reporting.expected import WRITTEN_BY
+from facial_expression.reporting.run import Run
 
 
 def outputs(run: Run) -> Iterator[tuple[str, str, str, int]]:

@@ -11,7 +11,7 @@ from PIL import Image, UnidentifiedImageError
 
 from facial_expression.errors import DatasetError
 
-WIDEST = 1200  # pixels; stage plot draws 1,050 at 150 dots an inch
+WIDEST = 1200  # pixels; stage plot draws 840 at 120 dots an inch
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -11,34 +10,10 @@ from typing import Any
 from ruamel.yaml import YAML, YAMLError
 
 from facial_expression.errors import DatasetError, ParameterError
-from facial_expression.files import read_csv
+from facial_expression.reporting import expected
+from facial_expression.reporting.expected import WRITTEN_BY
 from facial_expression.reporting.pictures import Picture, embed
 
-WRITTEN_BY = {
-    "raw/source.json": "fetch",
-    "index/audit.json": "index",
-    "index/audit.csv": "index",
-    "index/class_counts.csv": "index",
-    "model/history.csv": "train",
-    "evaluation/metrics.json": "evaluate",
-    "evaluation/per_class.csv": "evaluate",
-    "evaluation/confusion.csv": "evaluate",
-    "evaluation/confused_pairs.csv": "evaluate",
-    "export/model_card.md": "export",
-    "export/parity.json": "export",
-}
-PLOTS = (
-    "class_counts", "curves", "confusion", "per_class_f1", "confused_pairs", "reliability",
-    "risk_coverage", "hardest_mistakes", "predictions", "saliency", "sample_sheet", "audit_sheet",
-)  # fmt: skip
-ENTRIES = {
-    "index/audit.json": ("protocol", "pictures", "used", "dropped", "findings"),
-    "evaluation/metrics.json": (
-        *("protocol", "reported_split", "calibration", "selective", "model", "versions"),
-    ),
-    "export/parity.json": ("split", "n", "decisive", "other_class", "largest_difference"),
-}
-WRITTEN_BY |= {f"plots/{name}.png": "plot" for name in PLOTS}
 Row = Mapping[str, str]
 
 
@@ -86,24 +61,20 @@ def read(folder: Path) -> Run:
     """Read the run whose `data/` is `folder`.
 
     Raises:
-        DatasetError: a file of a stage is missing or is none; the message names the stage.
+        DatasetError: a file of a stage is missing or torn; the message names the stage.
         ParameterError: params.yaml or a file that it names is missing or no YAML.
     """
-    if not folder.is_dir():
-        raise DatasetError(f"{folder}: expected the data/ of a run, found no folder; mend --run")
-    missing = [name for name in WRITTEN_BY if not (folder / name).is_file()]
-    if missing:
-        raise DatasetError(_wanted(folder, missing[0], "no such file"))
-    facts = {Path(name).stem: _json(folder, name) for name in WRITTEN_BY if name.endswith(".json")}
+    expected.check_complete(folder)
+    facts = {
+        Path(name).stem: expected.facts(folder, name)
+        for name in WRITTEN_BY
+        if name.endswith(".json")
+    }
     tables = {
-        Path(name).stem: list(read_csv(folder / name))
+        Path(name).stem: expected.table(folder, name)
         for name in WRITTEN_BY
         if name.endswith(".csv")
     }
-    for name in ("history", "per_class", "confusion", "class_counts"):
-        if not tables[name]:
-            (path,) = (path for path in WRITTEN_BY if path.endswith(f"{name}.csv"))
-            raise DatasetError(_wanted(folder, path, "expected rows, found none"))
     root = folder.parent
     settings = {name: _yaml(root / name) for name in _parameter_files(root)}
 
@@ -116,29 +87,25 @@ def read(folder: Path) -> Run:
         folder=folder,
         tables=tables,
         facts=facts,
-        card=public((folder / "export/model_card.md").read_text(encoding="utf-8")),
+        card=public(expected.text(folder, "export/model_card.md")),
         plots={
             Path(name).stem: embed(folder / name) for name in WRITTEN_BY if name.endswith(".png")
         },
         settings=settings,
         parameters={name: public(_text(root / name)) for name in settings},
-        lock=_yaml(root / "dvc.lock") if (root / "dvc.lock").is_file() else {},
+        lock=_lock(root / "dvc.lock"),
     )
 
 
-def _wanted(folder: Path, name: str, found: str) -> str:
-    return f"{folder / name}: {found}; run the {WRITTEN_BY[name]} stage (dvc repro)"
-
-
-def _json(folder: Path, name: str) -> dict[str, Any]:
+def _lock(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
     try:
-        found = json.loads((folder / name).read_text(encoding="utf-8"))
-        lacking = [entry for entry in ENTRIES.get(name, ()) if entry not in found]
-    except (ValueError, TypeError) as error:
-        raise DatasetError(_wanted(folder, name, f"expected JSON, found {error}")) from None
-    if lacking:
-        raise DatasetError(_wanted(folder, name, f"expected an entry {lacking[0]!r}, found none"))
-    return dict(found)
+        found = _yaml(path)
+    except ParameterError as error:
+        raise DatasetError(f"{error}; run dvc repro") from None
+    expected.check_lock(path, found)
+    return found
 
 
 def _parameter_files(root: Path) -> list[str]:
@@ -173,6 +140,8 @@ def _text(path: Path) -> str:
             f"{path}: expected the parameters of the run: {error.strerror}; --run names its data/, "
             "beside which they lie"
         ) from None
+    except UnicodeDecodeError as error:
+        raise ParameterError(f"{path}: expected a text in UTF-8, found {error}") from None
 
 
 def _yaml(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 import itertools
 import json
@@ -16,7 +17,8 @@ from PIL import Image
 
 from facial_expression.errors import DatasetError, ParameterError
 from facial_expression.files import read_csv, write_csv
-from facial_expression.reporting.run import WRITTEN_BY
+from facial_expression.reporting import expected
+from facial_expression.reporting.expected import WRITTEN_BY
 from tests.clones import make_clone, run
 from tests.test_plots_page import CHROMIUM, assert_asks_for_nothing
 from tools import report
@@ -24,6 +26,7 @@ from tools import report
 pytestmark = pytest.mark.pipeline
 
 HOSTILE = 'ang<b onclick="x">&ry'
+SCORED = ("test.n", "val_flip.accuracy", "test_leak_free.accuracy_high")
 VOID = {"br", "img", "meta", "link", "input", "hr"}
 
 
@@ -194,6 +197,12 @@ def test_a_run_that_is_nowhere_is_one_line(tmp_path):
         written(tmp_path)
 
 
+def test_a_run_that_is_nowhere_comes_before_what_git_would_track(clone, monkeypatch):
+    monkeypatch.chdir(clone)
+    with pytest.raises(DatasetError, match="nope: expected the data/ of a run, found no folder"):
+        report.main(["--run", "nope"])
+
+
 def test_missing_parameters_are_one_line(changed):
     (changed / "params.yaml").unlink()
     with pytest.raises(ParameterError, match=r"params\.yaml: expected the parameters of the run"):
@@ -215,6 +224,67 @@ def test_a_broken_file_is_one_line(changed, name, content, found):
     with pytest.raises(DatasetError, match=found) as caught:
         written(changed)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("raw/source.json", b"{}", "expected an entry 'kind', found none; run the fetch stage"),
+        ("raw/source.json", b"[1]", r"expected keys, found \[1\]; run the fetch stage"),
+        ("model/history.csv", b"epoch,loss\n1,2\n", "expected accuracy in row 1, found none"),
+        ("index/class_counts.csv", b"class,split,count\nsad,val,x\n", "a number as count in row 1"),
+        ("evaluation/per_class.csv", b"class\nsad\xff\n", "a table in UTF-8.*evaluate stage"),
+        ("index/audit.csv", b"path,kind\n\xfe\n", "a table in UTF-8.*the index stage"),
+        ("export/model_card.md", b"# \xff", "a text in UTF-8.*the export stage"),
+        ("export/parity.json", b"\xff", "expected JSON.*the export stage"),
+        ("../dvc.lock", b"stages: 3", "stages by name, found 3; run dvc repro"),
+        ("../dvc.lock", b"stages: {fetch: {outs: [{path: data}]}}", "path, md5 and size.*fetch"),
+        ("../dvc.lock", b"- 1", "expected keys.*run dvc repro"),
+        ("../dvc.lock", b"\xff", "UTF-8.*run dvc repro"),
+    ],
+)
+def test_a_torn_file_is_one_line_that_names_it_and_its_stage(changed, name, content, found):
+    (changed / "data" / name).write_bytes(content)
+    with pytest.raises(DatasetError, match=found) as caught:
+        written(changed)
+    assert Path(name).name in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (changed / "data/report.html").exists()
+
+
+@pytest.mark.parametrize("name", expected.ENTRIES)
+def test_each_entry_is_missed_and_so_is_its_kind(changed, name):
+    path = changed / "data" / name
+    for entry in [*expected.ENTRIES[name], *(SCORED if "metrics" in name else [])]:
+        whole = path.read_bytes()
+        *above, last = entry.split(".")
+        for value, found in ((None, "found none"), ([], r"found \[\]")):
+            torn = json.loads(whole)
+            functools.reduce(dict.__getitem__, above, torn)[last] = value
+            path.write_text(json.dumps(torn), encoding="utf-8")
+            with pytest.raises(DatasetError, match=f"'{re.escape(entry)}', {found}"):
+                expected.facts(changed / "data", name)
+        path.write_bytes(whole)
+    expected.facts(changed / "data", name)
+
+
+def test_half_an_interval_is_missed(changed):
+    path = changed / "data/evaluation/metrics.json"
+    torn = json.loads(path.read_text(encoding="utf-8"))
+    del torn["test_leak_free"]["macro_f1_high"]
+    path.write_text(json.dumps(torn), encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"'test_leak_free\.macro_f1_high', found none"):
+        written(changed)
+
+
+@pytest.mark.parametrize("name", expected.COLUMNS)
+def test_each_column_is_missed(changed, name):
+    rows = list(read_csv(changed / "data" / name))
+    for column in expected.COLUMNS[name]:
+        header = [key for key in rows[0] if key != column]
+        write_csv(changed / "data" / name, header, [[row[key] for key in header] for row in rows])
+        with pytest.raises(DatasetError, match=f"expected {column} in row 1, found none"):
+            expected.table(changed / "data", name)
 
 
 def test_names_of_classes_are_text_whatever_they_hold(changed):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import socket
 import threading
@@ -29,7 +30,16 @@ from tests.serving import served
 from tools.web import card, examples
 from tools.web.__main__ import main
 from tools.web.answer import Analyst, BusyError, sureness
-from tools.web.server import HEADERS, LOOPBACK, MAX_BYTES, SENT_AS, application, is_ours, listen
+from tools.web.server import (
+    AWAITED,
+    HEADERS,
+    LOOPBACK,
+    MAX_BYTES,
+    SENT_AS,
+    application,
+    is_ours,
+    listen,
+)
 
 HERE = {"Origin": "http://localhost"}
 DRAWN = examples.draw()
@@ -371,6 +381,9 @@ def test_the_process_writes_no_file_is_bounded_and_ends_in_one_line(tmp_path):
         status, answer = post(page.url, large)
         assert (status, b'"faces":[]' in answer.replace(b" ", b"")) == (200, True)
         assert post(page.url, large + bytes(MAX_BYTES - len(large)))[0] == 200
+        for size in (MAX_BYTES + 1, AWAITED - 1):  # the application's own words, for the page
+            status, answer = post(page.url, bytes(size))
+            assert (status, "larger than 20 MB" in json.loads(answer)["error"]) == (413, True)
         port = int(page.url.rstrip("/").rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
             line.sendall(

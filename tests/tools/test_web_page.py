@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 
 import pytest
 from PIL import Image
@@ -202,6 +202,29 @@ def test_each_of_several_faces_can_be_chosen_by_arrow_key_and_by_click(page):
     expect(page.locator("#face-title")).to_contain_text("Face 1:")
 
 
+def test_numbers_stand_beside_the_faces_of_a_crowd_and_inside_the_picture(page):
+    crowd = Image.new("L", (1000, 700), 200)
+    places = [(x, y) for y in (2, 300, 650) for x in (2, 300, 600, 948)]
+    for place, name in zip(places, itertools.cycle(DRAWN), strict=False):
+        crowd.paste(Image.open(io.BytesIO(DRAWN[name])).resize((48, 48)), place)
+    stream = io.BytesIO()
+    crowd.save(stream, "PNG")
+    upload(page, stream.getvalue())
+    expect(page.get_by_role("status")).to_contain_text("faces; the first:")
+    corners = (
+        """all => all.map(e => e.getBBox()).map(b => [b.x, b.y, b.x + b.width, b.y + b.height])"""
+    )
+    boxes = page.eval_on_selector_all("#boxes rect.box", corners)
+    numbers = page.eval_on_selector_all("#boxes text", corners)
+    assert len(boxes) == len(numbers) > 9  # two digits as well
+    for left, top, right, bottom in numbers:
+        assert -1 <= left < right <= 1001
+        assert -6 <= top < bottom <= 706  # the letters' own margin
+        for box in boxes:
+            apart = (left - box[2], box[0] - right, top - box[3], box[1] - bottom)
+            assert max(apart) > -6, (left, top, box)
+
+
 def test_a_file_that_is_no_picture_is_explained(page):
     upload(page, DRAWN["happy"])
     assert_answered(page)
@@ -299,7 +322,7 @@ def test_every_control_and_picture_has_a_name_and_headings_go_down_step_by_step(
     )
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
 def test_without_javascript_the_page_says_what_works(browser, url):

@@ -27,11 +27,14 @@ from tools.web.card import known
 MAX_BYTES = 20 * 2**20
 """Of a picture file."""
 
+AWAITED = MAX_BYTES + 2**20
+"""Bytes of a request that are awaited: a file that is a little too large is told so kindly."""
+
 SENT_AS = "application/octet-stream"
 """A type that another site's page may not send without asking first, which is never granted."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-THREADS, CONNECTIONS = 4, 24  # 24 uploads of the largest size are 480 MB
+THREADS, CONNECTIONS = 4, 24  # 24 uploads of the largest size are 504 MB
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -167,7 +170,7 @@ def serve(app: Flask, listening: socket.socket) -> None:
         sockets=[listening],
         threads=THREADS,
         connection_limit=CONNECTIONS,
-        max_request_body_size=MAX_BYTES + 1,  # from there on even the bytes are not awaited
+        max_request_body_size=AWAITED,  # from there on it answers by itself, in plain text
         inbuf_overflow=2 * MAX_BYTES,
         outbuf_overflow=2**30,
         ident=None,

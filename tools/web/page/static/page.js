@@ -4,6 +4,7 @@ import { show } from "./result.js";
 
 const element = (id) => document.getElementById(id);
 const LIMIT = Number(document.body.dataset.maxBytes);
+const GONE = "The program behind this page does not answer. Was it ended? Start it again and reload.";
 
 let asking = null; // what ends the question that is under way
 let last = null; // the picture that was asked about
@@ -55,7 +56,7 @@ async function ask(blob, whole, signal) {
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error("The program behind this page does not answer. Was it ended? Start it again and reload.");
+    throw new Error(GONE);
   }
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new Error(sentence(answer.error ?? `it answered ${response.status} ${response.statusText}`));
@@ -100,7 +101,7 @@ for (const button of document.querySelectorAll("[data-example]")) {
       const response = await fetch(button.querySelector("img").src);
       look(await response.blob());
     } catch {
-      complain("The program behind this page does not answer. Was it ended? Start it again and reload.");
+      complain(GONE);
     }
   });
 }

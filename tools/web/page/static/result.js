@@ -86,7 +86,6 @@ function drawBoxes() {
   const { faces, width, height } = answer;
   svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
   svg.replaceChildren();
-  const letter = Math.max(width / 28, height / 28);
   faces.forEach(({ box, square }, number) => {
     const group = svg.appendChild(document.createElementNS(SVG, "g"));
     const taken = number === chosen;
@@ -100,14 +99,23 @@ function drawBoxes() {
       rectangle(group, cut, "halo");
       rectangle(group, cut, "cut");
     }
-    if (faces.length > 1) {
-      const text = group.appendChild(document.createElementNS(SVG, "text"));
-      text.textContent = String(number + 1);
-      text.setAttribute("x", box.left + letter * 0.25);
-      text.setAttribute("y", box.top + letter * 1.05);
-      text.setAttribute("font-size", letter);
-    }
+    if (faces.length > 1) numeral(group, box, number + 1);
   });
+}
+
+/** A number above the box, or where there is no room below or in it; small beside a small face. */
+function numeral(parent, box, number) {
+  const { width, height } = answer;
+  const longest = Math.max(width, height);
+  const letter = Math.max(Math.min(longest / 28, 0.8 * box.width), longest / 48);
+  const bottom = box.top + box.height;
+  let top = box.top - 1.2 * letter;
+  if (top < 0) top = bottom + 1.3 * letter <= height ? bottom + 0.1 * letter : Math.max(box.top, 0);
+  const text = parent.appendChild(document.createElementNS(SVG, "text"));
+  text.textContent = String(number);
+  text.setAttribute("x", Math.max(0.2 * letter, Math.min(box.left, width - 0.7 * letter * text.textContent.length)));
+  text.setAttribute("y", top + 0.95 * letter);
+  text.setAttribute("font-size", letter);
 }
 
 function rectangle(parent, { left, top, width, height }, kind) {
