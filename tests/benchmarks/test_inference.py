@@ -40,6 +40,13 @@ def test_every_picture_counts_whatever_a_form_takes_at_once(most):
     assert accuracy(brightness(most=most), split([1] * 299 + [0])) == 1
 
 
+def test_a_leak_is_left_out():
+    found = inference.without_leaks(split([0, 1, 1, 0]), {"1", "3"})
+    assert found.paths == ["0", "2"]
+    np.testing.assert_array_equal(found.labels, [0, 1])
+    assert len(found.images) == 2
+
+
 def test_a_form_is_timed_only_with_as_many_as_it_takes(monkeypatch):
     monkeypatch.setattr(inference, "CALLS", 1e-6)
     forms = [brightness(), Form("one", lambda x: x, lambda x: x, (0,), most=1)]
