@@ -31,8 +31,6 @@ from facial_expression.dataset.arrays import read_split
 from facial_expression.errors import DatasetError, ModelError, ParameterError, run
 from facial_expression.files import atomic, read_csv, sha256_of, write_json, write_text
 from facial_expression.inference.network import Network
-from facial_expression.metrics.calibration import with_temperature
-from facial_expression.metrics.parity import LIMIT, parity
 from facial_expression.model_card import Facts, interval, render
 from facial_expression.parameters import CLOSED, load
 from facial_expression.training.backend import configure
@@ -133,6 +131,8 @@ def convert(
         ModelError: it does, on the reported split; or the model cannot be read.
     """
     configure("tensorflow", threads)
+    from facial_expression.metrics.calibration import with_temperature
+    from facial_expression.metrics.parity import LIMIT, parity
     from facial_expression.training import exporting, serving
     from facial_expression.training.prediction import predicted
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 STAGES = sorted(path.stem for path in (Path(__file__).parents[2] / "stages").glob("[a-z]*.py"))
-LIGHT = ["export", "fetch", "index", "plot", "preprocess"]  # they start without TensorFlow
+LIGHT = ["fetch", "index", "plot", "preprocess"]  # they start without TensorFlow
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
