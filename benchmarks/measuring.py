@@ -21,6 +21,8 @@ from statistics import median
 
 import psutil  # type: ignore[import-untyped]
 
+from tools.arguments import processors
+
 SAMPLING = 0.05  # seconds between two looks at the memory of a process tree
 MEBI = 1 << 20
 ROOT = Path(__file__).resolve().parents[1]  # of the repository
@@ -118,14 +120,9 @@ def describe_machine(packages: Sequence[str]) -> str:
     memory = psutil.virtual_memory().total / (1 << 30)
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     return (
-        f"{_processor()}, {usable_cores()} cores, {memory:.0f} GiB, {platform.system()}, "
+        f"{_processor()}, {processors()} cores, {memory:.0f} GiB, {platform.system()}, "
         f"Python {platform.python_version()}, {versions}"
     )
-
-
-def usable_cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def dvc(*arguments: str | Path) -> list[str | Path]:

@@ -67,7 +67,7 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         ValueError: a float is NaN or infinite (viewers of DVC's metrics break on them).
     """
-    text = json.dumps(_rounded(value), indent=2, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(rounded(value), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
@@ -76,7 +76,7 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
     with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows([_cell(value) for value in row] for row in rows)
+        writer.writerows([cell(value) for value in row] for row in rows)
 
 
 def read_csv(path: Path) -> Iterator[dict[str, str]]:
@@ -91,15 +91,17 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
+    """A value for JSON, with every float in it rounded to `DECIMALS` decimals."""
     if isinstance(value, dict):
-        return {str(key): _rounded(item) for key, item in value.items()}
+        return {str(key): rounded(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
+        return [rounded(item) for item in value]
     if isinstance(value, float):
         return round(value, DECIMALS) + 0.0  # no negative zero
     return value
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
+    """A value for a table: floats as text with `DECIMALS` decimals, anything else as it is."""
     return f"{value:z.{DECIMALS}f}" if isinstance(value, float) else value  # z: no negative zero

@@ -15,7 +15,7 @@ from facial_expression.errors import PipelineError
 from facial_expression.files import sha256_of, write_text
 from facial_expression.metrics.parity import Parity
 from tools.commands import output
-from tools.results import parameters_of
+from tools.results import write_parameters
 
 NAME = "expression"
 LARGEST = 10_000_000  # bytes of a file in released/
@@ -56,10 +56,7 @@ def network_from(source: Path, root: Path) -> None:
                "--source", source / "data/raw/source.json", "--evaluation", evaluation,
                "--out", made / "export")  # fmt: skip
         _take(made, root / "released")
-    yaml = YAML()
-    yaml.width = 1000
-    with (root / "released/params.yaml").open("w", encoding="utf-8", newline="\n") as stream:
-        yaml.dump(parameters_of(source), stream)
+    write_parameters(source, root / "released/params.yaml")
     tracked = [f"released/{NAME}.keras", f"released/{NAME}.onnx"]
     output([sys.executable, "-m", "dvc", "add", *tracked], root)
     if before:

@@ -57,18 +57,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     out = args.out or args.run / "report.html"
     from facial_expression.reporting import lock, page
-    from facial_expression.reporting.expected import check_complete
     from facial_expression.reporting.run import read
 
-    folder = args.run.resolve()
-    check_complete(folder)  # first: where no run is, the place of its page does not matter
+    found = read(args.run.resolve())
     check_untracked(out)
-    found = read(folder)
-    text = page.render(found)
+    differences = lock.differences(found)
+    text = page.render(found, differences)
     write_text(out, text)
     size = len(text.encode())
     print(f"wrote {out}, {size / 1e6:.1f} MB; open it in a browser")
-    if differences := lock.differences(found):
+    if differences:
         print(
             f"note: {differences[0]} The report says so too ({len(differences)}).", file=sys.stderr
         )

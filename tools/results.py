@@ -51,18 +51,14 @@ def keep(name: str, source: Path, command: str, note: str, results: Path) -> Pat
     folder.mkdir(parents=True, exist_ok=True)
     for path in NUMBERS:
         shutil.copyfile(source / path, folder / Path(path).name)
-    yaml = YAML()
-    yaml.width = 1000  # a command stays on its line
-    with atomic(folder / "params.yaml") as temporary:
-        yaml.dump(parameters_of(source), temporary)
+    write_parameters(source, folder / "params.yaml")
     record = {
         "command": command,
         "date": datetime.date.today().isoformat(),
         "machine": machine(),
         "note": note,
     }
-    with atomic(folder / "run.yaml") as temporary:
-        yaml.dump(record, temporary)
+    _dump(record, folder / "run.yaml")
     return folder
 
 
@@ -178,6 +174,18 @@ def parameters_of(source: Path) -> dict[str, Any]:
     if Path(active["fetch"]["source"]).exists():
         active["fetch"]["source"] = "a local copy"  # its path is nobody else's
     return active
+
+
+def write_parameters(source: Path, path: Path) -> None:
+    """Write `parameters_of` the clone `source` as YAML."""
+    _dump(parameters_of(source), path)
+
+
+def _dump(value: Any, path: Path) -> None:
+    yaml = YAML()
+    yaml.width = 1000  # a command stays on its line
+    with atomic(path) as temporary:
+        yaml.dump(value, temporary)
 
 
 def _json(path: Path) -> Any:

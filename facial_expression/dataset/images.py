@@ -36,7 +36,7 @@ SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 STRIP = 256  # rows that are laid over white at once
 BROKEN_FILE = (
     OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError,
-    struct.error, zlib.error, Image.DecompressionBombError,
+    struct.error, zlib.error,
 )  # fmt: skip
 """What Pillow's decoders raise on broken files."""
 

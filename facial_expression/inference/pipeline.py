@@ -160,16 +160,25 @@ def _look(source: Source, network: Network, find: Find | None, keep: bool) -> _L
     except (ImageError, OSError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         return _Looked(Seen(source.path, source.frame, error=reason), [], [])
-    if find is None:
-        boxes, crops = [whole(picture)], [square(picture, network.side)]
-    else:
-        boxes = find(picture.rgb)
-        crops = [crop(picture.grey, box, network.crop, network.side) for box in boxes]
+    boxes, crops = cut(picture, network, find)
     rgb = picture.rgb if keep else None
     return _Looked(Seen(source.path, source.frame, picture.upright.size, rgb=rgb), boxes, crops)
 
 
-def whole(picture: Picture) -> Box:
+def cut(
+    picture: Picture, network: Network, find: Find | None
+) -> tuple[list[Box], list[NDArray[np.uint8]]]:
+    """The faces of a picture and their pixels for the network, uint8 (side, side) each.
+
+    Without `find` the picture is one face: its largest centred square.
+    """
+    if find is None:
+        return [_whole(picture)], [square(picture, network.side)]
+    boxes = find(picture.rgb)
+    return boxes, [crop(picture.grey, box, network.crop, network.side) for box in boxes]
+
+
+def _whole(picture: Picture) -> Box:
     """The largest centred square, as `square` cuts it."""
     width, height = picture.upright.size
     edge = min(width, height)

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from facial_expression.files import DECIMALS
+from facial_expression.files import cell, rounded
 from facial_expression.inference.pipeline import Face, Seen
 
 Lines = Callable[[Seen], str]
@@ -99,7 +99,7 @@ def _utf8(path: str) -> str:
 
 def _fields(seen: Seen, face: Face, classes: Sequence[str]) -> list[str]:
     box = [*(getattr(face.box, name) for name in BOX), face.box.score]
-    numbers = [f"{value:z.{DECIMALS}f}" for value in [*box, *face.probabilities, face.entropy]]
+    numbers = [cell(float(value)) for value in [*box, *face.probabilities, face.entropy]]
     frame = "" if seen.frame is None else str(seen.frame)
     label = classes[face.best]
     return [_utf8(seen.path), frame, *numbers[: len(box)], label, *numbers[len(box) :]]
@@ -130,16 +130,14 @@ def _object(seen: Seen, classes: Sequence[str]) -> dict[str, Any]:
 
 
 def _face(face: Face, classes: Sequence[str]) -> dict[str, Any]:
-    return {
-        "box": {name: _rounded(getattr(face.box, name)) for name in BOX},
-        "score": _rounded(face.box.score),
-        "label": classes[face.best],
-        "probabilities": {
-            name: _rounded(share) for name, share in zip(classes, face.probabilities, strict=True)
-        },
-        "entropy": _rounded(face.entropy),
-    }
-
-
-def _rounded(value: float) -> float:
-    return round(float(value), DECIMALS) + 0.0  # no negative zero
+    shares = map(float, face.probabilities)
+    found: dict[str, Any] = rounded(
+        {
+            "box": {name: float(getattr(face.box, name)) for name in BOX},
+            "score": float(face.box.score),
+            "label": classes[face.best],
+            "probabilities": dict(zip(classes, shares, strict=True)),
+            "entropy": face.entropy,
+        }
+    )
+    return found

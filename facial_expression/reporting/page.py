@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -19,8 +20,12 @@ TABLES = (
 )
 
 
-def render(run: Run) -> str:
+def render(run: Run, differences: Sequence[str]) -> str:
     """The page; the same run gives the same text.
+
+    Args:
+        run: what it shows.
+        differences: of `lock.differences`, for its head.
 
     Raises:
         DatasetError: the model card lacks a part that the page shows.
@@ -51,5 +56,5 @@ def render(run: Run) -> str:
         accuracy=tables.interval(run.scores, "accuracy"),
         commonest=max(run.tables["per_class"], key=lambda row: int(row["support"])),
         split_is=SPLITS[run.split],
-        differences=lock.differences(run),
+        differences=differences,
     )

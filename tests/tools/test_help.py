@@ -10,7 +10,8 @@ from tests.clones import ROOT, environment
 
 
 @pytest.mark.parametrize(
-    "tool", ["compare", "evaluate", "predict", "quantise", "report", "robustness", "web"]
+    "tool",
+    ["compare", "ensemble", "evaluate", "predict", "quantise", "report", "robustness", "web"],
 )
 def test_help_says_what_a_tool_reads_and_writes_and_imports_nothing_heavy(tool: str) -> None:
     done = subprocess.run(

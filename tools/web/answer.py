@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.dataset.images import FORMATS, Picture, decode, square
+from facial_expression.dataset.images import FORMATS, Picture, decode
 from facial_expression.errors import ImageError, PipelineError
-from facial_expression.inference.boxes import Box, CropRule, crop
+from facial_expression.inference.boxes import Box, CropRule
 from facial_expression.inference.network import Network
-from facial_expression.inference.pipeline import Face, Find, whole
+from facial_expression.inference.pipeline import Face, Find, cut
 
 PATIENCE = 30.0  # seconds that a picture waits for its turn
 SHOWN = 1600  # pixels of the longer side of what the page shows
@@ -70,13 +70,8 @@ class Analyst:
             picture = decode(data)
         except ImageError as error:
             raise ImageError(f"{error}; expected a file of {', '.join(FORMATS)}") from None
-        side, rule = self._network.side, self._network.crop
-        if as_one:
-            boxes, rule = [whole(picture)], CropRule(scale=1, drop=0)
-            crops = [square(picture, side)]
-        else:
-            boxes = self._find(picture.rgb)
-            crops = [crop(picture.grey, box, rule, side) for box in boxes]
+        boxes, crops = cut(picture, self._network, None if as_one else self._find)
+        rule = CropRule(scale=1, drop=0) if as_one else self._network.crop
         width, height = picture.upright.size
         return {
             "width": width,

@@ -12,7 +12,13 @@ import keras
 from keras import layers
 
 from facial_expression.errors import ModelError
-from facial_expression.training.models.pooled import best, compact, fast
+from facial_expression.training.models.pooled import (
+    best,
+    compact,
+    fast,
+    fast_learned_stem,
+    fast_random_start,
+)
 from facial_expression.training.models.resnet import resnet18
 from facial_expression.training.models.simple import seed, small
 from facial_expression.training.models.vgg import vgg_bn
@@ -20,7 +26,12 @@ from facial_expression.training.models.vgg import vgg_bn
 Builder = Callable[[keras.KerasTensor], keras.KerasTensor]
 
 BUILDERS: dict[str, Builder] = {
-    builder.__name__: builder for builder in (seed, small, fast, compact, best, resnet18, vgg_bn)
+    builder.__name__: builder
+    for builder in (
+        *(seed, small, fast, compact, best),
+        *(resnet18, vgg_bn),  # rivals
+        *(fast_learned_stem, fast_random_start),  # `fast` without one of its ingredients
+    )
 }
 """The networks that `train.model` may name: (N, side, side, 1) in [0, 1] -> (N, features)."""
 

@@ -38,18 +38,41 @@ def best(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Dropout(0.3)(x)
 
 
+def fast_learned_stem(x: keras.KerasTensor) -> keras.KerasTensor:
+    """`fast` with a stem that starts at random and learns: what whitening is worth.
+
+    295,927 parameters with 7 classes at side 48; 13.6 M multiply-accumulates a picture.
+    """
+    return _network(x, 24, (32, 64, 128), residual=False, stem_starts="random")
+
+
+def fast_random_start(x: keras.KerasTensor) -> keras.KerasTensor:
+    """`fast` with convolutions that start at random: what beginning as identities is worth.
+
+    295,927 parameters with 7 classes at side 48; 13.6 M multiply-accumulates a picture.
+    """
+    return _network(x, 24, (32, 64, 128), residual=False, starts="random")
+
+
 def _network(
-    x: keras.KerasTensor, stem: int, widths: tuple[int, ...], residual: bool
+    x: keras.KerasTensor,
+    stem: int,
+    widths: tuple[int, ...],
+    residual: bool,
+    stem_starts: str = "whitening",
+    starts: str = "identity",
 ) -> keras.KerasTensor:
-    x = layers.Conv2D(stem, 5, 2, padding="same", trainable=False, name="whitening")(x)
+    """The family; layers are named after how they start (see `initialise`)."""
+    frozen = stem_starts == "whitening"
+    x = layers.Conv2D(stem, 5, 2, padding="same", trainable=not frozen, name=stem_starts)(x)
     x = layers.ReLU()(x)
     for stage, filters in enumerate(widths, 1):
-        x = _convolution(x, filters, f"identity_{stage}a")
+        x = _convolution(x, filters, f"{starts}_{stage}a")
         x = layers.MaxPooling2D(2)(x)
         x = shortcut = _activated(x)
-        x = _convolution(x, filters, f"identity_{stage}b")
+        x = _convolution(x, filters, f"{starts}_{stage}b")
         if residual:
-            x = _convolution(_activated(x), filters, f"identity_{stage}c")
+            x = _convolution(_activated(x), filters, f"{starts}_{stage}c")
             x = layers.BatchNormalization(momentum=0.9)(x)
             x = layers.ReLU()(layers.Add()([x, shortcut]))
         else:

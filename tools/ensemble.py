@@ -1,0 +1,102 @@
+"""One `.keras` file of several networks: their mean probability, a teacher for `train.teacher`.
+
+    python -m tools.ensemble NETWORK.keras NETWORK.keras ... --out TEACHER.keras
+
+Reads   networks for pictures of one side and the same classes, in the same order.
+Writes  TEACHER.keras: weights only; equal networks in the same order give equal bytes.  Prints its
+        sha256, which `train.teacher.sha256` wants.
+
+The mean of the probabilities is the usual ensemble (Lakshminarayanan et al. 2017, "Simple and
+Scalable Predictive Uncertainty Estimation using Deep Ensembles", arXiv:1612.01474); one network
+that learns from it keeps a part of its gain (Hinton et al. 2015, "Distilling the Knowledge in a
+Neural Network", arXiv:1503.02531).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facial_expression.errors import ModelError, run
+from facial_expression.files import sha256_of
+from tools.arguments import new_file
+
+if TYPE_CHECKING:
+    import keras
+
+
+def ensemble(members: Sequence[keras.Model], precision: str) -> keras.Model:
+    """A network that gives the mean, float32 (N, classes), of what its members give.
+
+    Members get new names, `member_1` and so on, and the precision (a Keras policy), but for their
+    last layer, whose probabilities stay as they are.
+    """
+    import keras
+
+    inputs = keras.Input(members[0].input_shape[1:], name="pictures")
+    for number, member in enumerate(members, 1):
+        member.name = f"member_{number}"
+        for layer in member.layers[1:-1]:  # the first one is the input
+            layer.dtype_policy = precision
+    outputs = [member(inputs) for member in members]
+    mean = keras.layers.Average(name="probabilities", dtype="float32")(outputs)
+    return keras.Model(inputs, mean, name="ensemble")
+
+
+def read_members(paths: Sequence[Path]) -> list[keras.Model]:
+    """Read the networks.
+
+    Raises:
+        ModelError: a file is no Keras model, or not of the first one's pictures and classes.
+    """
+    from facial_expression.training.exporting import load
+
+    members = [load(path) for path in paths]
+    shapes = [(member.input_shape, member.output_shape) for member in members]
+    for path, shape in zip(paths, shapes, strict=True):
+        if shape != shapes[0]:
+            raise ModelError(
+                f"{path}: expected a network from {shapes[0][0]} to {shapes[0][1]} as {paths[0]}, "
+                f"found one from {shape[0]} to {shape[1]}; name networks for the same pictures"
+            )
+    return members
+
+
+def make(paths: Sequence[Path], precision: str, out: Path) -> None:
+    """Write the ensemble of the networks at `paths`; Keras is configured already.
+
+    Raises:
+        ModelError: see `read_members`.
+    """
+    from facial_expression.training.exporting import save
+
+    save(ensemble(read_members(paths), precision), out)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read, average, write, say the sha256."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.ensemble",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("networks", type=Path, nargs="+", metavar="NETWORK.keras")
+    parser.add_argument("--out", type=new_file, required=True, metavar="TEACHER.keras")
+    parser.add_argument(
+        "--precision",
+        choices=("float32", "mixed_bfloat16"),
+        default="float32",
+        help="that it computes in; a teacher is asked for every batch (default float32)",
+    )
+    args = parser.parse_args(argv)
+    from facial_expression.training.backend import configure
+
+    configure("tensorflow", 1)
+    make(args.networks, args.precision, args.out)
+    print(f"wrote {args.out}: {len(args.networks)} networks\nsha256 {sha256_of(args.out)}")
+
+
+if __name__ == "__main__":
+    run(main)
