@@ -14,6 +14,7 @@ import onnx
 from keras import layers
 
 from facial_expression.files import write_bytes
+from facial_expression.training.folding import fold
 
 PICTURES, PROBABILITIES, ACTIVATION = "pictures", "probabilities", "class_activation"
 AXES = {
@@ -65,6 +66,7 @@ def write_onnx(model: keras.Model, path: Path, facts: Mapping[str, str]) -> None
         written = Path(folder) / "model.onnx"
         model.export(written, format="onnx", opset_version=OPSET, verbose=False)
         proto = onnx.load(written)
+    fold(proto.graph)
     _canonical(proto.graph)
     proto.graph.name, proto.graph.doc_string = model.name, ""  # it names the temporary folder
     proto.ir_version = IR_VERSION

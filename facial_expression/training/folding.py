@@ -1,0 +1,118 @@
+"""A network in ONNX form with less to compute: the same function, up to rounding.
+
+What a converter leaves between convolutions goes into them where mathematics allows it: the
+rescaling of the pictures, and a normalisation that stands behind a max-pooling.  Libraries fold a
+normalisation right behind a convolution on their own, and fuse a convolution with the rectifier
+behind it; with a pooling in between they do neither, and an int8 form has to leave its integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+Nodes = list[onnx.NodeProto]
+Constants = dict[str, NDArray[Any]]
+
+
+def fold(graph: onnx.GraphProto) -> None:
+    """Fold what can be folded, in place; nodes and constants that nobody reads then go."""
+    constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
+    known = set(constants)
+    for chain in list(_chains(graph, ("Cast", "Mul", "Add", "Reshape", "Conv"))):
+        _fold_rescaling(chain, constants)
+    for chain in list(_chains(graph, ("Conv", "MaxPool", "Mul", "Add", "Relu"))):
+        _fold_normalisation(chain, constants)
+    graph.initializer.extend(
+        numpy_helper.from_array(value, name)
+        for name, value in constants.items()
+        if name not in known
+    )
+    _tidy(graph)
+
+
+def _fold_rescaling(chain: Nodes, constants: Constants) -> None:
+    """Take one factor for all pixels into the first kernel, where nothing is added to them."""
+    cast, scale, shift, reshape, convolution = chain
+    factor, offset, kernel = (constants.get(n.input[1]) for n in (scale, shift, convolution))
+    if factor is None or offset is None or kernel is None or factor.size != 1 or offset.any():
+        return
+    _give(convolution, 1, "kernel", kernel * factor.reshape(()), constants)
+    reshape.input[0] = cast.output[0]
+
+
+def _fold_normalisation(chain: Nodes, constants: Constants) -> None:
+    """Take scale and shift into the convolution, and the rectifier in front of the pooling.
+
+    A scale above 0, a shift and a rectifier never change which value is the largest, so they may
+    come before the max-pooling as well.  Nothing happens where a channel's scale is not above 0.
+    """
+    convolution, pooling, multiply, add, rectifier = chain
+    scale, shift, kernel = (constants.get(n.input[1]) for n in (multiply, add, convolution))
+    if scale is None or shift is None or kernel is None or not (scale > 0).all():
+        return
+    filters = len(kernel)
+    bias = np.zeros(filters)
+    if len(convolution.input) > 2:
+        if convolution.input[2] not in constants:
+            return
+        bias = constants[convolution.input[2]]
+    _give(convolution, 1, "kernel", kernel * scale.reshape(-1, 1, 1, 1), constants)
+    shifted = np.broadcast_to(bias * scale.ravel() + shift.ravel(), filters)
+    _give(convolution, 2, "bias", shifted, constants)
+    between, end = f"{convolution.output[0]}_rectified", rectifier.output[0]
+    rectifier.input[:], rectifier.output[:] = [convolution.output[0]], [between]
+    pooling.input[:], pooling.output[:] = [between], [end]
+
+
+def _give(
+    node: onnx.NodeProto, place: int, what: str, value: NDArray[Any], constants: Constants
+) -> None:
+    """Let a node read a constant of its own."""
+    name = f"{node.output[0]}_{what}"
+    constants[name] = value.astype(np.float32)
+    node.input[:] = [*node.input[:place], name, *node.input[place + 1 :]]
+
+
+def _chains(graph: onnx.GraphProto, kinds: tuple[str, ...]) -> Iterator[Nodes]:
+    """Nodes of these kinds, each the only reader of what the one before it computes."""
+    readers: dict[str, Nodes] = {}
+    for node in graph.node:
+        for name in node.input:
+            readers.setdefault(name, []).append(node)
+    results = {each.name for each in graph.output}
+    for node in graph.node:
+        chain = [node]
+        while len(chain) < len(kinds) and chain[-1].output[0] not in results:
+            behind = readers.get(chain[-1].output[0], [])
+            if len(behind) != 1:
+                break
+            chain += behind
+        if tuple(each.op_type for each in chain) == kinds:
+            yield chain
+
+
+def _tidy(graph: onnx.GraphProto) -> None:
+    """Put each node behind those it reads, and drop what nobody reads."""
+    makers = {name: node for node in graph.node for name in node.output}
+    ordered: dict[str, onnx.NodeProto] = {}
+
+    def visit(name: str) -> None:
+        node = makers.get(name)
+        if node is not None and node.output[0] not in ordered:
+            for each in node.input:
+                visit(each)
+            ordered[node.output[0]] = node
+
+    for result in graph.output:
+        visit(result.name)
+    read = {name for node in ordered.values() for name in node.input}
+    constants = [each for each in graph.initializer if each.name in read]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(ordered.values())
+    graph.initializer.extend(constants)
