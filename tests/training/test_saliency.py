@@ -16,6 +16,8 @@ FINENESS = {
     "seed": (48, 2),
     "small": (48, 6),
     "fast": (48, 3),
+    "fast_learned_stem": (48, 3),
+    "fast_random_start": (48, 3),
     "compact": (48, 3),
     "best": (48, 3),
     "resnet18": (48, 6),
