@@ -62,7 +62,7 @@ def load_pinned(path: str, sha256: str, key: str) -> keras.Model:
         ParameterError: the file is missing, or is another one than the recipe says.
         ModelError: it is no Keras model.
     """
-    remedy = "dvc pull brings the released network"
+    remedy = "dvc pull brings the released network; a recipe's first lines say how others are made"
     return load(pinned(path, sha256, f"{key}.weights", remedy))
 
 

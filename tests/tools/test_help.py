@@ -11,7 +11,17 @@ from tests.clones import ROOT, environment
 
 @pytest.mark.parametrize(
     "tool",
-    ["compare", "ensemble", "evaluate", "predict", "quantise", "report", "robustness", "web"],
+    [
+        "compare",
+        "ensemble",
+        "evaluate",
+        "narrow",
+        "predict",
+        "quantise",
+        "report",
+        "robustness",
+        "web",
+    ],
 )
 def test_help_says_what_a_tool_reads_and_writes_and_imports_nothing_heavy(tool: str) -> None:
     done = subprocess.run(

@@ -18,6 +18,7 @@ from facial_expression.training.models.pooled import (
     fast,
     fast_learned_stem,
     fast_random_start,
+    lean,
 )
 from facial_expression.training.models.resnet import resnet18
 from facial_expression.training.models.simple import seed, small
@@ -28,7 +29,7 @@ Builder = Callable[[keras.KerasTensor], keras.KerasTensor]
 BUILDERS: dict[str, Builder] = {
     builder.__name__: builder
     for builder in (
-        *(seed, small, fast, compact, best),
+        *(seed, small, fast, compact, lean, best),
         *(resnet18, vgg_bn),  # rivals
         *(fast_learned_stem, fast_random_start),  # `fast` without one of its ingredients
     )

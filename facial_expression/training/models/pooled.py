@@ -38,6 +38,15 @@ def best(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Dropout(0.3)(x)
 
 
+def lean(x: keras.KerasTensor) -> keras.KerasTensor:
+    """`best` at three quarters of its cost: less width in stem, first and last stage.
+
+    1,570,263 parameters with 7 classes at side 48; 48.3 M multiply-accumulates a picture.
+    """
+    x = _network(x, 24, (48, 128, 224), residual=True)
+    return layers.Dropout(0.3)(x)
+
+
 def fast_learned_stem(x: keras.KerasTensor) -> keras.KerasTensor:
     """`fast` with a stem that starts at random and learns: what whitening is worth.
 

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facial_expression.errors import ModelError
+from facial_expression.files import sha256_of
+from facial_expression.training.backend import configure
+from tests.clones import ROOT, environment
+from tools import narrow
+
+NOISE = np.random.default_rng(0).integers(0, 256, (9, 48, 48), np.uint8)
+PICTURES = NOISE // np.arange(1, 10, dtype=np.uint8)[:, None, None]  # of falling contrast
+BEHIND = {  # the layers that read the channels of one stage of `best`, and how many `lean` keeps
+    "whitening": (["identity_1a"], 24),
+    "identity_1a": (["identity_1b", "identity_2a"], 48),
+    "identity_1b": (["identity_1c"], 48),
+    "identity_2a": (["identity_2b", "identity_3a"], 128),
+    "identity_2b": (["identity_2c"], 128),
+    "identity_3a": (["identity_3b", "logits"], 224),
+    "identity_3b": (["identity_3c"], 224),
+}
+
+
+def network(path: Path, name: str, classes: int = 3) -> Path:
+    """A network of random weights and statistics whose idle channels nobody reads.
+
+    Of each stage just as many channels have readers as `lean` has.
+    """
+    configure("tensorflow", 2)
+    import keras
+
+    from facial_expression.training import exporting, models
+
+    keras.utils.set_random_seed(1)
+    rng = np.random.default_rng(2)
+    model = models.build(name, 48, classes)
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.set_weights([rng.uniform(0.5, 1.5, each.shape) for each in layer.weights])
+    for readers, stay in BEHIND.values():
+        channels = model.get_layer(readers[0]).kernel.shape[-2]
+        idle = rng.permutation(channels)[stay:]
+        for reader in map(model.get_layer, readers):
+            kernel, *rest = reader.get_weights()
+            kernel[..., idle, :] = 0
+            reader.set_weights([kernel, *rest])
+    exporting.save(model, path)
+    return path
+
+
+def predicted(path: Path) -> np.ndarray:
+    from facial_expression.training import exporting, prediction
+
+    return prediction.predicted(exporting.load(path), PICTURES)
+
+
+@pytest.fixture(scope="module")
+def best(tmp_path_factory) -> Path:
+    return network(tmp_path_factory.mktemp("networks") / "best.keras", "best")
+
+
+def test_without_its_idle_channels_a_network_says_the_same(best, tmp_path):
+    out = tmp_path / "lean.keras"
+    model = narrow.make(best, "lean", out)
+    assert model.name == "lean"
+    expected = predicted(best)
+    assert np.ptp(expected, axis=0).max() > 0.01, "the pictures differ"
+    np.testing.assert_allclose(predicted(out), expected, atol=1e-5)
+
+
+def test_all_channels_stay_in_order_where_the_network_is_as_wide(best, tmp_path):
+    out = tmp_path / "same.keras"
+    narrow.make(best, "best", out)
+    assert out.read_bytes() == best.read_bytes()
+
+
+def test_the_command_makes_the_same_file_and_says_its_sha256(best, tmp_path):
+    out = tmp_path / "lean.keras"
+    command = [sys.executable, "-m", "tools.narrow", str(best), "lean", "--out", str(out)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment()
+    )
+    assert sha256_of(out) in done.stdout
+    narrow.make(best, "lean", tmp_path / "again.keras")
+    assert out.read_bytes() == (tmp_path / "again.keras").read_bytes()
+
+
+@pytest.mark.parametrize(("source", "target"), [("lean", "best"), ("best", "fast")])
+def test_only_a_narrower_network_of_the_same_layers_will_do(source, target, tmp_path):
+    configure("tensorflow", 2)
+    from facial_expression.training import exporting, models
+
+    exporting.save(models.build(source, 48, 3), tmp_path / "source.keras")
+    with pytest.raises(ModelError, match=f"^{target}: expected '{source}' with fewer channels"):
+        narrow.make(tmp_path / "source.keras", target, tmp_path / "out.keras")
+    assert not (tmp_path / "out.keras").exists()
+
+
+def test_a_name_that_is_none_is_refused(best, tmp_path):
+    with pytest.raises(ModelError, match=r"expected one of .*lean.*, found 'thin'"):
+        narrow.make(best, "thin", tmp_path / "out.keras")

@@ -1,0 +1,148 @@
+"""A narrower network from a trained one: the channels that weigh most stay.
+
+    python -m tools.narrow NETWORK.keras MODEL --out NARROW.keras
+
+Reads   a trained network, and MODEL, the name of the same network with fewer channels in some
+        layers (`train.model`: `lean` is a narrower `best`).
+Writes  NARROW.keras: weights only; equal networks give equal bytes.  Prints its sha256, which
+        `train.initial.sha256` wants.  It is a start for training, not a finished network.
+
+Structured pruning (Li et al. 2017, "Pruning Filters for Efficient ConvNets", arXiv:1608.08710): a
+channel goes with its filter, its normalisation and what the layers behind it made of it.  Filters
+in front of a normalisation have no size of their own, so a channel weighs what the layers behind it
+make of it.  Layers that are added share their channels.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facial_expression.errors import ModelError, run
+from facial_expression.files import sha256_of
+from tools.arguments import new_file
+
+if TYPE_CHECKING:
+    import keras
+
+Kept = dict[str, NDArray[np.intp]]
+
+
+def narrow(source: keras.Model, target: keras.Model) -> None:
+    """Fill `target` with the weights of `source` between the channels that weigh most, in order.
+
+    Raises:
+        ModelError: the two are not one network at two widths, or `target` is the wider one.
+    """
+    kinds = [[type(layer) for layer in model.layers] for model in (source, target)]
+    pairs = list(zip(source.layers, target.layers, strict=False))
+    if kinds[0] != kinds[1] or any(_wider(mine, theirs) for theirs, mine in pairs):
+        raise ModelError(
+            f"{target.name}: expected '{source.name}' with fewer channels in some layers, found "
+            "another network, or more channels; name a narrower one"
+        )
+    streams = _streams(source)
+    kept = _kept(source, target, streams)
+    for theirs, mine in pairs:
+        _fill(mine, theirs, kept, streams)
+
+
+def _streams(model: keras.Model) -> dict[str, str]:
+    """Of each layer, the one that made the channels which it gives; added ones count as one."""
+    from keras import layers
+
+    streams: dict[str, str] = {}
+    for layer in model.layers:
+        before = [streams[name] for name in _before(layer)]
+        streams[layer.name] = layer.name
+        if before and not isinstance(layer, layers.Conv2D | layers.Dense):
+            same = {*before, layer.name}
+            streams = {name: before[0] if s in same else s for name, s in streams.items()}
+    return streams
+
+
+def _before(layer: keras.Layer) -> list[str]:
+    """Names of the layers whose output this one takes; none for the input."""
+    import keras
+
+    if isinstance(layer, keras.layers.InputLayer):
+        return []
+    return [each._keras_history.operation.name for each in keras.tree.flatten(layer.input)]
+
+
+def _kept(source: keras.Model, target: keras.Model, streams: dict[str, str]) -> Kept:
+    """Which channels of each stream stay: as many as `target` has, those of the largest weight."""
+    weights: dict[str, NDArray[Any]] = {}
+    for layer in source.layers:
+        if hasattr(layer, "kernel"):
+            made_by = streams[_before(layer)[0]]
+            squares = np.square(layer.get_weights()[0]).sum(axis=-1)
+            squares = squares.sum(axis=tuple(range(squares.ndim - 1)))
+            weights[made_by] = weights.get(made_by, 0) + squares
+    kept = {}
+    for layer, narrower in zip(source.layers, target.layers, strict=True):
+        channels, stay = layer.output.shape[-1], narrower.output.shape[-1]
+        weight = weights.get(streams[layer.name], np.ones(channels))
+        kept[streams[layer.name]] = np.sort(np.argsort(-weight, kind="stable")[:stay])
+    return kept
+
+
+def _fill(mine: keras.Layer, theirs: keras.Layer, kept: Kept, streams: dict[str, str]) -> None:
+    values = theirs.get_weights()
+    if hasattr(theirs, "kernel"):
+        values[0] = values[0][..., kept[streams[_before(theirs)[0]]], :]
+    mine.set_weights([value[..., kept[streams[theirs.name]]] for value in values])
+
+
+def _wider(mine: keras.Layer, theirs: keras.Layer) -> bool:
+    shapes = zip(mine.weights, theirs.weights, strict=True)
+    return any(
+        len(one.shape) != len(other.shape)
+        or any(a > b for a, b in zip(one.shape, other.shape, strict=True))
+        for one, other in shapes
+    )
+
+
+def make(path: Path, name: str, out: Path) -> keras.Model:
+    """Write the network `name` with the weights of the wider one at `path`; Keras is configured.
+
+    Raises:
+        ModelError: see `narrow`; or the file is no Keras model, or there is no network `name`.
+    """
+    from facial_expression.training import exporting, models
+
+    source = exporting.load(path)
+    target = models.build(name, source.input_shape[1], source.output_shape[1])
+    narrow(source, target)
+    exporting.save(target, out)
+    return target
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read, narrow, write, say the sha256."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.narrow",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("network", type=Path, metavar="NETWORK.keras")
+    parser.add_argument("model", metavar="MODEL", help="name of the narrower network")
+    parser.add_argument("--out", type=new_file, required=True, metavar="NARROW.keras")
+    args = parser.parse_args(argv)
+    from facial_expression.training.backend import configure
+
+    configure("tensorflow", 1)
+    model = make(args.network, args.model, args.out)
+    print(
+        f"wrote {args.out}: {model.count_params():,} parameters, to be trained on\n"
+        f"sha256 {sha256_of(args.out)}"
+    )
+
+
+if __name__ == "__main__":
+    run(main)
