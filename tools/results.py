@@ -73,8 +73,8 @@ def machine() -> str:
     )
 
 
-def overview(results: Path) -> list[str]:
-    """A Markdown table of all runs kept: scores of each scored split with their interval."""
+def overview(results: Path, splits: Sequence[str] = SPLITS) -> list[str]:
+    """A Markdown table of the runs kept that scored one of the splits, a row for each they did."""
     header = (
         *("run", "protocol", "epochs", "split", "n", "accuracy (95 % interval)"),
         *("leak-free", "with flip", "18 views", "macro F1"),
@@ -84,8 +84,13 @@ def overview(results: Path) -> list[str]:
         metrics = _json(folder / "metrics.json")
         epochs = sum(1 for _ in read_csv(folder / "history.csv"))
         run = f"[{folder.name}](results/{folder.name})", metrics["protocol"], str(epochs)
-        lines += [_line([*run, *_scores(metrics, name)]) for name in SPLITS if name in metrics]
-    lines.append("")
+        lines += [_line([*run, *_scores(metrics, name)]) for name in splits if name in metrics]
+    return [*lines, ""]
+
+
+def notes(results: Path) -> list[str]:
+    """Markdown: command, machine and date of each run kept, and what a reader must know of it."""
+    lines = []
     for folder in _runs(results):
         record = YAML(typ="safe").load(folder / "run.yaml")
         note = f" {record['note']}" if record["note"] else ""
@@ -131,8 +136,13 @@ def seed_by_epoch(results: Path) -> list[str]:
     return [*lines, ""]
 
 
-def filled(document: str, results: Path, *, link: str, with_epochs: bool) -> str:
+def filled(document: str, results: Path, *, brief: bool) -> str:
     """The document with the part between the marks written anew from results/.
+
+    Args:
+        document: Markdown with the marks.
+        results: the folder of runs kept.
+        brief: only what was scored on test, as README wants it; else everything, for docs/.
 
     Raises:
         PipelineError: the marks are missing.
@@ -141,9 +151,11 @@ def filled(document: str, results: Path, *, link: str, with_epochs: bool) -> str
     _, end, tail = rest.partition(END)
     if not begin or not end:
         raise PipelineError(f"expected the marks {BEGIN} and {END} in the document; put them back")
-    lines = [line.replace("](results/", f"]({link}results/") for line in overview(results)]
-    if with_epochs:
-        lines += seed_by_epoch(results)
+    if brief:
+        lines = overview(results, ("test",))
+    else:
+        table = [line.replace("](results/", "](../results/") for line in overview(results)]
+        lines = [*table, *notes(results), *seed_by_epoch(results)]
     return "\n".join([head + BEGIN, "", *lines]) + END + tail
 
 
@@ -152,9 +164,7 @@ def write_tables(root: Path, *, check: bool) -> None:
     for name in DOCUMENTS:
         path = root / name
         before = path.read_text(encoding="utf-8")
-        nested = "/" in name
-        link = "../" if nested else ""
-        after = filled(before, root / "results", link=link, with_epochs=nested)
+        after = filled(before, root / "results", brief="/" not in name)
         if check and before != after:
             raise PipelineError(f"{name} is out of date; run python -m tools.results tables")
         if before != after:

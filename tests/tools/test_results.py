@@ -77,7 +77,7 @@ def test_the_table_says_what_the_metrics_say(finished, tmp_path):
     kept = tmp_path / "results"
     results.keep("fer2013-seed-notebook", finished, "dvc exp run", "", kept)
     document = f"before\n{results.BEGIN}\nold\n{results.END}\nafter\n"
-    text = results.filled(document, kept, link="../", with_epochs=True)
+    text = results.filled(document, kept, brief=False)
     assert "50.0 % (48.0 to 52.0)" in text
     assert "| 49.0 % | 51.0 % | 52.0 % | 0.400 |" in text
     assert "](../results/fer2013-seed-notebook)" in text
@@ -85,12 +85,27 @@ def test_the_table_says_what_the_metrics_say(finished, tmp_path):
     assert "old" not in text
     assert text.startswith("before")
     assert text.endswith("after\n")
-    assert results.filled(text, kept, link="../", with_epochs=True) == text
+    assert results.filled(text, kept, brief=False) == text
+
+
+def test_a_brief_document_has_what_was_scored_on_test_and_no_notes(finished, tmp_path):
+    kept = tmp_path / "results"
+    results.keep("attempt", finished, "dvc exp run", "a note", kept)
+    both = METRICS | {"test": METRICS["val"] | {"accuracy": 0.6}}
+    (finished / "data/evaluation/metrics.json").write_text(json.dumps(both), encoding="utf-8")
+    results.keep("frozen", finished, "dvc exp run", "a note", kept)
+    text = results.filled(f"{results.BEGIN}{results.END}", kept, brief=True)
+    rows = [line for line in text.splitlines() if line.startswith("| [")]
+    assert len(rows) == 1
+    assert rows[0].startswith("| [frozen](results/frozen) ")
+    assert "60.0 %" in rows[0]
+    assert "a note" not in text
+    assert "a note" in results.filled(text, kept, brief=False)
 
 
 def test_a_document_without_marks_is_refused(tmp_path):
     with pytest.raises(PipelineError, match="expected the marks"):
-        results.filled("nothing", tmp_path, link="", with_epochs=False)
+        results.filled("nothing", tmp_path, brief=True)
 
 
 def test_the_documents_of_this_repository_are_current():
