@@ -10,10 +10,10 @@ from onnx.reference import ReferenceEvaluator
 
 from facial_expression.training.folding import fold
 
-PICTURES = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1), np.uint8)
 
-
-def network(scale: list[float], offset: float = 0, tap: bool = False) -> onnx.ModelProto:
+def network(
+    scale: list[float], offset: float = 0, tap: bool = False, stride: int = 1
+) -> onnx.ModelProto:
     """Rescaled pictures -> convolution -> pooling -> scale, shift, rectifier, as tf2onnx has it.
 
     With `tap` the pooled values are a result of their own.
@@ -33,7 +33,13 @@ def network(scale: list[float], offset: float = 0, tap: bool = False) -> onnx.Mo
         helper.make_node("Mul", ["floats", "factor"], ["scaled"]),
         helper.make_node("Add", ["scaled", "offset"], ["moved"]),
         helper.make_node("Reshape", ["moved", "shape"], ["planes"]),
-        helper.make_node("Conv", ["planes", "kernel", "bias"], ["maps"], pads=[1, 1, 1, 1]),
+        helper.make_node(
+            "Conv",
+            ["planes", "kernel", "bias"],
+            ["maps"],
+            pads=[1, 1, 1, 1],
+            strides=[stride, stride],
+        ),
         helper.make_node("MaxPool", ["maps"], ["pooled"], kernel_shape=[2, 2], strides=[2, 2]),
         helper.make_node("Mul", ["pooled", "scale"], ["wide"]),
         helper.make_node("Add", ["wide", "shift"], ["normalised"]),
@@ -45,7 +51,7 @@ def network(scale: list[float], offset: float = 0, tap: bool = False) -> onnx.Mo
         "net",
         [helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["batch", 8, 8, 1])],
         [
-            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3, 4, 4])
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3, None, None])
             for name in results
         ],
         [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
@@ -58,7 +64,9 @@ def kinds(model: onnx.ModelProto) -> list[str]:
 
 
 def outputs(model: onnx.ModelProto) -> list[np.ndarray]:
-    return ReferenceEvaluator(model).run(None, {"pictures": PICTURES})
+    rows = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    pictures = np.random.default_rng(0).integers(0, 256, (2, rows, 8, 1), np.uint8)
+    return ReferenceEvaluator(model).run(None, {"pictures": pictures})
 
 
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -91,3 +99,52 @@ def test_pixels_to_which_something_is_added_stay_as_they_are():
 def test_values_that_somebody_else_reads_stay():
     after = folded(network([0.5, 2, 0.1], tap=True))
     assert kinds(after)[3:] == ["MaxPool", "Mul", "Add", "Relu"]
+
+
+def strided(taps: int, given: dict[str, object], rows: int = 8) -> onnx.ModelProto:
+    """Pictures of `rows` times 8 -> a convolution with these attributes."""
+    kernel = np.random.default_rng(1).normal(size=(3, 1, taps, 3)).astype(np.float32) / 255
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["pictures"], ["floats"], to=TensorProto.FLOAT),
+            helper.make_node("Reshape", ["floats", "shape"], ["planes"]),
+            helper.make_node("Conv", ["planes", "kernel"], ["maps"], **given),
+        ],
+        "net",
+        [helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["batch", rows, 8, 1])],
+        [helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["batch", 3, None, None])],
+        [
+            numpy_helper.from_array(np.array([-1, 1, rows, 8]), "shape"),
+            numpy_helper.from_array(kernel, "kernel"),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+@pytest.mark.parametrize("taps", range(1, 7))
+@pytest.mark.parametrize(("before", "behind"), [(0, 0), (0, 1), (1, 0), (1, 2), (2, 2), (3, 1)])
+def test_a_strided_first_convolution_reads_blocks(taps, before, behind):
+    after = folded(strided(taps, {"strides": [2, 2], "pads": [before, 1, behind, 1]}))
+    assert kinds(after) == ["Cast", "Reshape", "SpaceToDepth", "Conv"]
+
+
+def test_a_rescaling_in_front_of_it_goes_first():
+    after = folded(network([0.5, 2, 0.1], stride=2))
+    assert kinds(after) == ["Cast", "Reshape", "SpaceToDepth", "Conv", "Relu", "MaxPool"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"strides": [2, 1]},
+        {"strides": [2, 2], "dilations": [2, 1]},
+        {"strides": [2, 2], "auto_pad": "SAME_UPPER"},
+    ],
+)
+def test_other_convolutions_stay_as_they_are(given):
+    assert kinds(folded(strided(3, given))) == ["Cast", "Reshape", "Conv"]
+
+
+def test_pictures_of_an_odd_side_stay_whole():
+    assert kinds(folded(strided(3, {"strides": [2, 2]}, rows=9))) == ["Cast", "Reshape", "Conv"]
