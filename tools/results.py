@@ -33,6 +33,8 @@ NUMBERS = (
 )
 BEGIN, END = "<!-- results: begin (python -m tools.results tables) -->", "<!-- results: end -->"
 DOCUMENTS = ("README.md", "docs/recipes.md")
+HEADER = ["run", "protocol", "epochs", "split", "n", "accuracy (95 % interval)"]
+HEADER += ["leak-free", "with flip", "18 views", "macro F1"]
 SPLITS = ("val", "test")  # FER2013's PublicTest and PrivateTest
 NOTEBOOK = {5: 0.482, 10: 0.531, 15: 0.559, 45: 0.604, 100: 0.636}
 """The seed notebook's validation accuracy by epoch, as its own output cells print it."""
@@ -75,13 +77,9 @@ def machine() -> str:
 
 def overview(results: Path, splits: Sequence[str] = SPLITS) -> list[str]:
     """A Markdown table of the runs kept that scored one of the splits, a row for each they did."""
-    header = (
-        *("run", "protocol", "epochs", "split", "n", "accuracy (95 % interval)"),
-        *("leak-free", "with flip", "18 views", "macro F1"),
-    )
-    lines = [_line(header), _line(["---"] * len(header))]
+    lines = [_line(HEADER), _line(["---"] * len(HEADER))]
     for folder in _runs(results):
-        metrics = _json(folder / "metrics.json")
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         epochs = sum(1 for _ in read_csv(folder / "history.csv"))
         run = f"[{folder.name}](results/{folder.name})", metrics["protocol"], str(epochs)
         lines += [_line([*run, *_scores(metrics, name)]) for name in splits if name in metrics]
@@ -93,11 +91,8 @@ def notes(results: Path) -> list[str]:
     lines = []
     for folder in _runs(results):
         record = YAML(typ="safe").load(folder / "run.yaml")
-        note = f" {record['note']}" if record["note"] else ""
-        lines += [
-            f"*{folder.name}*: `{record['command']}`, {record['machine']}, {record['date']}.{note}",
-            "",
-        ]
+        facts = f"`{record['command']}`, {record['machine']}, {record['date']}. {record['note']}"
+        lines += [f"*{folder.name}*: {facts}".rstrip(), ""]
     return lines
 
 
@@ -196,10 +191,6 @@ def _dump(value: Any, path: Path) -> None:
     yaml.width = 1000  # a command stays on its line
     with atomic(path) as temporary:
         yaml.dump(value, temporary)
-
-
-def _json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
