@@ -49,3 +49,10 @@ def make_archive(path: Path, pictures: Mapping[str, bytes]) -> Path:
     """Write the members as a normalised archive, whatever their order."""
     archive.write(path, ((name, [pictures[name]]) for name in sorted(pictures)))
     return path
+
+
+def predicted(network: Path, pictures: NDArray[np.uint8]) -> NDArray[np.floating]:
+    """What a `.keras` file says of uint8 pictures (N, side, side); Keras is configured already."""
+    from facial_expression.training import exporting, prediction
+
+    return prediction.predicted(exporting.load(network), pictures)

@@ -39,12 +39,13 @@ def narrow(source: keras.Model, target: keras.Model) -> None:
     Raises:
         ModelError: the two are not one network at two widths, or `target` is the wider one.
     """
-    kinds = [[type(layer) for layer in model.layers] for model in (source, target)]
     pairs = list(zip(source.layers, target.layers, strict=False))
-    if kinds[0] != kinds[1] or any(_wider(mine, theirs) for theirs, mine in pairs):
+    same_length = len(source.layers) == len(target.layers)
+    if not same_length or not all(_narrower(mine, theirs) for theirs, mine in pairs):
         raise ModelError(
             f"{target.name}: expected '{source.name}' with fewer channels in some layers, found "
-            "another network, or more channels; name a narrower one"
+            "another network, more channels, or one that flattens its maps, where places and "
+            "channels mix; name a narrower one that pools them"
         )
     streams = _streams(source)
     kept = _kept(source, target, streams)
@@ -99,12 +100,18 @@ def _fill(mine: keras.Layer, theirs: keras.Layer, kept: Kept, streams: dict[str,
     mine.set_weights([value[..., kept[streams[theirs.name]]] for value in values])
 
 
-def _wider(mine: keras.Layer, theirs: keras.Layer) -> bool:
-    shapes = zip(mine.weights, theirs.weights, strict=True)
-    return any(
-        len(one.shape) != len(other.shape)
-        or any(a > b for a, b in zip(one.shape, other.shape, strict=True))
-        for one, other in shapes
+def _narrower(mine: keras.Layer, theirs: keras.Layer) -> bool:
+    """Whether a layer is another one with at most as many channels in and out."""
+    from keras import layers
+
+    from facial_expression.training.initialisation import shapes
+
+    if type(mine) is not type(theirs) or isinstance(mine, layers.Flatten):
+        return False
+    ours, wider = shapes(mine), shapes(theirs)
+    return len(ours) == len(wider) and all(
+        len(a) == len(b) and a[:-2] == b[:-2] and np.less_equal(a, b).all()
+        for a, b in zip(ours, wider, strict=True)
     )
 
 

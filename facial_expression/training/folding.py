@@ -6,8 +6,8 @@ normalisation right behind a convolution on their own, and fuse a convolution wi
 behind it; with a pooling in between they do neither, and an int8 form has to leave its integers.
 
 A first convolution that strides by two over one channel reads blocks of 2x2 pixels as four channels
-instead: the same sums, gathered four bytes at a time (MLPerf's ResNet-50 for TPUs does so; Ying et
-al. 2018, "Image Classification at Supercomputer Scale", arXiv:1811.06992).
+instead: the same sums, gathered four bytes at a time ("Use space-to-depth transformation where
+possible", Qualcomm AI Engine Direct, HTP network design recommendations).
 """
 
 from __future__ import annotations

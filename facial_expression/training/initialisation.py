@@ -106,16 +106,17 @@ def adopt(model: keras.Model, source: keras.Model, where: str) -> bool:
     heads = [(mine, theirs) for mine, theirs in pairs if mine.name == "logits"]
     same_length = len(model.layers) == len(source.layers)
     bodies = [pair for pair in pairs if pair not in heads]
-    if not same_length or any(_shapes(mine) != _shapes(theirs) for mine, theirs in bodies):
+    if not same_length or any(shapes(mine) != shapes(theirs) for mine, theirs in bodies):
         raise ModelError(
             f"{where}: expected weights of the network '{model.name}', found '{source.name}' with "
             "other layers; name that one in train.model, or choose other weights"
         )
-    fitting = [pair for pair in heads if _shapes(pair[0]) == _shapes(pair[1])]
+    fitting = [pair for pair in heads if shapes(pair[0]) == shapes(pair[1])]
     for mine, theirs in bodies + fitting:
         mine.set_weights(theirs.get_weights())
     return len(fitting) == len(heads)
 
 
-def _shapes(layer: keras.layers.Layer) -> list[tuple[int, ...]]:
+def shapes(layer: keras.layers.Layer) -> list[tuple[int, ...]]:
+    """The shape of each weight of a layer."""
     return [tuple(variable.shape) for variable in layer.weights]

@@ -11,6 +11,7 @@ from facial_expression.errors import ModelError
 from facial_expression.files import sha256_of
 from facial_expression.training.backend import configure
 from tests.clones import ROOT, environment
+from tests.helpers import predicted
 from tools import ensemble
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (9, 48, 48), np.uint8)
@@ -28,12 +29,6 @@ def network(path: Path, classes: int, seed: int) -> Path:
     return path
 
 
-def predicted(path: Path) -> np.ndarray:
-    from facial_expression.training import exporting, prediction
-
-    return prediction.predicted(exporting.load(path), PICTURES)
-
-
 @pytest.fixture(scope="module")
 def members(tmp_path_factory) -> list[Path]:
     folder = tmp_path_factory.mktemp("members")
@@ -47,9 +42,9 @@ def made(members: list[Path], out: Path, precision: str = "float32") -> Path:
 
 def test_it_says_what_its_members_say_on_average(members, tmp_path):
     out = made(members, tmp_path / "teacher.keras")
-    first, second = map(predicted, members)
+    first, second = (predicted(member, PICTURES) for member in members)
     assert np.abs(first - second).max() > 0.01, "the members differ"
-    np.testing.assert_allclose(predicted(out), (first + second) / 2, atol=1e-6)
+    np.testing.assert_allclose(predicted(out, PICTURES), (first + second) / 2, atol=1e-6)
     again = made(members, tmp_path / "again.keras")
     assert again.read_bytes() == out.read_bytes()
 
@@ -65,8 +60,8 @@ def test_the_command_makes_the_same_file_and_says_its_sha256(members, tmp_path):
 
 
 def test_half_the_precision_moves_it_a_little(members, tmp_path):
-    whole = predicted(made(members, tmp_path / "whole.keras"))
-    half = predicted(made(members, tmp_path / "half.keras", "mixed_bfloat16"))
+    whole = predicted(made(members, tmp_path / "whole.keras"), PICTURES)
+    half = predicted(made(members, tmp_path / "half.keras", "mixed_bfloat16"), PICTURES)
     assert 0 < np.abs(half - whole).max() < 0.02
     np.testing.assert_allclose(half.sum(axis=1), 1, atol=1e-5)
 

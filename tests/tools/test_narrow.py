@@ -11,6 +11,7 @@ from facial_expression.errors import ModelError
 from facial_expression.files import sha256_of
 from facial_expression.training.backend import configure
 from tests.clones import ROOT, environment
+from tests.helpers import predicted
 from tools import narrow
 
 NOISE = np.random.default_rng(0).integers(0, 256, (9, 48, 48), np.uint8)
@@ -53,12 +54,6 @@ def network(path: Path, name: str, classes: int = 3) -> Path:
     return path
 
 
-def predicted(path: Path) -> np.ndarray:
-    from facial_expression.training import exporting, prediction
-
-    return prediction.predicted(exporting.load(path), PICTURES)
-
-
 @pytest.fixture(scope="module")
 def best(tmp_path_factory) -> Path:
     return network(tmp_path_factory.mktemp("networks") / "best.keras", "best")
@@ -68,9 +63,9 @@ def test_without_its_idle_channels_a_network_says_the_same(best, tmp_path):
     out = tmp_path / "lean.keras"
     model = narrow.make(best, "lean", out)
     assert model.name == "lean"
-    expected = predicted(best)
+    expected = predicted(best, PICTURES)
     assert np.ptp(expected, axis=0).max() > 0.01, "the pictures differ"
-    np.testing.assert_allclose(predicted(out), expected, atol=1e-5)
+    np.testing.assert_allclose(predicted(out, PICTURES), expected, atol=1e-5)
 
 
 def test_all_channels_stay_in_order_where_the_network_is_as_wide(best, tmp_path):
@@ -90,7 +85,9 @@ def test_the_command_makes_the_same_file_and_says_its_sha256(best, tmp_path):
     assert out.read_bytes() == (tmp_path / "again.keras").read_bytes()
 
 
-@pytest.mark.parametrize(("source", "target"), [("lean", "best"), ("best", "fast")])
+@pytest.mark.parametrize(
+    ("source", "target"), [("lean", "best"), ("best", "fast"), ("seed", "seed")]
+)
 def test_only_a_narrower_network_of_the_same_layers_will_do(source, target, tmp_path):
     configure("tensorflow", 2)
     from facial_expression.training import exporting, models
