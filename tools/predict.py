@@ -24,17 +24,18 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, TextIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from facial_expression.errors import ParameterError, SourceError, run
 from tools.arguments import RELEASED, at_least, new_file, processors, share
+from tools.recording import make_folder, record, say
 
 if TYPE_CHECKING:
-    from facial_expression.inference.pipeline import Find, Seen
+    from facial_expression.inference.pipeline import Find
     from facial_expression.inference.sources import Source
 
 
@@ -46,7 +47,7 @@ def find_sources(args: argparse.Namespace) -> Iterator[Source]:
     if args.camera is not None:
         return camera(args.camera, args.every, args.frames)
     frames = partial(video, every=args.every, limit=args.frames)
-    return sources.sources(_paths(args), _stdin, frames)
+    return sources.sources(find_paths(args), _stdin, frames)
 
 
 def _stdin() -> BinaryIO:
@@ -69,76 +70,21 @@ def inner_threads(args: argparse.Namespace) -> int:
     return 1 if args.camera is None else int(args.threads)
 
 
-def record(seen: Iterable[Seen], classes: Sequence[str], args: argparse.Namespace) -> bool:
-    """Write what was seen as it comes; whether everything could be read."""
-    from facial_expression.inference.records import FORMATS, printable
-
-    head, lines = FORMATS[args.format](classes)
-    pictures = faces = empty = skipped = 0
-    with _stream(args.out) as stream:
-        stream.write(head)
-        try:
-            for pictures, each in enumerate(_progress(seen, args), 1):
-                stream.write(lines(each))
-                stream.flush()
-                faces += len(each.faces)
-                if each.error:
-                    skipped += 1
-                    _say(f"skipped {printable(each.path)}: {printable(each.error)}")
-                else:
-                    empty += not each.faces
-                    _draw(each, pictures, classes, args.draw)
-        except KeyboardInterrupt:
-            if args.camera is None:
-                raise
-    if not args.quiet:
-        _say(
-            f"pictures {pictures:,} (without a face {empty:,}, skipped {skipped:,}), "
-            f"faces {faces:,}"
-        )
-    return not skipped
-
-
-def _draw(seen: Seen, number: int, classes: Sequence[str], folder: Path | None) -> None:
-    from facial_expression.files import write_bytes
-    from facial_expression.inference.drawing import draw, jpeg, name_of
-
-    if folder and seen.rgb:
-        write_bytes(folder / name_of(number, seen), jpeg(draw(seen.rgb, seen.faces, classes)))
-
-
-def _paths(args: argparse.Namespace) -> Iterator[str]:
+def find_paths(args: argparse.Namespace) -> Iterator[str]:
+    """The files that the arguments name."""
     from facial_expression.inference.sources import expand
 
     return expand(args.paths, args.draw and Path(os.path.realpath(args.draw)))
 
 
-@contextmanager
-def _stream(path: Path | None) -> Iterator[TextIO]:
-    from facial_expression.files import atomic
+def total(args: argparse.Namespace) -> int | None:
+    """How many pictures there are to see; None where a camera or a video does not say."""
+    from facial_expression.inference.sources import VIDEOS
 
-    if path is None:
-        sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
-        yield sys.stdout
-    else:
-        with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as file:
-            yield file
-
-
-def _progress(seen: Iterable[Seen], args: argparse.Namespace) -> Iterable[Seen]:
-    """With a bar where there is a terminal that shows nothing else and the work is long."""
-    if args.quiet or not sys.stderr.isatty() or (args.out is None and sys.stdout.isatty()):
-        return seen
-    from tqdm import tqdm
-
-    total = sum(1 for _ in _paths(args)) if args.camera is None else None
-    return tqdm(seen, total=total, delay=1, unit="picture")
-
-
-def _say(text: str) -> None:
-    from tqdm import tqdm
-
-    tqdm.write(text, file=sys.stderr)  # beside a bar, where there is one
+    if args.camera is not None:
+        return None
+    suffixes = Counter(Path(path).suffix.lower() for path in find_paths(args))
+    return None if VIDEOS & suffixes.keys() else suffixes.total()
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -174,11 +120,25 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
+def spare_what_is_read(args: argparse.Namespace) -> None:
+    """Raise ParameterError where what is written would take the place of what is read."""
+    if args.draw and os.path.realpath(args.draw) in map(os.path.realpath, args.paths):
+        raise ParameterError(f"--draw {args.draw}: expected another folder than those to be read")
+    if args.out and args.out.exists():
+        out = os.path.realpath(args.out)
+        if any(os.path.realpath(path) == out for path in (args.model, *find_paths(args))):
+            raise ParameterError(
+                f"--out {args.out}: expected a file of its own, found one that is to be read; "
+                "name another file"
+            )
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments, look, write; exit code 1 if something could not be read."""
     args = parse(argv)
-    if args.draw and os.path.realpath(args.draw) in map(os.path.realpath, args.paths):
-        raise ParameterError(f"--draw {args.draw}: expected another folder than those to be read")
+    spare_what_is_read(args)
+    if args.draw:
+        make_folder(args.draw)
     from facial_expression.inference.network import Network
     from facial_expression.inference.pipeline import predict
     from facial_expression.inference.records import about
@@ -186,7 +146,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     network = Network(args.model, inner_threads(args))
     find = find_faces(args)
     if not args.quiet:
-        _say(about(args.model.name, network.facts))
+        say(about(args.model.name, network.facts))
     seen = predict(
         find_sources(args),
         network,
@@ -196,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         keep=args.draw is not None,
     )
     try:
-        if not record(seen, network.classes, args):
+        if not record(seen, network.classes, args, partial(total, args)):
             sys.exit(1)
     except BrokenPipeError:  # whoever read has read enough, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -18,6 +18,7 @@ import argparse
 import contextlib
 import io
 import logging
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +30,7 @@ from numpy.typing import NDArray
 
 from facial_expression.dataset.arrays import Split, read_split
 from facial_expression.errors import ModelError, PipelineError, run
-from facial_expression.files import atomic
+from facial_expression.files import write_bytes
 from facial_expression.inference.network import INPUT, Network
 from facial_expression.labels import read_classes
 from tools.arguments import at_least, new_file
@@ -98,18 +99,53 @@ def compare(before: Network, after: Network, val: Split, batch_size: int) -> dic
     }
 
 
-def describe(target: Path, found: dict[str, Any]) -> None:
-    """Say in the metadata what the rounding cost."""
+def make(source: Path, arrays: Path, target: Path, threads: int, batch_size: int) -> bool:
+    """Write the int8 form of `source` if it is faster on this machine; whether it was written.
+
+    Raises:
+        ModelError: `source` is no exported network, or not of the classes of `arrays`.
+    """
+    before = Network(source, threads)
+    names = read_classes(arrays / "classes.json")
+    if list(before.classes) != names:
+        raise ModelError(
+            f"{source}: expected the classes of {arrays}, {', '.join(names)}, found "
+            f"{', '.join(before.classes)}; name the arrays of the run that made it"
+        )
+    train, val = read_split(arrays, "train"), read_split(arrays, "val")
+    chosen = np.random.default_rng(0).permutation(len(train))[:CALIBRATION]
+    with tempfile.TemporaryDirectory() as folder:
+        rounded = Path(folder) / "int8.onnx"
+        quantise(source, train.images[np.sort(chosen)], rounded)
+        found = compare(before, Network(rounded, threads), val, batch_size)
+        print(
+            f"accuracy on val (n = {found['n']:,}): {100 * found['accuracy']:.2f} % -> "
+            f"{100 * found['accuracy_int8']:.2f} %, same class for "
+            f"{100 * found['agreement']:.1f} %\npictures a second ({threads} threads, batches "
+            f"of {batch_size}): {found['pictures_a_second']:,.0f} -> "
+            f"{found['pictures_a_second_int8']:,.0f}, {found['speedup']:.2f} times\n"
+            f"bytes: {source.stat().st_size:,} -> {rounded.stat().st_size:,}"
+        )
+        if faster := found["speedup"] > 1:
+            write_bytes(target, described(rounded, found))
+    return bool(faster)
+
+
+def described(path: Path, found: dict[str, Any]) -> bytes:
+    """The network at `path`, whose metadata say what the rounding cost.
+
+    The gain in speed is not among them: other bytes would come out each time.
+    """
     import onnx
 
-    proto = onnx.load(target)
+    proto = onnx.load(path)
     entry = proto.metadata_props.add()
     entry.key = "int8"
     entry.value = (
         f"accuracy on val {100 * found['accuracy_int8']:.2f} %, before rounding "
         f"{100 * found['accuracy']:.2f} %, n = {found['n']:,}"
     )
-    target.write_bytes(proto.SerializeToString(deterministic=True))
+    return bytes(proto.SerializeToString(deterministic=True))
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -125,33 +161,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=at_least(1), default=2)
     parser.add_argument("--batch-size", type=at_least(1), default=64)
     args = parser.parse_args(argv)
-    before = Network(args.model, args.threads)
-    names = read_classes(args.arrays / "classes.json")
-    if list(before.classes) != names:
-        raise ModelError(
-            f"{args.model}: expected the classes of {args.arrays}, {', '.join(names)}, found "
-            f"{', '.join(before.classes)}; name the arrays of the run that made it"
+    if not make(args.model, args.arrays, args.out, args.threads, args.batch_size):
+        raise PipelineError(
+            f"{args.out}: not written, since int8 is not faster on this machine; use {args.model}"
         )
-    train, val = read_split(args.arrays, "train"), read_split(args.arrays, "val")
-    chosen = np.random.default_rng(0).permutation(len(train))[:CALIBRATION]
-    with atomic(args.out) as temporary:
-        quantise(args.model, train.images[np.sort(chosen)], temporary)
-        after = Network(temporary, args.threads)
-        found = compare(before, after, val, args.batch_size)
-        print(
-            f"accuracy on val (n = {found['n']:,}): {100 * found['accuracy']:.2f} % -> "
-            f"{100 * found['accuracy_int8']:.2f} %, same class for "
-            f"{100 * found['agreement']:.1f} %\npictures a second ({args.threads} threads, batches "
-            f"of {args.batch_size}): {found['pictures_a_second']:,.0f} -> "
-            f"{found['pictures_a_second_int8']:,.0f}, {found['speedup']:.2f} times\n"
-            f"bytes: {args.model.stat().st_size:,} -> {temporary.stat().st_size:,}"
-        )
-        if found["speedup"] <= 1:
-            raise PipelineError(
-                f"{args.out}: not written, since int8 is not faster on this machine; "
-                f"use {args.model}"
-            )
-        describe(temporary, found)
     print(f"wrote {args.out}")
 
 

@@ -14,11 +14,15 @@ from ruamel.yaml import YAML
 from facial_expression.errors import PipelineError
 from facial_expression.files import sha256_of, write_text
 from facial_expression.metrics.parity import Parity
+from tools import quantise
 from tools.commands import output
 from tools.results import write_parameters
 
 NAME = "expression"
 LARGEST = 10_000_000  # bytes of a file in released/
+TRACKED = [f"released/{NAME}.keras", f"released/{NAME}.onnx"]
+INT8 = f"released/{NAME}-int8.onnx"
+THREADS, BATCH_SIZE = 2, 64  # that the int8 form is timed with
 
 
 def network_from(source: Path, root: Path) -> None:
@@ -26,7 +30,8 @@ def network_from(source: Path, root: Path) -> None:
 
     The weights are rounded to half precision, so that they are small; the rounded network is then
     scored, converted and described anew by the stages evaluate and export on the run's arrays, so
-    that every figure in released/ is that of the files that lie there.
+    that every figure in released/ is that of the files that lie there.  An int8 form comes with
+    it where that is faster on this machine.
 
     Raises:
         PipelineError: the run is not finished or was changed, its protocol is not clean, its ONNX
@@ -55,9 +60,14 @@ def network_from(source: Path, root: Path) -> None:
         _stage(root, "export", *shared, "--params", root / data, "--audit", index / "audit.json",
                "--source", source / "data/raw/source.json", "--evaluation", evaluation,
                "--out", made / "export")  # fmt: skip
+        int8 = made / "export/int8.onnx"
+        faster = quantise.make(made / "export/model.onnx", arrays, int8, THREADS, BATCH_SIZE)
         _take(made, root / "released")
+    if not faster:
+        print("int8 is not faster on this machine: released without it")
+        _forget(root, INT8)
     write_parameters(source, root / "released/params.yaml")
-    tracked = [f"released/{NAME}.keras", f"released/{NAME}.onnx"]
+    tracked = [*TRACKED, INT8] if faster else TRACKED
     output([sys.executable, "-m", "dvc", "add", *tracked], root)
     if before:
         _pin(root / "conf/recipe", before, sha256_of(weights))
@@ -96,6 +106,13 @@ def _pin(recipes: Path, before: str, after: str) -> None:
             write_text(path, text.replace(before, after))
 
 
+def _forget(root: Path, path: str) -> None:
+    """Remove what an earlier release tracked at `path`, if it did."""
+    if (root / f"{path}.dvc").exists():
+        output([sys.executable, "-m", "dvc", "remove", f"{path}.dvc"], root)
+        (root / path).unlink(missing_ok=True)
+
+
 def _take(made: Path, released: Path) -> None:
     files = {
         f"{NAME}.keras": made / "model.keras",
@@ -106,6 +123,8 @@ def _take(made: Path, released: Path) -> None:
             for name in ("classes.json", "calibration.json", "parity.json", "model_card.md")
         },
     }
+    if (int8 := made / "export/int8.onnx").exists():
+        files[f"{NAME}-int8.onnx"] = int8
     for name, path in files.items():
         if path.stat().st_size > LARGEST:
             raise PipelineError(

@@ -78,9 +78,10 @@ def about(name: str, facts: Mapping[str, str]) -> str:
     recipe, dataset, accuracy, terms = (
         facts.get(key, "unknown") for key in ("recipe", "dataset", "accuracy", "terms")
     )
+    rounding = f"; rounded to int8: {facts['int8']}" if "int8" in facts else ""
     return (
-        f"{name} (recipe {recipe}, trained on {dataset}, accuracy {accuracy}) names apparent "
-        f"expressions as labelled by strangers, not emotions. Terms: {terms}"
+        f"{name} (recipe {recipe}, trained on {dataset}, accuracy {accuracy}{rounding}) names "
+        f"apparent expressions as labelled by strangers, not emotions. Terms: {terms}"
     )
 
 

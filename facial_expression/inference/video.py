@@ -18,19 +18,28 @@ from facial_expression.inference.sources import Source, broken
 if TYPE_CHECKING:
     import cv2
 
+WHOLE = 0.95
+"""A video that gives so large a share of the frames that its file promises has not been cut."""
+
 
 def video(path: str, every: int = 1, limit: int | None = None) -> Iterator[Source]:
     """Every `every`-th frame of a video file, from the first, `limit` of them at most.
 
-    Frames are turned upright as the file asks for.  A file without a frame that can be decoded
-    gives one source that cannot be read.
+    Frames are turned upright as the file asks for.  A file without a frame that can be decoded, or
+    that ends well before the last one that it promises, gives one source more that cannot be read.
     """
-    found = False
-    for source in _frames(_open(path), path, every, limit):
-        found = True
+    import cv2
+
+    capture = _open(path)
+    promised = capture.get(cv2.CAP_PROP_FRAME_COUNT)  # an estimate in some formats, or nothing
+    given, last = 0, -1
+    for source in _frames(capture, path, every, limit):
+        given, last = given + 1, source.frame or 0
         yield source
-    if not found:
+    if not given:
         yield broken(path, "not a video that can be decoded")
+    elif given != limit and last + every < WHOLE * promised:
+        yield broken(path, f"damaged: ends after frame {last} of about {promised:.0f}")
 
 
 def camera(index: int, every: int = 1, limit: int | None = None) -> Iterator[Source]:

@@ -52,6 +52,71 @@ def test_what_is_no_video_is_one_source_that_cannot_be_read(tmp_path: Path):
         source.read()
 
 
+def test_a_video_that_was_cut_ends_with_a_source_that_cannot_be_read(tmp_path: Path):
+    path = tmp_path / "cut.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (128, 96))
+    for noise in np.random.default_rng(0).integers(0, 256, (20, 96, 128, 3), np.uint8):
+        writer.write(noise)
+    writer.release()
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    *whole, last = video(str(path))
+    assert [source.frame for source in whole] == list(range(len(whole)))
+    assert 5 < len(whole) < 15
+    with pytest.raises(ImageError, match=rf"ends after frame {len(whole) - 1} of about 20"):
+        last.read()
+    few = video(str(path), limit=2)
+    assert [source.frame for source in few] == [0, 1], "all that was asked for"
+
+
+class Capture:
+    """A camera of three frames, each brighter than the one before; then it was unplugged."""
+
+    def __init__(self, index: int) -> None:
+        self.index, self.number, self.released = index, -1, False
+
+    def isOpened(self) -> bool:
+        return True
+
+    def set(self, *_: object) -> bool:
+        return True
+
+    def grab(self) -> bool:
+        self.number += 1
+        return self.number < 3
+
+    def retrieve(self) -> tuple[bool, np.ndarray]:
+        return True, np.full((4, 6, 3), (0, 0, SHADE * self.number), np.uint8)
+
+    def release(self) -> None:
+        self.released = True
+
+
+@pytest.fixture
+def cameras(monkeypatch: pytest.MonkeyPatch) -> list[Capture]:
+    """The cameras that were opened."""
+    opened: list[Capture] = []
+
+    def start(index: int) -> Capture:
+        opened.append(Capture(index))
+        return opened[-1]
+
+    monkeypatch.setattr(cv2, "VideoCapture", start)
+    return opened
+
+
+def test_a_camera_gives_numbered_frames_until_it_ends(cameras: list[Capture]):
+    found = list(camera(1))
+    assert [(source.path, source.frame) for source in found] == [("camera:1", n) for n in range(3)]
+    assert [np.asarray(source.read().rgb)[0, 0, 0] for source in found] == [0, SHADE, 2 * SHADE]
+    assert [(each.index, each.released) for each in cameras] == [(1, True)]
+
+
+def test_so_many_frames_of_a_camera_at_most(cameras: list[Capture]):
+    assert [source.frame for source in camera(0, every=2, limit=1)] == [0]
+    assert cameras[0].released
+
+
 def test_a_missing_camera_is_said_in_one_line(capfd: pytest.CaptureFixture[str]):
     with pytest.raises(SourceError, match="camera 97: found none that can be opened"):
         next(camera(97))

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -19,10 +19,11 @@ from PIL import Image
 
 from facial_expression.dataset.images import decode, square
 from facial_expression.errors import ModelError, ParameterError, SourceError
+from facial_expression.inference.sources import Source
 from tests.clones import ROOT, environment
 from tests.helpers import picture
 from tests.networks import CLASSES, expected, tiny_network
-from tools import predict
+from tools import predict, recording
 
 PHOTOGRAPH = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
 FACE = (183, 120, 170, 212)  # left, top, width, height, roughly
@@ -209,6 +210,82 @@ def test_frames_of_a_video_have_a_number(clip: Path, call: Call) -> None:
     assert [row["frame"] for row in csv.DictReader(io.StringIO(out))] == ["3"]
 
 
+def test_a_video_that_was_cut_is_said(clip: Path, call: Call) -> None:
+    data = clip.read_bytes()
+    clip.write_bytes(data[: len(data) // 2])
+    code, out, err = call(clip, "--format", "jsonl")
+    assert code == 1
+    assert "damaged: ends after frame" in objects(out)[-1]["error"]
+    assert "skipped 1" in err
+
+
+def seen_by_a_camera(monkeypatch: pytest.MonkeyPatch, end: type[BaseException]) -> None:
+    """Every camera shows the photograph three times; then `end` comes."""
+
+    def frames(index: int, every: int, limit: int | None) -> Iterator[Source]:
+        for number in range(3):
+            yield Source(f"camera:{index}", number, lambda: decode(PHOTOGRAPH.read_bytes()))
+        raise end
+
+    monkeypatch.setattr("facial_expression.inference.video.camera", frames)
+
+
+def test_a_camera_is_looked_through_until_ctrl_c(
+    album: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen_by_a_camera(monkeypatch, KeyboardInterrupt)
+    code, _, err = call("--camera", "1", "--format", "csv", "--out", "faces.csv")
+    with Path("faces.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert (code, "Traceback" in err) == (0, False)
+    assert [(row["path"], row["frame"]) for row in rows] == [("camera:1", str(n)) for n in range(3)]
+
+
+@pytest.mark.parametrize("argv", [["face.jpg"], ["."], ["*.jpg"]])
+def test_what_is_read_is_never_written_over(
+    argv: list[str], album: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(album)
+    before = (album / "face.jpg").read_bytes()
+    with pytest.raises(ParameterError, match=r"--out .*face\.jpg: expected a file of its own"):
+        call(*argv, "--out", album / "face.jpg")
+    assert (album / "face.jpg").read_bytes() == before
+
+
+def test_the_network_is_never_written_over(album: Path, call: Call, network: Path) -> None:
+    before = network.read_bytes()
+    with pytest.raises(ParameterError, match="expected a file of its own"):
+        call("album", "--out", network)
+    assert network.read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--out", "--draw"])
+def test_a_place_that_cannot_be_written_to_is_said_before_the_work(
+    option: str, album: Path, call: Call
+) -> None:
+    place = album / "face.jpg" / "below"  # a file is no folder, not even for root
+    with pytest.raises(ParameterError, match=rf"{option} .*below: cannot write there"):
+        call("album", option, place)
+
+
+def test_a_bar_is_drawn_where_a_terminal_shows_nothing_else(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    args = predict.parse(["album", "album/clip.avi", "--out", "faces.csv"])
+    seen: list = []
+    bar = recording._progress(seen, args, lambda: 3)
+    assert (bar.total, bar.iterable) == (3, seen)  # type: ignore[attr-defined]
+    args.quiet = True
+    assert recording._progress(seen, args, lambda: 3) is seen
+
+
+def test_how_many_there_are_is_told_unless_a_video_is_among_them(album: Path) -> None:
+    assert predict.total(predict.parse(["album", "album/face.jpg"])) == 4
+    assert predict.total(predict.parse(["album", "clip.avi"])) is None
+    assert predict.total(predict.parse(["--camera"])) is None
+
+
 def test_drawings_are_numbered_and_stay_in_their_folder(clip: Path, call: Call) -> None:
     call("album", "album/../album/face.jpg", clip, "--every", "3", "--draw", "album/drawn")
     assert sorted(path.name for path in (clip.parent / "drawn").iterdir()) == [
@@ -295,16 +372,18 @@ def test_only_what_it_needs_is_imported(album: Path, network: Path) -> None:
         "import sys; from tools.predict import main; "
         f"main([{str(album / 'face.jpg')!r}, '--model', {str(network)!r}, '--draw', "
         f"{str(album / 'drawn')!r}, '--format', 'csv']); "
-        "print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+        "packages = [m for n, m in sys.modules.items() if '.' not in n and "
+        "'site-packages' in (getattr(m, '__file__', None) or '')]; "
+        "print(*sorted(m.__name__ for m in packages if m.__name__ != '_distutils_hack'))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True, text=True, check=True, cwd=ROOT, env=environment(),
     )  # fmt: skip
     imported = set(done.stdout.splitlines()[-1].split())
-    assert {"onnxruntime", "numpy", "PIL"} <= imported
-    heavy = {"tensorflow", "keras", "sklearn", "matplotlib", "pandas", "scipy", "dvc"}
-    assert not heavy & imported
+    needed = {"onnxruntime", "numpy", "PIL", "cv2", "onnx"}  # the last two by the detector
+    assert needed <= imported
+    assert imported <= needed | {"google", "ml_dtypes", "tqdm", "typing_extensions"}  # theirs
 
 
 def test_a_reader_that_has_enough_is_no_mistake(album: Path, network: Path) -> None:

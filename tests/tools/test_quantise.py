@@ -11,8 +11,10 @@ from facial_expression.dataset.arrays import read_split, write_array, write_rows
 from facial_expression.errors import ModelError, PipelineError
 from facial_expression.files import write_json
 from facial_expression.inference.network import Network, Output
+from facial_expression.inference.records import about
 from facial_expression.training.backend import configure
 from tools import quantise
+from tools.web.card import known
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +65,11 @@ def test_it_is_smaller_close_and_says_what_it_cost(model, arrays, tmp_path, monk
     assert 0 < near.max() < 0.1
     said = capsys.readouterr().out
     assert "n = 70" in said
-    assert rounded.facts["int8"].split("accuracy on val ")[1].split(" %")[0] in said
+    cost = rounded.facts["int8"]
+    assert cost.split("accuracy on val ")[1].split(" %")[0] in said
+    assert f"rounded to int8: {cost}" in about("int8.onnx", rounded.facts)
+    assert known(rounded.facts)["Rounded to int8"] == cost
+    assert "int8" not in about("model.onnx", whole.facts)
 
 
 def test_the_same_bytes_twice(model, arrays, tmp_path):

@@ -14,7 +14,8 @@ from facial_expression.errors import PipelineError
 from facial_expression.files import sha256_of
 from facial_expression.inference.network import Network
 from tests.clones import make_clone, run
-from tools.releasing import check_run
+from tools import releasing
+from tools.releasing import INT8, check_run, network_from
 
 pytestmark = pytest.mark.pipeline
 
@@ -67,6 +68,48 @@ def test_a_torn_or_empty_comparison_is_refused(text, finished, tmp_path):
         check_run(tmp_path)
 
 
+def test_nothing_is_released_of_a_run_that_is_refused(finished, tmp_path):
+    source = edited(finished, tmp_path / "run", "data/evaluation/metrics.json", protocol="notebook")
+    with pytest.raises(PipelineError, match="protocol clean, found notebook"):
+        network_from(source, tmp_path / "root")
+    assert not (tmp_path / "root").exists()
+
+
+def test_a_run_that_was_changed_is_refused(finished, tmp_path):
+    path = finished / "conf/recipe/sample.yaml"
+    before = path.read_text("utf-8")
+    path.write_text(before.replace("seed: 0", "seed: 1", 1), encoding="utf-8")
+    try:
+        with pytest.raises(PipelineError, match=r"found changes in .*train.*; run dvc repro there"):
+            network_from(finished, tmp_path / "root")
+    finally:
+        path.write_text(before, encoding="utf-8")
+    assert not (tmp_path / "root").exists()
+
+
+def test_a_file_that_is_too_large_is_not_released(tmp_path, monkeypatch):
+    made, released = tmp_path / "made", tmp_path / "released"
+    names = ("classes.json", "calibration.json", "parity.json", "model_card.md", "model.onnx")
+    for name in ("model.keras", "evaluation/metrics.json", *(f"export/{name}" for name in names)):
+        (made / name).parent.mkdir(parents=True, exist_ok=True)
+        (made / name).write_text("more than ten bytes", encoding="utf-8")
+    released.mkdir()
+    monkeypatch.setattr(releasing, "LARGEST", 10)
+    with pytest.raises(PipelineError, match=r"expression\.keras: .* MB, at most"):
+        releasing._take(made, released)
+    assert not list(released.iterdir())
+
+
+def test_an_int8_form_of_an_earlier_release_goes(tmp_path):
+    clone = make_clone(tmp_path)
+    (clone / INT8).write_bytes(b"earlier")
+    run(clone, "dvc", "add", INT8)
+    releasing._forget(clone, INT8)
+    releasing._forget(clone, INT8)  # nothing to do
+    assert not list((clone / "released").glob("*int8*"))
+    assert "int8" not in (clone / "released/.gitignore").read_text("utf-8")
+
+
 def test_one_command_makes_the_whole_folder(finished, tmp_path):
     clone = make_clone(tmp_path)
     run(clone, "dvc", "pull")
@@ -87,5 +130,9 @@ def test_one_command_makes_the_whole_folder(finished, tmp_path):
     assert metrics["test"]["accuracy"] == pytest.approx(before["test"]["accuracy"], abs=0.02)
     recipe = YAML(typ="safe").load(clone / "conf/recipe/finetune.yaml")["train"]
     assert recipe["initial"]["sha256"] == sha256_of(released / "expression.keras")
+    int8 = released / "expression-int8.onnx"  # only where it is faster
+    assert int8.exists() == (released / "expression-int8.onnx.dvc").exists()
+    if int8.exists():
+        assert Network(int8).facts["model_sha256"] == network.facts["model_sha256"]
     staged = run(clone, "git", "diff", "--cached", "--name-only").split()
     assert sum(".dvc/remote" in name for name in staged) >= 2

@@ -165,6 +165,12 @@ def test_the_default_place_is_ignored_and_the_same_run_gives_the_same_bytes(
     assert run(clone, "git", "status", "--porcelain") == ""
 
 
+def test_a_page_that_no_mail_carries_is_said(clone, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(report, "LIMIT", 10)
+    report.main(["--run", str(clone / "data"), "--out", str(tmp_path / "report.html")])
+    assert "a lower plot.dpi makes it smaller" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["report.html", "docs/new/report.html", "data/README.md"])
 def test_a_path_that_git_would_track_is_refused(clone, name, page):
     before = run(clone, "git", "status", "--porcelain")

@@ -18,6 +18,7 @@ FINENESS = {
     "fast": (48, 3),
     "fast_learned_stem": (48, 3),
     "fast_random_start": (48, 3),
+    "fast_thin_stem": (48, 3),
     "compact": (48, 3),
     "best": (48, 3),
     "lean": (48, 3),

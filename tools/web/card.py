@@ -13,6 +13,7 @@ NAMES = {
     "recipe": "Recipe",
     "protocol": "Protocol",
     "accuracy": "Accuracy",
+    "int8": "Rounded to int8",
     "licence": "Licence",
     "model_sha256": "SHA-256 of the Keras model",
 }

@@ -18,6 +18,7 @@ from facial_expression.training.models.pooled import (
     fast,
     fast_learned_stem,
     fast_random_start,
+    fast_thin_stem,
     lean,
 )
 from facial_expression.training.models.resnet import resnet18
@@ -31,7 +32,7 @@ BUILDERS: dict[str, Builder] = {
     for builder in (
         *(seed, small, fast, compact, lean, best),
         *(resnet18, vgg_bn),  # rivals
-        *(fast_learned_stem, fast_random_start),  # `fast` without one of its ingredients
+        *(fast_learned_stem, fast_random_start, fast_thin_stem),  # `fast` but for one ingredient
     )
 }
 """The networks that `train.model` may name: (N, side, side, 1) in [0, 1] -> (N, features)."""

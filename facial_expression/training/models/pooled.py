@@ -66,6 +66,14 @@ def fast_random_start(x: keras.KerasTensor) -> keras.KerasTensor:
     return _network(x, 24, (32, 64, 128), residual=False, starts="random")
 
 
+def fast_thin_stem(x: keras.KerasTensor) -> keras.KerasTensor:
+    """`fast` with half the filters in its stem: what cheaper early layers are worth.
+
+    292,159 parameters with 7 classes at side 48; 11.5 M multiply-accumulates a picture.
+    """
+    return _network(x, 12, (32, 64, 128), residual=False)
+
+
 def _network(
     x: keras.KerasTensor,
     stem: int,
