@@ -5,8 +5,9 @@
 The step of a recipe is timed whole, then without its optimizer (a plain gradient step), without
 the statistics of normalisation, forward only, and with a network of one linear layer, which leaves
 what Keras and Python take.  The augmentation is timed alone and overlapped with the step, as
-training has it.  Rounds go through all parts one after another, so that a busy machine hits all
-alike.  Random pictures: what they show does not change what is computed.
+training has it; recipes with a teacher, who is asked meanwhile, are refused.  Rounds go through all
+parts one after another, so that a busy machine hits all alike.  Random pictures: what they show
+does not change what is computed.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from benchmarks.comparison import markdown
 from benchmarks.measuring import describe_machine
 from benchmarks.time_to_accuracy import find_recipe
 from facial_expression.dataset.arrays import Split
-from facial_expression.errors import run
+from facial_expression.errors import ParameterError, run
 from facial_expression.parameters import load
-from facial_expression.training.augmentation import augment, mirrored
+from facial_expression.training.augmentation import augment, mirrored, mixup
 from facial_expression.training.backend import configure, versions
 from facial_expression.training.batches import Batch, batch_order, epoch_batches
 from facial_expression.training.recipe import Optimizer, Recipe
@@ -117,8 +118,11 @@ def parts(recipe: Recipe, split: Split) -> dict[str, Step]:
         "without that and the statistics of normalisation": lambda: step(bare, batch),
         "forward only": lambda: whole.predict_on_batch(batch.images),
         "a network of one linear layer: Keras and Python": lambda: step(tiny, batch),
-        "a batch augmented, nothing else": lambda: augment(
-            split.images[chosen], flips, random, recipe.augmentation
+        "a batch augmented, nothing else": lambda: mixup(
+            augment(split.images[chosen], flips, random, recipe.augmentation),
+            batch.targets,
+            random,
+            recipe.augmentation.mixup,
         ),
     }
 
@@ -168,6 +172,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser.parse_args(argv)
     recipe = load(find_recipe(args.recipe), "train", Recipe)
     recipe = replace(recipe, threads=args.threads or recipe.threads)
+    if recipe.teacher.weights:
+        raise ParameterError(f"--recipe {args.recipe}: expected one without a teacher")
     configure(recipe.backend, recipe.threads)
     steps = parts(recipe, random_split(32 * recipe.batch_size))
     print(describe_machine(sorted(versions(recipe.backend))))

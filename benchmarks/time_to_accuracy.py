@@ -61,7 +61,7 @@ def find_recipe(name: str) -> Path:
         if (path := folder / f"{name}.yaml").exists():
             return path
     known = sorted(path.stem for folder in FOLDERS for path in folder.glob("*.yaml"))
-    raise ParameterError(f"--recipes: expected some of {', '.join(known)}, found '{name}'")
+    raise ParameterError(f"recipe: expected one of {', '.join(known)}, found '{name}'")
 
 
 def fit_apart(plan: Plan, name: str, seed: int) -> dict[str, Any]:

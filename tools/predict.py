@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from facial_expression.errors import ParameterError, SourceError, run
 from tools.arguments import RELEASED, at_least, new_file, processors, share
-from tools.recording import make_folder, record, say
+from tools.recording import Output, record, say
 
 if TYPE_CHECKING:
     from facial_expression.inference.pipeline import Find
@@ -121,15 +121,26 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def spare_what_is_read(args: argparse.Namespace) -> None:
-    """Raise ParameterError where what is written would take the place of what is read."""
+    """See that nothing that is written takes the place of what is read, or of what is written.
+
+    Raises:
+        ParameterError: it would.
+    """
     if args.draw and os.path.realpath(args.draw) in map(os.path.realpath, args.paths):
         raise ParameterError(f"--draw {args.draw}: expected another folder than those to be read")
-    if args.out and args.out.exists():
-        out = os.path.realpath(args.out)
-        if any(os.path.realpath(path) == out for path in (args.model, *find_paths(args))):
+    drawn = args.draw and args.draw.resolve()
+    if args.out and args.out.resolve().parent == drawn:
+        raise ParameterError(f"--out {args.out}: expected a place outside the folder of --draw")
+    if not (args.draw or (args.out and args.out.exists())):
+        return
+    for path in [args.model, *(Path(path) for path in find_paths(args) if path != "-")]:
+        if args.out and args.out.exists() and path.exists() and path.samefile(args.out):
             raise ParameterError(
-                f"--out {args.out}: expected a file of its own, found one that is to be read; "
-                "name another file"
+                f"--out {args.out}: expected a file of its own, found one that is to be read"
+            )
+        if path.resolve().parent == drawn:
+            raise ParameterError(
+                f"--draw {args.draw}: expected a folder without what is to be read, found {path}"
             )
 
 
@@ -137,8 +148,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments, look, write; exit code 1 if something could not be read."""
     args = parse(argv)
     spare_what_is_read(args)
-    if args.draw:
-        make_folder(args.draw)
     from facial_expression.inference.network import Network
     from facial_expression.inference.pipeline import predict
     from facial_expression.inference.records import about
@@ -155,8 +164,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         live=args.camera is not None,
         keep=args.draw is not None,
     )
+    output = Output(
+        args.format, args.out, args.draw, args.quiet, args.camera is not None, partial(total, args)
+    )
     try:
-        if not record(seen, network.classes, args, partial(total, args)):
+        if not record(seen, network.classes, output):
             sys.exit(1)
     except BrokenPipeError:  # whoever read has read enough, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -29,8 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facial_expression.dataset.arrays import Split, read_split
-from facial_expression.errors import ModelError, PipelineError, run
-from facial_expression.files import write_bytes
+from facial_expression.errors import ModelError, ParameterError, PipelineError, run
+from facial_expression.files import atomic, write_bytes
 from facial_expression.inference.network import INPUT, Network
 from facial_expression.labels import read_classes
 from tools.arguments import at_least, new_file
@@ -161,10 +161,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=at_least(1), default=2)
     parser.add_argument("--batch-size", type=at_least(1), default=64)
     args = parser.parse_args(argv)
-    if not make(args.model, args.arrays, args.out, args.threads, args.batch_size):
-        raise PipelineError(
-            f"{args.out}: not written, since int8 is not faster on this machine; use {args.model}"
-        )
+    if args.out.exists() and args.model.exists() and args.out.samefile(args.model):
+        raise ParameterError(f"--out {args.out}: expected another file than the network to be read")
+    with atomic(args.out) as temporary:
+        if not make(args.model, args.arrays, temporary, args.threads, args.batch_size):
+            raise PipelineError(
+                f"{args.out}: not written, since int8 is not faster on this machine; "
+                f"use {args.model}"
+            )
     print(f"wrote {args.out}")
 
 

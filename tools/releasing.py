@@ -124,7 +124,7 @@ def _take(made: Path, released: Path) -> None:
         },
     }
     if (int8 := made / "export/int8.onnx").exists():
-        files[f"{NAME}-int8.onnx"] = int8
+        files[Path(INT8).name] = int8
     for name, path in files.items():
         if path.stat().st_size > LARGEST:
             raise PipelineError(

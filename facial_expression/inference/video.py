@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,33 +14,27 @@ from PIL import Image
 
 from facial_expression.dataset.images import Picture
 from facial_expression.errors import SourceError
+from facial_expression.inference.containers import missing_bytes
 from facial_expression.inference.sources import Source, broken
 
 if TYPE_CHECKING:
     import cv2
-
-WHOLE = 0.95
-"""A video that gives so large a share of the frames that its file promises has not been cut."""
 
 
 def video(path: str, every: int = 1, limit: int | None = None) -> Iterator[Source]:
     """Every `every`-th frame of a video file, from the first, `limit` of them at most.
 
     Frames are turned upright as the file asks for.  A file without a frame that can be decoded, or
-    that ends well before the last one that it promises, gives one source more that cannot be read.
+    that has been cut, gives one source more that cannot be read.
     """
-    import cv2
-
-    capture = _open(path)
-    promised = capture.get(cv2.CAP_PROP_FRAME_COUNT)  # an estimate in some formats, or nothing
-    given, last = 0, -1
-    for source in _frames(capture, path, every, limit):
-        given, last = given + 1, source.frame or 0
+    given = 0
+    for source in _frames(_open(path), path, every, limit):
+        given += 1
         yield source
     if not given:
         yield broken(path, "not a video that can be decoded")
-    elif given != limit and last + every < WHOLE * promised:
-        yield broken(path, f"damaged: ends after frame {last} of about {promised:.0f}")
+    elif given != limit and (missing := missing_bytes(Path(path))):
+        yield broken(path, f"cut: at least {missing:,} bytes and their frames are missing")
 
 
 def camera(index: int, every: int = 1, limit: int | None = None) -> Iterator[Source]:

@@ -63,7 +63,8 @@ def test_a_video_that_was_cut_ends_with_a_source_that_cannot_be_read(tmp_path: P
     *whole, last = video(str(path))
     assert [source.frame for source in whole] == list(range(len(whole)))
     assert 5 < len(whole) < 15
-    with pytest.raises(ImageError, match=rf"ends after frame {len(whole) - 1} of about 20"):
+    gone = len(data) - len(data) // 2
+    with pytest.raises(ImageError, match=f"cut: at least {gone:,} bytes and"):
         last.read()
     few = video(str(path), limit=2)
     assert [source.frame for source in few] == [0, 1], "all that was asked for"

@@ -23,7 +23,7 @@ from facial_expression.inference.sources import Source
 from tests.clones import ROOT, environment
 from tests.helpers import picture
 from tests.networks import CLASSES, expected, tiny_network
-from tools import predict, recording
+from tools import predict
 
 PHOTOGRAPH = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
 FACE = (183, 120, 170, 212)  # left, top, width, height, roughly
@@ -215,25 +215,19 @@ def test_a_video_that_was_cut_is_said(clip: Path, call: Call) -> None:
     clip.write_bytes(data[: len(data) // 2])
     code, out, err = call(clip, "--format", "jsonl")
     assert code == 1
-    assert "damaged: ends after frame" in objects(out)[-1]["error"]
+    assert "cut: at least" in objects(out)[-1]["error"]
     assert "skipped 1" in err
-
-
-def seen_by_a_camera(monkeypatch: pytest.MonkeyPatch, end: type[BaseException]) -> None:
-    """Every camera shows the photograph three times; then `end` comes."""
-
-    def frames(index: int, every: int, limit: int | None) -> Iterator[Source]:
-        for number in range(3):
-            yield Source(f"camera:{index}", number, lambda: decode(PHOTOGRAPH.read_bytes()))
-        raise end
-
-    monkeypatch.setattr("facial_expression.inference.video.camera", frames)
 
 
 def test_a_camera_is_looked_through_until_ctrl_c(
     album: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen_by_a_camera(monkeypatch, KeyboardInterrupt)
+    def frames(index: int, every: int, limit: int | None) -> Iterator[Source]:
+        for number in range(3):
+            yield Source(f"camera:{index}", number, lambda: decode(PHOTOGRAPH.read_bytes()))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("facial_expression.inference.video.camera", frames)
     code, _, err = call("--camera", "1", "--format", "csv", "--out", "faces.csv")
     with Path("faces.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -259,6 +253,25 @@ def test_the_network_is_never_written_over(album: Path, call: Call, network: Pat
     assert network.read_bytes() == before
 
 
+def test_a_picture_is_never_drawn_over(album: Path, call: Call) -> None:
+    drawn = album / "drawn"
+    call("album/face.jpg", "--draw", drawn)
+    shutil.copyfile(PHOTOGRAPH, drawn / "000001-face.jpg")
+    with pytest.raises(ParameterError, match=r"found album/drawn/000001-face\.jpg"):
+        call("album/face.jpg", "album/drawn/000001-face.jpg", "--draw", drawn)
+    with pytest.raises(ParameterError, match="expected a place outside the folder of --draw"):
+        call("album/face.jpg", "--draw", drawn, "--out", drawn / "faces.csv")
+    assert (drawn / "000001-face.jpg").read_bytes() == PHOTOGRAPH.read_bytes()
+
+
+def test_standard_input_is_no_file_of_that_name(
+    album: Path, network: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (album / "-").write_text("earlier")
+    monkeypatch.chdir(album)
+    predict.spare_what_is_read(predict.parse(["-", "--out", "./-", "--model", str(network)]))
+
+
 @pytest.mark.parametrize("option", ["--out", "--draw"])
 def test_a_place_that_cannot_be_written_to_is_said_before_the_work(
     option: str, album: Path, call: Call
@@ -266,18 +279,6 @@ def test_a_place_that_cannot_be_written_to_is_said_before_the_work(
     place = album / "face.jpg" / "below"  # a file is no folder, not even for root
     with pytest.raises(ParameterError, match=rf"{option} .*below: cannot write there"):
         call("album", option, place)
-
-
-def test_a_bar_is_drawn_where_a_terminal_shows_nothing_else(
-    album: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    args = predict.parse(["album", "album/clip.avi", "--out", "faces.csv"])
-    seen: list = []
-    bar = recording._progress(seen, args, lambda: 3)
-    assert (bar.total, bar.iterable) == (3, seen)  # type: ignore[attr-defined]
-    args.quiet = True
-    assert recording._progress(seen, args, lambda: 3) is seen
 
 
 def test_how_many_there_are_is_told_unless_a_video_is_among_them(album: Path) -> None:
@@ -369,12 +370,11 @@ def test_an_interruption_keeps_what_was_written(album: Path, network: Path) -> N
 
 def test_only_what_it_needs_is_imported(album: Path, network: Path) -> None:
     script = (
-        "import sys; from tools.predict import main; "
+        "import sys; before = set(sys.modules); from tools.predict import main; "
         f"main([{str(album / 'face.jpg')!r}, '--model', {str(network)!r}, '--draw', "
         f"{str(album / 'drawn')!r}, '--format', 'csv']); "
-        "packages = [m for n, m in sys.modules.items() if '.' not in n and "
-        "'site-packages' in (getattr(m, '__file__', None) or '')]; "
-        "print(*sorted(m.__name__ for m in packages if m.__name__ != '_distutils_hack'))"
+        "print(*(name for name, module in sys.modules.items() if name not in before and "
+        "'.' not in name and 'site-packages' in (getattr(module, '__file__', None) or '')))"
     )
     done = subprocess.run(
         [sys.executable, "-c", script],

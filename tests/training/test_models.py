@@ -35,7 +35,7 @@ def test_the_small_network_has_the_parameters_that_its_documents_name():
 
 def test_the_table_of_recipes_states_the_size_of_their_networks():
     text = (ROOT / "docs/recipes.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| .* \| ([\d,]+) \| ([\d.]+) M \| ", text, re.M)
+    rows = re.findall(r"^\| `([\w-]+)` \| .* \| ([\d,]+) \| ([\d.]+) M \| ", text, re.M)
     assert {name for name, *_ in rows} == {p.stem for p in (ROOT / "conf/recipe").glob("*.yaml")}
     for name, parameters, millions in rows:
         recipe = load(ROOT / f"conf/recipe/{name}.yaml", "train", Recipe)
