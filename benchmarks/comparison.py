@@ -60,6 +60,17 @@ def deviating(values: Iterable[float], decimals: int) -> str:
     return f"{text} ± {stdev(figures):.{decimals}f}" if len(figures) > 1 else text
 
 
+def ranging(values: Iterable[float], decimals: int) -> str:
+    """Median and range of some figures, for a cell of a table.
+
+    >>> ranging([3.0, 1.0, 2.0], 1)
+    '2.0 (1.0 to 3.0)'
+    """
+    figures = list(values)
+    low, middle, high = min(figures), median(figures), max(figures)
+    return f"{middle:,.{decimals}f} ({low:,.{decimals}f} to {high:,.{decimals}f})"
+
+
 def is_cut(run: Run) -> bool:
     """Whether a run was told to fit fewer epochs than its recipe has."""
     return bool(run["recipe"]["epochs"] < run["planned_epochs"])

@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import rival_fer
-from benchmarks.comparison import markdown
+from benchmarks.comparison import markdown, ranging
 from benchmarks.measuring import describe_machine
 from facial_expression.dataset.arrays import Split, read_split
 from facial_expression.dataset.leaks import read_leaks
@@ -156,18 +156,13 @@ def table(
     header += [f"pictures/s, {batch} at once" for batch in speeds] + ["ms for one"]
     rows = []
     for form in forms:
-        cells = [_cell(speeds[batch].get(form.name)) for batch in speeds]
+        paces = [by_form.get(form.name) for by_form in speeds.values()]
+        cells = [ranging(found, 0) if found else "" for found in paces]
         single = speeds[min(speeds)].get(form.name)
         latency = f"{1000 / median(single):.2f}" if single and min(speeds) == 1 else ""
         shares = [f"{100 * scores[form.name][split]:.2f} %" for split in splits]
         rows.append([form.name, *shares, *cells, latency])
     return markdown([header, *rows])
-
-
-def _cell(values: Sequence[float] | None) -> str:
-    if not values:
-        return ""
-    return f"{median(values):,.0f} ({min(values):,.0f} to {max(values):,.0f})"
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -55,10 +55,12 @@ def photograph(random: np.random.Generator, face: Image.Image) -> Image.Image:
     for half in range(FACES):
         height = int(random.integers(300, SIZE[1]))
         width = height * face.width // face.height
-        shown = face.resize((width, height)).transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        shown = face.resize((width, height))
+        if half:
+            shown = shown.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
         left = half * SIZE[0] // 2 + int(random.integers(0, SIZE[0] // 2 - width + 1))
         top = int(random.integers(0, SIZE[1] - height + 1))
-        canvas.paste(shown if half else face.resize((width, height)), (left, top))
+        canvas.paste(shown, (left, top))
     return canvas
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.comparison import markdown
+from benchmarks.comparison import markdown, ranging
 from benchmarks.measuring import describe_machine
 from benchmarks.time_to_accuracy import find_recipe
 from facial_expression.dataset.arrays import Split
@@ -58,19 +58,6 @@ def batches(recipe: Recipe, split: Split) -> Iterator[Batch]:
         yield from epoch_batches(recipe, split, CLASSES, epoch, order)
 
 
-def compiled(network: keras.Model, optimizer: Optimizer) -> keras.Model:
-    """The network without its softmax, compiled as `fitting` does."""
-    import keras  # noqa: PLC0415
-
-    from facial_expression.training.models import logits_of  # noqa: PLC0415
-    from facial_expression.training.optimizers import create  # noqa: PLC0415
-
-    trained = logits_of(network)
-    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-    trained.compile(create(optimizer), loss, metrics=["accuracy"])
-    return trained
-
-
 def with_fixed_normalisation(network: keras.Model) -> keras.Model:
     """The network, whose batch normalisation takes no statistics and learns nothing."""
     for layer in network.layers:
@@ -91,6 +78,7 @@ def one_layer() -> keras.Model:
 
 def parts(recipe: Recipe, split: Split) -> dict[str, Step]:
     """What is timed, by its name: each call takes one batch."""
+    from facial_expression.training.fitting import compiled  # noqa: PLC0415
     from facial_expression.training.models import build  # noqa: PLC0415
 
     def network() -> keras.Model:
@@ -148,11 +136,7 @@ def table(found: dict[str, list[float]]) -> str:
     """Median and range of each part, and its share of the whole step."""
     whole = median(found[WHOLE])
     rows = [
-        (
-            name,
-            f"{median(values):.1f} ({min(values):.1f} to {max(values):.1f})",
-            f"{median(values) / whole:.2f}",
-        )
+        (name, ranging(values, 1), f"{median(values) / whole:.2f}")
         for name, values in found.items()
     ]
     return markdown([("part", "ms", "of the whole step"), *rows])

@@ -15,10 +15,9 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
-from statistics import median
 from typing import Any, NamedTuple
 
-from benchmarks.comparison import markdown
+from benchmarks.comparison import markdown, ranging
 from benchmarks.measuring import ROOT, describe_machine
 from facial_expression.training.backend import versions
 
@@ -65,13 +64,8 @@ def row(combination: Combination, runs: Sequence[Speeds]) -> list[str]:
         *combination,
         f"{runs[0]['parameters']:,}",
         f"{runs[0]['macs'] / 1e6:.1f} M",
-        *(_spread([run[kind] for run in runs]) for kind in ("training", "inference")),
+        *(ranging([run[kind] for run in runs], 0) for kind in ("training", "inference")),
     ]
-
-
-def _spread(rates: Sequence[float]) -> str:
-    """Median and range, without decimals."""
-    return f"{median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f})"
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -6,6 +6,7 @@ import io
 from collections.abc import Mapping
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -21,6 +22,15 @@ def picture(seed: int, side: int = 48, kind: str = "JPEG") -> bytes:
     stream = io.BytesIO()
     Image.fromarray(coarse).resize((side, side), Image.Resampling.BILINEAR).save(stream, kind)
     return stream.getvalue()
+
+
+def noise_video(path: Path, codec: str) -> Path:
+    """Twenty 128x96 frames of noise, in the container that the suffix of `path` names."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 10, (128, 96))
+    for frame in np.random.default_rng(0).integers(0, 256, (20, 96, 128, 3), np.uint8):
+        writer.write(frame)
+    writer.release()
+    return path
 
 
 def drawn_face(seed: int) -> NDArray[np.uint8]:

@@ -126,6 +126,8 @@ def spare_what_is_read(args: argparse.Namespace) -> None:
     Raises:
         ParameterError: it would.
     """
+    from facial_expression.inference.sources import STDIN
+
     if args.draw and os.path.realpath(args.draw) in map(os.path.realpath, args.paths):
         raise ParameterError(f"--draw {args.draw}: expected another folder than those to be read")
     drawn = args.draw and args.draw.resolve()
@@ -133,7 +135,7 @@ def spare_what_is_read(args: argparse.Namespace) -> None:
         raise ParameterError(f"--out {args.out}: expected a place outside the folder of --draw")
     if not (args.draw or (args.out and args.out.exists())):
         return
-    for path in [args.model, *(Path(path) for path in find_paths(args) if path != "-")]:
+    for path in [args.model, *(Path(path) for path in find_paths(args) if path != STDIN)]:
         if args.out and args.out.exists() and path.exists() and path.samefile(args.out):
             raise ParameterError(
                 f"--out {args.out}: expected a file of its own, found one that is to be read"

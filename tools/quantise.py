@@ -18,7 +18,6 @@ import argparse
 import contextlib
 import io
 import logging
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +29,7 @@ from numpy.typing import NDArray
 
 from facial_expression.dataset.arrays import Split, read_split
 from facial_expression.errors import ModelError, ParameterError, PipelineError, run
-from facial_expression.files import atomic, write_bytes
+from facial_expression.files import atomic
 from facial_expression.inference.network import INPUT, Network
 from facial_expression.labels import read_classes
 from tools.arguments import at_least, new_file
@@ -114,38 +113,38 @@ def make(source: Path, arrays: Path, target: Path, threads: int, batch_size: int
         )
     train, val = read_split(arrays, "train"), read_split(arrays, "val")
     chosen = np.random.default_rng(0).permutation(len(train))[:CALIBRATION]
-    with tempfile.TemporaryDirectory() as folder:
-        rounded = Path(folder) / "int8.onnx"
-        quantise(source, train.images[np.sort(chosen)], rounded)
-        found = compare(before, Network(rounded, threads), val, batch_size)
-        print(
-            f"accuracy on val (n = {found['n']:,}): {100 * found['accuracy']:.2f} % -> "
-            f"{100 * found['accuracy_int8']:.2f} %, same class for "
-            f"{100 * found['agreement']:.1f} %\npictures a second ({threads} threads, batches "
-            f"of {batch_size}): {found['pictures_a_second']:,.0f} -> "
-            f"{found['pictures_a_second_int8']:,.0f}, {found['speedup']:.2f} times\n"
-            f"bytes: {source.stat().st_size:,} -> {rounded.stat().st_size:,}"
-        )
-        if faster := found["speedup"] > 1:
-            write_bytes(target, described(rounded, found))
-    return bool(faster)
+    quantise(source, train.images[np.sort(chosen)], target)
+    found = compare(before, Network(target, threads), val, batch_size)
+    print(
+        f"accuracy on val (n = {found['n']:,}): {100 * found['accuracy']:.2f} % -> "
+        f"{100 * found['accuracy_int8']:.2f} %, same class for "
+        f"{100 * found['agreement']:.1f} %\npictures a second ({threads} threads, batches "
+        f"of {batch_size}): {found['pictures_a_second']:,.0f} -> "
+        f"{found['pictures_a_second_int8']:,.0f}, {found['speedup']:.2f} times\n"
+        f"bytes: {source.stat().st_size:,} -> {target.stat().st_size:,}"
+    )
+    if found["speedup"] <= 1:
+        target.unlink()
+        return False
+    describe(target, found)
+    return True
 
 
-def described(path: Path, found: dict[str, Any]) -> bytes:
-    """The network at `path`, whose metadata say what the rounding cost.
+def describe(target: Path, found: dict[str, Any]) -> None:
+    """Say in the metadata what the rounding cost.
 
     The gain in speed is not among them: other bytes would come out each time.
     """
     import onnx
 
-    proto = onnx.load(path)
+    proto = onnx.load(target)
     entry = proto.metadata_props.add()
     entry.key = "int8"
     entry.value = (
         f"accuracy on val {100 * found['accuracy_int8']:.2f} %, before rounding "
         f"{100 * found['accuracy']:.2f} %, n = {found['n']:,}"
     )
-    return bytes(proto.SerializeToString(deterministic=True))
+    target.write_bytes(proto.SerializeToString(deterministic=True))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

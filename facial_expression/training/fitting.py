@@ -25,7 +25,7 @@ from facial_expression.training.initialisation import adopt, initialise
 from facial_expression.training.models import build, logits_of
 from facial_expression.training.optimizers import create
 from facial_expression.training.prediction import log_loss_and_accuracy, predicted
-from facial_expression.training.recipe import Recipe
+from facial_expression.training.recipe import Optimizer, Recipe
 from facial_expression.training.schedules import SCHEDULES
 
 LARGER_IS_BETTER = {"val_accuracy": True, "val_loss": False}
@@ -125,13 +125,16 @@ def _start(recipe: Recipe, data: Data, side: int) -> keras.Model:
     initialise(model, data.train.images)
     if data.initial:
         adopt(model, *data.initial)
-    trained = logits_of(model)
-    trained.compile(
-        create(recipe.optimizer),
-        keras.losses.CategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
+    trained = compiled(model, recipe.optimizer)
     trained.optimizer.build(trained.trainable_variables)
+    return trained
+
+
+def compiled(model: keras.Model, optimizer: Optimizer) -> keras.Model:
+    """The network without its softmax, ready for `train_on_batch`."""
+    trained = logits_of(model)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    trained.compile(create(optimizer), loss, metrics=["accuracy"])
     return trained
 
 

@@ -1,23 +1,11 @@
 from __future__ import annotations
 
-from pathlib import Path
-
-import cv2
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facial_expression.inference.containers import missing_bytes
-
-
-def written(folder: Path, name: str, codec: str) -> Path:
-    path = folder / name
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 10, (64, 48))
-    for noise in np.random.default_rng(0).integers(0, 256, (8, 48, 64, 3), np.uint8):
-        writer.write(noise)
-    writer.release()
-    return path
+from tests.helpers import noise_video
 
 
 @pytest.mark.parametrize(
@@ -27,7 +15,7 @@ def written(folder: Path, name: str, codec: str) -> Path:
 )  # fmt: skip
 @pytest.mark.parametrize("share", [0.5, 0.95])
 def test_a_whole_video_lacks_nothing_and_a_cut_one_its_end(name, codec, share, tmp_path):
-    path = written(tmp_path, name, codec)
+    path = noise_video(tmp_path / name, codec)
     data = path.read_bytes()
     assert len(data) > 1000
     assert missing_bytes(path) == 0

@@ -8,6 +8,7 @@ import pytest
 
 from facial_expression.errors import ImageError, SourceError
 from facial_expression.inference.video import camera, video
+from tests.helpers import noise_video
 
 FRAMES, SHADE = 10, 20
 
@@ -53,11 +54,7 @@ def test_what_is_no_video_is_one_source_that_cannot_be_read(tmp_path: Path):
 
 
 def test_a_video_that_was_cut_ends_with_a_source_that_cannot_be_read(tmp_path: Path):
-    path = tmp_path / "cut.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (128, 96))
-    for noise in np.random.default_rng(0).integers(0, 256, (20, 96, 128, 3), np.uint8):
-        writer.write(noise)
-    writer.release()
+    path = noise_video(tmp_path / "cut.avi", "MJPG")
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     *whole, last = video(str(path))
