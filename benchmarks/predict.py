@@ -5,6 +5,8 @@
 1. 1,000 ready crops, 48x48 PNG.  Target: 3 s, 400 MB.
 2. 60 photographs of 1280x720, JPEG, on each twice the portrait that Matplotlib ships, in sizes and
    places that a seed draws.  Target: 10 a second; how many of the 120 faces were found is said.
+3. Memory: of ten times as many crops, and of four such photographs of 48 megapixels, with one
+   thread and with two.
 
 The files lie in a temporary folder and were read before, so that the disk is not what is measured.
 """
@@ -27,15 +29,16 @@ from tools.arguments import RELEASED
 
 CROPS, PHOTOGRAPHS, FACES = 1000, 60, 2
 SIZE = (1280, 720)
+MANY, HUGE, HUGE_SIZE = 10 * CROPS, 4, (9216, 5184)
 SECONDS, RATE, BYTES = 3, 10, 400e6  # the targets
 
 
-def write_crops(folder: Path) -> None:
-    """1,000 grey 48x48 pictures of noise: what they show does not change what is computed."""
+def write_crops(folder: Path, number: int) -> None:
+    """Grey 48x48 pictures of noise: what they show does not change what is computed."""
     folder.mkdir()
     random = np.random.default_rng(0)
-    for number, pixels in enumerate(random.integers(0, 256, (CROPS, 48, 48), np.uint8)):
-        Image.fromarray(pixels).save(folder / f"{number:04}.png")
+    for index, pixels in enumerate(random.integers(0, 256, (number, 48, 48), np.uint8)):
+        Image.fromarray(pixels).save(folder / f"{index:05}.png")
 
 
 def portrait() -> Image.Image:
@@ -48,28 +51,30 @@ def portrait() -> Image.Image:
         return picture.convert("RGB")
 
 
-def photograph(random: np.random.Generator, face: Image.Image) -> Image.Image:
-    """A grey slope of SIZE with the portrait in its left half and, mirrored, in its right one."""
-    slope = np.linspace(60, 200, SIZE[0], dtype=np.uint8)
-    canvas = Image.fromarray(np.tile(slope, (SIZE[1], 1))).convert("RGB")
+def photograph(
+    random: np.random.Generator, face: Image.Image, size: tuple[int, int] = SIZE
+) -> Image.Image:
+    """A grey slope of `size` with the portrait in its left half and, mirrored, in its right one."""
+    slope = np.linspace(60, 200, size[0], dtype=np.uint8)
+    canvas = Image.fromarray(np.tile(slope, (size[1], 1))).convert("RGB")
     for half in range(FACES):
-        height = int(random.integers(300, SIZE[1]))
+        height = int(random.integers(300, SIZE[1])) * size[1] // SIZE[1]
         width = height * face.width // face.height
         shown = face.resize((width, height))
         if half:
             shown = shown.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        left = half * SIZE[0] // 2 + int(random.integers(0, SIZE[0] // 2 - width + 1))
-        top = int(random.integers(0, SIZE[1] - height + 1))
+        left = half * size[0] // 2 + int(random.integers(0, size[0] // 2 - width + 1))
+        top = int(random.integers(0, size[1] - height + 1))
         canvas.paste(shown, (left, top))
     return canvas
 
 
-def write_photographs(folder: Path) -> None:
-    """60 photographs with two faces each, JPEG."""
+def write_photographs(folder: Path, number: int, size: tuple[int, int] = SIZE) -> None:
+    """Photographs with two faces each, JPEG."""
     folder.mkdir()
     random, face = np.random.default_rng(0), portrait()
-    for number in range(PHOTOGRAPHS):
-        photograph(random, face).save(folder / f"{number:02}.jpg", quality=90)
+    for index in range(number):
+        photograph(random, face, size).save(folder / f"{index:02}.jpg", quality=90)
 
 
 def measure(folder: Path, model: Path, repeats: int, *options: str) -> tuple[list[float], int, int]:
@@ -84,8 +89,24 @@ def measure(folder: Path, model: Path, repeats: int, *options: str) -> tuple[lis
     return [run.seconds for run in runs], max(run.largest for run in runs), faces
 
 
+def report_memory(folder: Path, model: Path) -> None:
+    """Print the peak memory of many crops and of huge photographs, a run each."""
+    many, huge = folder / "many", folder / "huge"
+    write_crops(many, MANY)
+    write_photographs(huge, HUGE, HUGE_SIZE)
+    _, peak, _ = measure(many, model, 1, "--no-detect")
+    print(f"{model.stem}: {MANY} crops: {peak / 1e6:.0f} MB: {verdict([peak], BYTES)}", flush=True)
+    for threads in ("1", "2"):
+        seconds, peak, faces = measure(huge, model, 1, "--threads", threads)
+        print(
+            f"{model.stem}: {HUGE} photographs of {HUGE_SIZE[0]}x{HUGE_SIZE[1]}, --threads "
+            f"{threads}: {peak / 1e6:.0f} MB, {spread(seconds)}; {faces} of {FACES * HUGE} faces",
+            flush=True,
+        )
+
+
 def main(argv: Sequence[str] | None = None) -> None:
-    """Compose, measure each network on both, print a line each."""
+    """Compose, measure each network on both, print a line each; memory with the first network."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.predict",
         description=__doc__,
@@ -97,8 +118,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(describe_machine(["onnxruntime", "numpy", "pillow"]), flush=True)
     with tempfile.TemporaryDirectory(prefix="predict-") as temporary:
         crops, photographs = Path(temporary) / "crops", Path(temporary) / "photographs"
-        write_crops(crops)
-        write_photographs(photographs)
+        write_crops(crops, CROPS)
+        write_photographs(photographs, PHOTOGRAPHS)
         for model in args.models:
             seconds, peak, _ = measure(crops, model, args.repeats, "--no-detect")
             print(
@@ -115,6 +136,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 f"{faces} of {FACES * PHOTOGRAPHS} faces",
                 flush=True,
             )
+        report_memory(Path(temporary), args.models[0])
 
 
 if __name__ == "__main__":
