@@ -62,7 +62,7 @@ def test_compact_is_as_small_as_it_promises():
     assert macs(model) <= 20e6
 
 
-@pytest.mark.parametrize("name", ["fast", "compact", "lean", "best"])
+@pytest.mark.parametrize("name", ["fast", "compact", "lean", "mid", "best"])
 def test_a_class_activation_map_comes_out_of_the_same_pass(name):
     """Zhou et al. 2016: the head is linear in the mean of the last feature maps."""
     keras.utils.set_random_seed(0)
@@ -76,7 +76,7 @@ def test_a_class_activation_map_comes_out_of_the_same_pass(name):
     np.testing.assert_allclose(activation.mean(axis=(1, 2)) + bias, logits, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["fast", "compact", "lean", "best"])
+@pytest.mark.parametrize("name", ["fast", "compact", "lean", "mid", "best"])
 def test_the_whitening_is_frozen(name):
     model = models.build(name, 48, 7)
     assert not model.get_layer("whitening").trainable

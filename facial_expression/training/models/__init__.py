@@ -20,6 +20,7 @@ from facial_expression.training.models.pooled import (
     fast_random_start,
     fast_thin_stem,
     lean,
+    mid,
 )
 from facial_expression.training.models.resnet import resnet18
 from facial_expression.training.models.simple import seed, small
@@ -30,7 +31,7 @@ Builder = Callable[[keras.KerasTensor], keras.KerasTensor]
 BUILDERS: dict[str, Builder] = {
     builder.__name__: builder
     for builder in (
-        *(seed, small, fast, compact, lean, best),
+        *(seed, small, fast, compact, lean, mid, best),
         *(resnet18, vgg_bn),  # rivals
         *(fast_learned_stem, fast_random_start, fast_thin_stem),  # `fast` but for one ingredient
     )

@@ -50,6 +50,17 @@ def lean(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Dropout(0.3)(x)
 
 
+def mid(x: keras.KerasTensor) -> keras.KerasTensor:
+    """Between `lean` and `best`: as wide as it may be to outrun mini-XCEPTION in int8.
+
+    A start for it comes from `tools.narrow` (Li et al. 2017, "Pruning Filters for Efficient
+    ConvNets", arXiv:1608.08710).
+    1,748,647 parameters with 7 classes at side 48; 54.6 M multiply-accumulates a picture.
+    """
+    x = _network(x, 24, (56, 128, 240), residual=True)
+    return layers.Dropout(0.3)(x)
+
+
 def fast_learned_stem(x: keras.KerasTensor) -> keras.KerasTensor:
     """`fast` with a stem that starts at random and learns: what whitening is worth.
 
