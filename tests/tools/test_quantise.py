@@ -75,7 +75,7 @@ def test_it_is_smaller_close_and_says_what_it_cost(model, arrays, tmp_path, monk
 def test_the_same_bytes_twice(model, arrays, tmp_path):
     images = np.load(arrays / "train/images-000.npy")
     for name in ("one", "two"):
-        quantise.quantise(model, images, tmp_path / name)
+        quantise.quantise(model, images[..., None], tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
     kinds = {node.op_type for node in onnx.load(tmp_path / "one").graph.node}
     assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
