@@ -35,8 +35,7 @@ def best(x: keras.KerasTensor) -> keras.KerasTensor:
 
     1,943,367 parameters with 7 classes at side 48; 64 M multiply-accumulates a picture.
     """
-    x = _network(x, 32, (64, 128, 256), residual=True)
-    return layers.Dropout(0.3)(x)
+    return _wide(x, 32, (64, 128, 256))
 
 
 def lean(x: keras.KerasTensor) -> keras.KerasTensor:
@@ -46,8 +45,7 @@ def lean(x: keras.KerasTensor) -> keras.KerasTensor:
     ConvNets", arXiv:1608.08710).
     1,570,263 parameters with 7 classes at side 48; 48.3 M multiply-accumulates a picture.
     """
-    x = _network(x, 24, (48, 128, 224), residual=True)
-    return layers.Dropout(0.3)(x)
+    return _wide(x, 24, (48, 128, 224))
 
 
 def mid(x: keras.KerasTensor) -> keras.KerasTensor:
@@ -57,8 +55,7 @@ def mid(x: keras.KerasTensor) -> keras.KerasTensor:
     ConvNets", arXiv:1608.08710).
     1,748,647 parameters with 7 classes at side 48; 54.6 M multiply-accumulates a picture.
     """
-    x = _network(x, 24, (56, 128, 240), residual=True)
-    return layers.Dropout(0.3)(x)
+    return _wide(x, 24, (56, 128, 240))
 
 
 def fast_learned_stem(x: keras.KerasTensor) -> keras.KerasTensor:
@@ -83,6 +80,11 @@ def fast_thin_stem(x: keras.KerasTensor) -> keras.KerasTensor:
     292,159 parameters with 7 classes at side 48; 11.5 M multiply-accumulates a picture.
     """
     return _network(x, 12, (32, 64, 128), residual=False)
+
+
+def _wide(x: keras.KerasTensor, stem: int, widths: tuple[int, ...]) -> keras.KerasTensor:
+    """`compact` at other widths, with dropout in front of the head."""
+    return layers.Dropout(0.3)(_network(x, stem, widths, residual=True))
 
 
 def _network(
