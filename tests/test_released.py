@@ -90,6 +90,19 @@ def test_the_recipe_for_fine_tuning_means_it(pulled):
     assert recipe.model == load(ROOT / "released/params.yaml", "train", Recipe).model
 
 
+def test_the_small_network_starts_and_learns_from_it(pulled, tmp_path):
+    """Recipe `slim` pins what its two commands make of the released network."""
+    from facial_expression.training.backend import configure
+    from tools import ensemble, narrow
+
+    configure("tensorflow", 2)
+    recipe = load(ROOT / "conf/recipe/slim.yaml", "train", Recipe)
+    narrow.make(pulled / MODEL, recipe.model, tmp_path / "initial.keras")
+    ensemble.make([pulled / MODEL], recipe.precision, tmp_path / "teacher.keras")
+    assert recipe.initial.sha256 == sha256_of(tmp_path / "initial.keras")
+    assert recipe.teacher.sha256 == sha256_of(tmp_path / "teacher.keras")
+
+
 def test_it_is_fine_tuned_on_a_folder_of_ones_own(pulled):
     """Drawn faces of three classes stand for a team's own."""
     run(pulled, "dvc", "pull", "data/raw/images.zip")

@@ -39,9 +39,9 @@ def narrow(source: keras.Model, target: keras.Model) -> None:
     Raises:
         ModelError: the two are not one network at two widths, or `target` is the wider one.
     """
-    pairs = list(zip(source.layers, target.layers, strict=False))
-    same_length = len(source.layers) == len(target.layers)
-    if not same_length or not all(_narrower(mine, theirs) for theirs, mine in pairs):
+    wide, thin = _weighing(source), _weighing(target)
+    pairs = list(zip(wide, thin, strict=False))
+    if len(wide) != len(thin) or not all(_narrower(mine, theirs) for theirs, mine in pairs):
         raise ModelError(
             f"{target.name}: expected '{source.name}' with fewer channels in some layers, found "
             "another network, more channels, or one that flattens its maps, where places and "
@@ -51,6 +51,13 @@ def narrow(source: keras.Model, target: keras.Model) -> None:
     kept = _kept(source, target, streams)
     for theirs, mine in pairs:
         _fill(mine, theirs, kept, streams)
+
+
+def _weighing(model: keras.Model) -> list[keras.Layer]:
+    """Its layers but for dropout, which a narrower network may do with less of, or without."""
+    from keras import layers
+
+    return [layer for layer in model.layers if not isinstance(layer, layers.Dropout)]
 
 
 def _streams(model: keras.Model) -> dict[str, str]:
@@ -86,7 +93,7 @@ def _kept(source: keras.Model, target: keras.Model, streams: dict[str, str]) -> 
             squares = squares.sum(axis=tuple(range(squares.ndim - 1)))
             weights[made_by] = weights.get(made_by, 0) + squares
     kept = {}
-    for layer, narrower in zip(source.layers, target.layers, strict=True):
+    for layer, narrower in zip(_weighing(source), _weighing(target), strict=True):
         channels, stay = layer.output.shape[-1], narrower.output.shape[-1]
         weight = weights.get(streams[layer.name], np.ones(channels))
         kept[streams[layer.name]] = np.sort(np.argsort(-weight, kind="stable")[:stay])

@@ -56,13 +56,14 @@ def test_docstrings_state_the_parameters_and_the_multiply_accumulates(name):
     assert said[2] == f"{macs(model) / 1e6:,.{decimals}f}"
 
 
-def test_compact_is_as_small_as_it_promises():
-    model = models.build("compact", 48, 7)
+@pytest.mark.parametrize("name", ["compact", "slim"])
+def test_a_small_network_is_as_small_as_it_promises(name):
+    model = models.build(name, 48, 7)
     assert model.count_params() <= 600_000
     assert macs(model) <= 20e6
 
 
-@pytest.mark.parametrize("name", ["fast", "compact", "lean", "mid", "best"])
+@pytest.mark.parametrize("name", ["fast", "compact", "slim", "lean", "mid", "best", "large"])
 def test_a_class_activation_map_comes_out_of_the_same_pass(name):
     """Zhou et al. 2016: the head is linear in the mean of the last feature maps."""
     keras.utils.set_random_seed(0)
@@ -76,7 +77,7 @@ def test_a_class_activation_map_comes_out_of_the_same_pass(name):
     np.testing.assert_allclose(activation.mean(axis=(1, 2)) + bias, logits, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["fast", "compact", "lean", "mid", "best"])
+@pytest.mark.parametrize("name", ["fast", "compact", "slim", "lean", "mid", "best", "large"])
 def test_the_whitening_is_frozen(name):
     model = models.build(name, 48, 7)
     assert not model.get_layer("whitening").trainable

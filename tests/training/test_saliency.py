@@ -16,6 +16,7 @@ FINENESS = {
     "seed": (48, 2),
     "small": (48, 6),
     "fast": (48, 3),
+    "fast_fine_stem": (48, 6),
     "fast_learned_stem": (48, 3),
     "fast_random_start": (48, 3),
     "fast_thin_stem": (48, 3),
@@ -23,6 +24,8 @@ FINENESS = {
     "best": (48, 3),
     "lean": (48, 3),
     "mid": (48, 3),
+    "slim": (48, 3),
+    "large": (48, 6),
     "resnet18": (48, 6),
     "vgg_bn": (48, 6),
 }
@@ -107,7 +110,7 @@ def test_the_feature_map_is_what_comes_before_pooling_and_flattening(name):
     assert isinstance(found._keras_history.operation, layers.ReLU | layers.Conv2D)
 
 
-@pytest.mark.parametrize("name", ["fast", "compact", "lean", "mid", "best", "resnet18"])
+@pytest.mark.parametrize("name", ["fast", "compact", "slim", "lean", "mid", "best", "resnet18"])
 def test_with_a_mean_and_a_dense_layer_it_is_the_class_activation_map(name):
     """Zhou et al. 2016, arXiv:1512.04150: the map is linear in the head's own weights."""
     keras.utils.set_random_seed(0)

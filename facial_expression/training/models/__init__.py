@@ -16,11 +16,14 @@ from facial_expression.training.models.pooled import (
     best,
     compact,
     fast,
+    fast_fine_stem,
     fast_learned_stem,
     fast_random_start,
     fast_thin_stem,
+    large,
     lean,
     mid,
+    slim,
 )
 from facial_expression.training.models.resnet import resnet18
 from facial_expression.training.models.simple import seed, small
@@ -31,9 +34,10 @@ Builder = Callable[[keras.KerasTensor], keras.KerasTensor]
 BUILDERS: dict[str, Builder] = {
     builder.__name__: builder
     for builder in (
-        *(seed, small, fast, compact, lean, mid, best),
+        *(seed, small, fast, compact, slim, lean, mid, best, large),
         *(resnet18, vgg_bn),  # rivals
-        *(fast_learned_stem, fast_random_start, fast_thin_stem),  # `fast` but for one ingredient
+        # `fast` but for one ingredient
+        *(fast_fine_stem, fast_learned_stem, fast_random_start, fast_thin_stem),
     )
 }
 """The networks that `train.model` may name: (N, side, side, 1) in [0, 1] -> (N, features)."""
