@@ -10,7 +10,7 @@ Writes  NARROW.keras: weights only; equal networks give equal bytes.  Prints its
 Structured pruning (Li et al. 2017, "Pruning Filters for Efficient ConvNets", arXiv:1608.08710): a
 channel goes with its filter, its normalisation and what the layers behind it made of it.  Filters
 in front of a normalisation have no size of their own, so a channel weighs what the layers behind it
-make of it.  Layers that are added share their channels.
+make of it.  Layers that are added share their channels; dropout may stand in one network alone.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def narrow(source: keras.Model, target: keras.Model) -> None:
     Raises:
         ModelError: the two are not one network at two widths, or `target` is the wider one.
     """
-    wide, thin = _weighing(source), _weighing(target)
+    wide, thin = _without_dropout(source), _without_dropout(target)
     pairs = list(zip(wide, thin, strict=False))
     if len(wide) != len(thin) or not all(_narrower(mine, theirs) for theirs, mine in pairs):
         raise ModelError(
@@ -53,8 +53,8 @@ def narrow(source: keras.Model, target: keras.Model) -> None:
         _fill(mine, theirs, kept, streams)
 
 
-def _weighing(model: keras.Model) -> list[keras.Layer]:
-    """Its layers but for dropout, which a narrower network may do with less of, or without."""
+def _without_dropout(model: keras.Model) -> list[keras.Layer]:
+    """Its layers but for dropout, which has no weights and need not be in both networks."""
     from keras import layers
 
     return [layer for layer in model.layers if not isinstance(layer, layers.Dropout)]
@@ -93,7 +93,7 @@ def _kept(source: keras.Model, target: keras.Model, streams: dict[str, str]) -> 
             squares = squares.sum(axis=tuple(range(squares.ndim - 1)))
             weights[made_by] = weights.get(made_by, 0) + squares
     kept = {}
-    for layer, narrower in zip(_weighing(source), _weighing(target), strict=True):
+    for layer, narrower in zip(_without_dropout(source), _without_dropout(target), strict=True):
         channels, stay = layer.output.shape[-1], narrower.output.shape[-1]
         weight = weights.get(streams[layer.name], np.ones(channels))
         kept[streams[layer.name]] = np.sort(np.argsort(-weight, kind="stable")[:stay])
@@ -108,12 +108,14 @@ def _fill(mine: keras.Layer, theirs: keras.Layer, kept: Kept, streams: dict[str,
 
 
 def _narrower(mine: keras.Layer, theirs: keras.Layer) -> bool:
-    """Whether a layer is another one with at most as many channels in and out."""
+    """Whether a layer is another one, for maps as large, with at most as many channels."""
     from keras import layers
 
     from facial_expression.training.initialisation import shapes
 
     if type(mine) is not type(theirs) or isinstance(mine, layers.Flatten):
+        return False
+    if mine.output.shape[1:-1] != theirs.output.shape[1:-1]:  # other strides
         return False
     ours, wider = shapes(mine), shapes(theirs)
     return len(ours) == len(wider) and all(

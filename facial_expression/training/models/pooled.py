@@ -2,9 +2,10 @@
 
 The shape is airbench's (Jordan 2024, "94% on CIFAR-10 in 3.29 Seconds on a Single GPU",
 arXiv:2404.00498; github.com/KellerJordan/cifar10-airbench) for 48x48 grey pictures: 5x5 patches at
-stride 2 are whitened by a frozen convolution, so that most of the work happens at 12x12 and 6x6
-pixels, where a multiply-accumulate costs the least memory traffic.  A third convolution with a
-shortcut is airbench96's.  Convolutions begin as identities, so that depth does not slow the start.
+stride 2 (1 where the name says so: `large`, `fast_fine_stem`) are whitened by a frozen convolution,
+so that most of the work happens at 12x12 and 6x6 pixels, where a multiply-accumulate costs the
+least memory traffic.  A third convolution with a shortcut is airbench96's.  Convolutions begin as
+identities, so that depth does not slow the start.
 """
 
 from __future__ import annotations
@@ -111,7 +112,7 @@ def fast_thin_stem(x: keras.KerasTensor) -> keras.KerasTensor:
 def _wide(
     x: keras.KerasTensor, stem: int, widths: tuple[int, ...], stride: int = 2
 ) -> keras.KerasTensor:
-    """`compact` at other widths, with dropout in front of the head."""
+    """`compact` at other widths and another stride, with dropout in front of the head."""
     return layers.Dropout(0.3)(_network(x, stem, widths, residual=True, stride=stride))
 
 
