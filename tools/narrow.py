@@ -48,7 +48,7 @@ def narrow(source: keras.Model, target: keras.Model) -> None:
             "channels mix; name a narrower one that pools them"
         )
     streams = _streams(source)
-    kept = _kept(source, target, streams)
+    kept = _kept(pairs, streams)
     for theirs, mine in pairs:
         _fill(mine, theirs, kept, streams)
 
@@ -83,17 +83,22 @@ def _before(layer: keras.Layer) -> list[str]:
     return [each._keras_history.operation.name for each in keras.tree.flatten(layer.input)]
 
 
-def _kept(source: keras.Model, target: keras.Model, streams: dict[str, str]) -> Kept:
-    """Which channels of each stream stay: as many as `target` has, those of the largest weight."""
+def _kept(pairs: Sequence[tuple[keras.Layer, keras.Layer]], streams: dict[str, str]) -> Kept:
+    """Which channels of each stream stay: those of the largest weight.
+
+    Args:
+        pairs: each layer of the wide network, and of the narrow one, which says how many stay.
+        streams: of the wide network.
+    """
     weights: dict[str, NDArray[Any]] = {}
-    for layer in source.layers:
+    for layer, _ in pairs:
         if hasattr(layer, "kernel"):
             made_by = streams[_before(layer)[0]]
             squares = np.square(layer.get_weights()[0]).sum(axis=-1)
             squares = squares.sum(axis=tuple(range(squares.ndim - 1)))
             weights[made_by] = weights.get(made_by, 0) + squares
     kept = {}
-    for layer, narrower in zip(_without_dropout(source), _without_dropout(target), strict=True):
+    for layer, narrower in pairs:
         channels, stay = layer.output.shape[-1], narrower.output.shape[-1]
         weight = weights.get(streams[layer.name], np.ones(channels))
         kept[streams[layer.name]] = np.sort(np.argsort(-weight, kind="stable")[:stay])

@@ -62,14 +62,14 @@ def best(tmp_path_factory) -> Path:
 
 @pytest.mark.parametrize(
     ("source", "target"),  # with dropout: best, lean
-    [("best", "lean"), ("best", "slim"), ("slim", "compact")],
+    [("best", "lean"), ("lean", "slim"), ("slim", "compact")],
 )
 def test_without_its_idle_channels_a_network_says_the_same(source, target, tmp_path):
     wide, out = network(tmp_path / "wide.keras", source, target), tmp_path / "narrow.keras"
     model = narrow.make(wide, target, out)
     assert model.name == target
     expected = predicted(wide, PICTURES)
-    assert np.ptp(expected, axis=0).max() > 0.005, "the pictures differ"
+    assert np.ptp(expected, axis=0).max() > 0.01, "the pictures differ"
     np.testing.assert_allclose(predicted(out, PICTURES), expected, atol=1e-5)
 
 

@@ -14,6 +14,7 @@ from facial_expression.training.recipe import Recipe
 from tests.clones import ROOT
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), dtype=np.uint8)
+POOLED = ("fast", "compact", "slim", "lean", "mid", "best", "large")  # whitened stem, mean, head
 
 
 def test_the_seed_network_is_the_notebooks():
@@ -63,7 +64,7 @@ def test_a_small_network_is_as_small_as_it_promises(name):
     assert macs(model) <= 20e6
 
 
-@pytest.mark.parametrize("name", ["fast", "compact", "slim", "lean", "mid", "best", "large"])
+@pytest.mark.parametrize("name", POOLED)
 def test_a_class_activation_map_comes_out_of_the_same_pass(name):
     """Zhou et al. 2016: the head is linear in the mean of the last feature maps."""
     keras.utils.set_random_seed(0)
@@ -77,7 +78,7 @@ def test_a_class_activation_map_comes_out_of_the_same_pass(name):
     np.testing.assert_allclose(activation.mean(axis=(1, 2)) + bias, logits, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["fast", "compact", "slim", "lean", "mid", "best", "large"])
+@pytest.mark.parametrize("name", POOLED)
 def test_the_whitening_is_frozen(name):
     model = models.build(name, 48, 7)
     assert not model.get_layer("whitening").trainable
