@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
 from benchmarks.comparison import deviating, markdown
-from facial_expression.errors import ParameterError
-from facial_expression.parameters import CLOSED
+from facial_expression.core.errors import ParameterError
+from facial_expression.core.params import CLOSED
 
 Values = dict[str, Any]
 """A recipe, a `timed_fit.Result`, or all figures, as a dictionary."""

@@ -27,10 +27,10 @@ from ruamel.yaml import YAML, YAMLError
 from benchmarks.ablation_table import BASELINE, Ingredient, Values, table, varied
 from benchmarks.measuring import ROOT, describe_machine
 from benchmarks.time_to_accuracy import Plan, find_recipe, fit_apart
-from facial_expression.errors import ParameterError, run
-from facial_expression.files import write_json, write_text
-from facial_expression.parameters import CLOSED, load
-from facial_expression.training.recipe import Recipe
+from facial_expression.core.errors import ParameterError, run
+from facial_expression.core.files import write_json, write_text
+from facial_expression.core.params import CLOSED, load
+from facial_expression.network.recipe import Recipe
 
 FILE = ROOT / "benchmarks/ablations.yaml"
 

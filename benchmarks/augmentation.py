@@ -19,8 +19,9 @@ import numpy as np
 from scipy import ndimage
 
 from benchmarks.measuring import describe_machine, ratio, spread, verdict
-from facial_expression.training.augmentation import Augmentation, augment, mirrored, mixup
-from facial_expression.training.resampling import about_centre, resample
+from facial_expression.network.recipe import Augmentation
+from facial_expression.network.resampling import about_centre, resample
+from facial_expression.train.augmentation import augment, mirrored, mixup
 
 SIDE, CLASSES = 48, 7
 PICTURES = 15_000  # a second: the target

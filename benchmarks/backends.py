@@ -20,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measuring import ROOT, describe_machine
-from facial_expression.dataset.arrays import read_split
-from facial_expression.errors import run
-from facial_expression.training.backend import configure, versions
+from facial_expression.core.arrays import read_split
+from facial_expression.core.errors import run
+from facial_expression.network.backend import configure, versions
 
 TOLERANCE = 1e-4
 MAPS = 64  # of the pictures get a saliency map
@@ -36,11 +36,11 @@ def outputs(
     model: Path, images: NDArray[np.uint8], labels: NDArray[np.int64], batch_size: int
 ) -> Outputs:
     """What the network gives on the backend that this process runs."""
-    from facial_expression.training import exporting  # noqa: PLC0415  the backend is chosen first
-    from facial_expression.training.prediction import predicted  # noqa: PLC0415
-    from facial_expression.training.saliency import grad_cam  # noqa: PLC0415
+    from facial_expression.evaluate.saliency import grad_cam  # noqa: PLC0415
+    from facial_expression.network import keras_file  # noqa: PLC0415  the backend is chosen first
+    from facial_expression.network.predict import predicted  # noqa: PLC0415
 
-    network = exporting.load(model)
+    network = keras_file.load(model)
     return {
         "probabilities": predicted(network, images, batch_size),
         "maps": grad_cam(network, images[:MAPS], labels[:MAPS]),

@@ -26,12 +26,12 @@ from PIL import Image
 from tqdm import tqdm
 
 from benchmarks.measuring import describe_machine
-from facial_expression.dataset.arrays import read_split
-from facial_expression.errors import DatasetError, run
+from facial_expression.core.arrays import read_split
+from facial_expression.core.errors import DatasetError, run
+from facial_expression.core.labels import read_classes
 from facial_expression.inference.boxes import Box, CropRule, crop
 from facial_expression.inference.detection import Detector
 from facial_expression.inference.network import Network
-from facial_expression.labels import read_classes
 
 FRAME, MARGIN = 240, 120  # pixels: the enlarged picture, and the canvas around it
 QUANTILES = (5, 25, 50, 75, 95)

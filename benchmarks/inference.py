@@ -30,13 +30,13 @@ from numpy.typing import NDArray
 from benchmarks import rival_fer
 from benchmarks.comparison import markdown, ranging
 from benchmarks.measuring import describe_machine
-from facial_expression.dataset.arrays import Split, read_split
-from facial_expression.dataset.leaks import read_leaks
-from facial_expression.errors import ModelError, run
+from facial_expression.core.arrays import Split, read_split
+from facial_expression.core.errors import ModelError, run
+from facial_expression.core.labels import FER2013_IDS, read_classes
 from facial_expression.inference.network import Network
 from facial_expression.inference.sessions import session
-from facial_expression.labels import FER2013_IDS, read_classes
-from facial_expression.training.backend import configure
+from facial_expression.metrics.leaks import read_leaks
+from facial_expression.network.backend import configure
 from tools.quantise import quantise, setting_ranges
 
 CALLS = 0.5  # seconds of calls in a round, at least

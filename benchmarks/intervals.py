@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import bootstrap
 
 from benchmarks.measuring import describe_machine, spread, verdict
-from facial_expression.metrics import report
+from facial_expression.evaluate import tables
 from facial_expression.metrics.calibration import fit_temperature
 from facial_expression.metrics.intervals import DRAWS, intervals
 from facial_expression.metrics.scores import Labels, Probabilities, headline
@@ -61,8 +61,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
     def trust() -> None:
         temperature = fit_temperature(labels, probabilities)
-        report.trust(labels, probabilities, temperature)
-        report.tables(labels, probabilities, temperature, CLASSES)
+        tables.trust(labels, probabilities, temperature)
+        tables.tables(labels, probabilities, temperature, CLASSES)
 
     def scipy_s() -> None:
         bootstrap((picked,), np.mean, n_resamples=DRAWS, method="percentile", batch=100, rng=0)

@@ -21,7 +21,7 @@ from statistics import median
 
 import psutil  # type: ignore[import-untyped]
 
-from tools.arguments import processors
+from facial_expression.core.command import processors
 
 SAMPLING = 0.05  # seconds between two looks at the memory of a process tree
 MEBI = 1 << 20

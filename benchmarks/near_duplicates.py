@@ -19,18 +19,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.measuring import describe_machine
-from facial_expression.dataset.audit import ALMOST_BLANK_STD
-from facial_expression.dataset.near_duplicates import (
+from facial_expression.core.files import read_csv
+from facial_expression.index.audit import ALMOST_BLANK_STD
+from facial_expression.index.near_duplicates import (
     RADIUS,
     SIDE,
     near_duplicates,
     perceptual_hashes,
     similarity,
 )
-from facial_expression.dataset.squares import read_squares
-from facial_expression.files import read_csv
-from facial_expression.plotting.findings import Finding, audit_sheet
-from facial_expression.plotting.style import png
+from facial_expression.pictures.squares import read_squares
+from facial_expression.plot.audit_sheet import Finding, audit_sheet
+from facial_expression.plot.style import png
 
 BANDS = (0.7, 0.75, 0.8, 0.85, 0.9, 1.01)
 SHOWN = 60  # pairs a sheet

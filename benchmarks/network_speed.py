@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from facial_expression.errors import run
-from facial_expression.training.backend import configure
+from facial_expression.core.errors import run
+from facial_expression.network.backend import configure
 
 WARM_UP = 2  # calls before the clock starts: the first one builds the graph
 FEWEST = 3  # timed calls
@@ -60,8 +60,8 @@ def measure(name: str, precision: str, side: int, batch: int, seconds: float) ->
     """Train and apply an untrained network on random uint8 pictures (batch, side, side, 1)."""
     import keras  # noqa: PLC0415  its backend is chosen first
 
-    from facial_expression.training import models  # noqa: PLC0415
-    from facial_expression.training.macs import macs  # noqa: PLC0415
+    from facial_expression.network.macs import macs  # noqa: PLC0415
+    from facial_expression.train import models  # noqa: PLC0415
 
     classes = 7
     model = models.build(name, side, classes, precision=precision)

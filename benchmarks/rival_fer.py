@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.errors import ChecksumError, ModelError, SourceError
-from facial_expression.files import atomic, sha256_of
-from facial_expression.labels import FER2013_IDS
+from facial_expression.core.errors import ChecksumError, ModelError, SourceError
+from facial_expression.core.files import atomic, sha256_of
+from facial_expression.core.labels import FER2013_IDS
 
 if TYPE_CHECKING:
     import keras

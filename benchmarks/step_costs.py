@@ -24,13 +24,13 @@ import numpy as np
 from benchmarks.comparison import markdown, ranging
 from benchmarks.measuring import describe_machine
 from benchmarks.time_to_accuracy import find_recipe
-from facial_expression.dataset.arrays import Split
-from facial_expression.errors import ParameterError, run
-from facial_expression.parameters import load
-from facial_expression.training.augmentation import augment, mirrored, mixup
-from facial_expression.training.backend import configure, versions
-from facial_expression.training.batches import Batch, batch_order, epoch_batches
-from facial_expression.training.recipe import Optimizer, Recipe
+from facial_expression.core.arrays import Split
+from facial_expression.core.errors import ParameterError, run
+from facial_expression.core.params import load
+from facial_expression.network.backend import configure, versions
+from facial_expression.network.recipe import Optimizer, Recipe
+from facial_expression.train.augmentation import augment, mirrored, mixup
+from facial_expression.train.batches import Batch, batch_order, epoch_batches
 
 if TYPE_CHECKING:
     import keras
@@ -78,8 +78,8 @@ def one_layer() -> keras.Model:
 
 def parts(recipe: Recipe, split: Split) -> dict[str, Step]:
     """What is timed, by its name: each call takes one batch."""
-    from facial_expression.training.fitting import compiled  # noqa: PLC0415
-    from facial_expression.training.models import build  # noqa: PLC0415
+    from facial_expression.train.fit import compiled  # noqa: PLC0415
+    from facial_expression.train.models import build  # noqa: PLC0415
 
     def network() -> keras.Model:
         return build(recipe.model, SIDE, CLASSES, recipe.precision)

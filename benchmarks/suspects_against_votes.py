@@ -18,10 +18,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
-from facial_expression.dataset.arrays import read_split
-from facial_expression.errors import DatasetError, run
-from facial_expression.files import read_csv
-from facial_expression.labels import read_classes
+from facial_expression.core.arrays import read_split
+from facial_expression.core.errors import DatasetError, run
+from facial_expression.core.files import read_csv
+from facial_expression.core.labels import read_classes
 
 NAMES = {"happiness": "happy", "sadness": "sad", "anger": "angry"}
 """FER+'s names of our classes, where they differ."""

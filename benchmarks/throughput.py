@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.comparison import markdown, ranging
 from benchmarks.measuring import ROOT, describe_machine
-from facial_expression.training.backend import versions
+from facial_expression.network.backend import versions
 
 HEADER = (
     "network",
@@ -106,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def known_models() -> list[str]:
     """The names in `models.BUILDERS`, asked of a child so that Keras starts no backend here."""
-    code = "from facial_expression.training.models import BUILDERS; print(*BUILDERS)"
+    code = "from facial_expression.train.models import BUILDERS; print(*BUILDERS)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -22,12 +22,12 @@ from typing import Any
 from benchmarks import comparison, rival_fer
 from benchmarks.measuring import ROOT, describe_machine, timed
 from benchmarks.timed_fit import read_scored, score
-from facial_expression.errors import ParameterError, run
-from facial_expression.files import write_json, write_text
-from facial_expression.labels import read_classes
-from facial_expression.parameters import load
-from facial_expression.training.backend import configure
-from facial_expression.training.recipe import Recipe
+from facial_expression.core.errors import ParameterError, run
+from facial_expression.core.files import write_json, write_text
+from facial_expression.core.labels import read_classes
+from facial_expression.core.params import load
+from facial_expression.network.backend import configure
+from facial_expression.network.recipe import Recipe
 
 FOLDERS = (ROOT / "conf/recipe", ROOT / "benchmarks/rivals")  # where a recipe's name is looked for
 
@@ -83,7 +83,7 @@ def rival(plan: Plan, cache: Path) -> dict[str, Any]:
     path = rival_fer.fetch(cache)
     classes = read_classes(plan.arrays / "classes.json")
     configure("tensorflow", threads=2)
-    from facial_expression.training.macs import macs  # noqa: PLC0415
+    from facial_expression.network.macs import macs  # noqa: PLC0415
 
     model = rival_fer.load(path)
     scores = score(

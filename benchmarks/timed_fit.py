@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.dataset.arrays import Split, read_split
-from facial_expression.errors import run
-from facial_expression.files import write_json
-from facial_expression.labels import read_classes
-from facial_expression.parameters import load
-from facial_expression.training.backend import configure, versions
-from facial_expression.training.recipe import Recipe
-from stages.train import read_networks
+from facial_expression.core.arrays import Split, read_split
+from facial_expression.core.errors import run
+from facial_expression.core.files import write_json
+from facial_expression.core.labels import read_classes
+from facial_expression.core.params import load
+from facial_expression.network.backend import configure, versions
+from facial_expression.network.recipe import Recipe
+from facial_expression.train.run import read_networks
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
 Scores = dict[str, dict[str, float]]
@@ -131,16 +131,16 @@ def fit(recipe: Recipe, arrays: Path, test: bool) -> Result:
     classes = read_classes(arrays / "classes.json")
     train, scored = read_split(arrays, "train"), read_scored(arrays, test)
     configure(recipe.backend, recipe.threads)
-    from facial_expression.training import fitting  # noqa: PLC0415
-    from facial_expression.training.macs import macs  # noqa: PLC0415
+    from facial_expression.network.macs import macs  # noqa: PLC0415
+    from facial_expression.train import fit  # noqa: PLC0415
 
-    data = fitting.Data(train, scored["val"], len(classes), *read_networks(recipe))
+    data = fit.Data(train, scored["val"], len(classes), *read_networks(recipe))
     computing, clock = time.process_time(), Stopwatch()
-    model, _ = fitting.fit(recipe, data, after_epoch=clock.after_epoch, progress=clock.batches)
+    model, _ = fit.fit(recipe, data, after_epoch=clock.after_epoch, progress=clock.batches)
     seconds, computed = time.perf_counter() - clock.started, time.process_time() - computing
 
     def predict(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-        return fitting.predicted(model, images).astype(np.float64)
+        return fit.predicted(model, images).astype(np.float64)
 
     hits = predict(data.val.images).argmax(axis=1) == data.val.labels
     return Result(

@@ -29,15 +29,15 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from facial_expression.dataset import saliency
-from facial_expression.dataset.arrays import Split, read_split
-from facial_expression.dataset.leaks import read_leaks
-from facial_expression.errors import DatasetError, ModelError, ParameterError, run
-from facial_expression.files import atomic_folder, write_csv, write_json
-from facial_expression.labels import read_classes
-from facial_expression.parameters import CLOSED, load
-from facial_expression.training.backend import configure, versions
-from facial_expression.training.recipe import Recipe
+from facial_expression.core import saliency_file
+from facial_expression.core.arrays import Split, read_split
+from facial_expression.core.errors import DatasetError, ModelError, ParameterError, run
+from facial_expression.core.files import atomic_folder, write_csv, write_json
+from facial_expression.core.labels import read_classes
+from facial_expression.core.params import CLOSED, load
+from facial_expression.metrics.leaks import read_leaks
+from facial_expression.network.backend import configure, versions
+from facial_expression.network.recipe import Recipe
 
 if TYPE_CHECKING:
     import keras
@@ -103,7 +103,7 @@ def predictions(
 
     The training split is predicted plain only: it is there to be compared, and it is large.
     """
-    from facial_expression.training.prediction import averaged_predictions, predicted
+    from facial_expression.network.predict import averaged_predictions, predicted
 
     if name == "train":
         means = {"plain": predicted(model, split.images, batch_size).astype(np.float64)}
@@ -116,14 +116,16 @@ def predictions(
 
 def explain(
     model: keras.Model, split: Split, predicted: NDArray[np.int64], params: SaliencyParameters
-) -> saliency.Saliency:
+) -> saliency_file.Saliency:
     """Grad-CAM of a seeded choice of predictions, for the class that was predicted."""
-    from facial_expression.training.saliency import grad_cam
+    from facial_expression.evaluate.saliency import grad_cam
 
     classes = int(model.output_shape[-1])
-    rows, kinds = saliency.choose(split.labels, predicted, classes, params.per_class, params.seed)
+    rows, kinds = saliency_file.choose(
+        split.labels, predicted, classes, params.per_class, params.seed
+    )
     maps = grad_cam(model, split.images[rows], predicted[rows])
-    return saliency.Saliency(rows, kinds, np.rint(255 * maps).astype(np.uint8))
+    return saliency_file.Saliency(rows, kinds, np.rint(255 * maps).astype(np.uint8))
 
 
 def evaluate(
@@ -136,12 +138,12 @@ def evaluate(
     leaks = read_leaks(index / "audit.csv")
     splits = {name: read_split(arrays, name) for name in params.splits}
     configure(recipe.backend, recipe.threads)
-    from facial_expression.metrics import report
+    from facial_expression.evaluate import tables
     from facial_expression.metrics.calibration import fit_temperature
-    from facial_expression.training import exporting
-    from facial_expression.training.macs import macs
+    from facial_expression.network import keras_file
+    from facial_expression.network.macs import macs
 
-    model = exporting.load(path)
+    model = keras_file.load(path)
     classes = read_classes(arrays / "classes.json")
     plain = {}
     with atomic_folder(out / "predictions") as folder:
@@ -150,17 +152,17 @@ def evaluate(
             means = predictions(model, name, split, params.batch_size)
             plain[name] = means["plain"]
             leak_free = np.array([member not in leaks for member in split.paths])
-            metrics |= report.split_scores(name, split.labels, means, leak_free)
-            header, rows = report.predictions(split.paths, split.labels, plain[name], classes)
+            metrics |= tables.split_scores(name, split.labels, means, leak_free)
+            header, rows = tables.predictions(split.paths, split.labels, plain[name], classes)
             write_csv(folder / f"{name}.csv", header, rows)
     temperature = fit_temperature(splits["val"].labels, plain["val"])
     last = splits[reported].labels, plain[reported], temperature
-    for table, (header, rows) in report.tables(*last, classes).items():
+    for table, (header, rows) in tables.tables(*last, classes).items():
         write_csv(out / f"{table}.csv", header, rows)
     explained = explain(model, splits[reported], plain[reported].argmax(axis=1), params.saliency)
-    saliency.write(out / "saliency.npz", explained)
+    saliency_file.write(out / "saliency.npz", explained)
     metrics |= {
-        **report.trust(*last),
+        **tables.trust(*last),
         "model": {
             "side": model.input_shape[1],
             "parameters": model.count_params(),

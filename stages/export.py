@@ -27,14 +27,14 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from ruamel.yaml import YAML
 
-from facial_expression.dataset.arrays import read_split
-from facial_expression.errors import DatasetError, ModelError, ParameterError, run
-from facial_expression.files import atomic, read_csv, sha256_of, write_json, write_text
+from facial_expression.core.arrays import read_split
+from facial_expression.core.errors import DatasetError, ModelError, ParameterError, run
+from facial_expression.core.files import atomic, read_csv, sha256_of, write_json, write_text
+from facial_expression.core.params import CLOSED, load
+from facial_expression.export.card import Facts, interval, render
 from facial_expression.inference.network import Network
-from facial_expression.model_card import Facts, interval, render
-from facial_expression.parameters import CLOSED, load
-from facial_expression.training.backend import configure
-from facial_expression.training.recipe import Recipe
+from facial_expression.network.backend import configure
+from facial_expression.network.recipe import Recipe
 
 TRAVELS = ("temperature", "fitted_on")  # what calibration.json takes from metrics.json
 BLANK = "Say here"  # how a text begins that only the owner of the pictures can write
@@ -131,18 +131,19 @@ def convert(
         ModelError: it does, on the reported split; or the model cannot be read.
     """
     configure("tensorflow", threads)
+    from facial_expression.export import onnx_file
+    from facial_expression.export.parity import LIMIT, parity
     from facial_expression.metrics.calibration import with_temperature
-    from facial_expression.metrics.parity import LIMIT, parity
-    from facial_expression.training import exporting, serving
-    from facial_expression.training.prediction import predicted
+    from facial_expression.network import keras_file
+    from facial_expression.network.predict import predicted
 
-    keras_model = exporting.load(model)
+    keras_model = keras_file.load(model)
     name, temperature = facts.metrics["reported_split"], facts.metrics["calibration"]["temperature"]
     images = read_split(arrays, name).images
     expected = with_temperature(predicted(keras_model, images).astype(np.float64), temperature)
     with atomic(out) as temporary:
-        network = serving.serving_network(keras_model, temperature)
-        serving.write_onnx(network, temporary, metadata)
+        network = onnx_file.serving_network(keras_model, temperature)
+        onnx_file.write_onnx(network, temporary, metadata)
         output = Network(temporary, threads).predict(images)
         found = parity(expected, output.probabilities.astype(np.float64))
         if not found.holds:

@@ -20,11 +20,11 @@ from typing import Annotated
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from facial_expression.dataset import sources
-from facial_expression.dataset.bounds import Limits
-from facial_expression.errors import ChecksumError, SourceError, run
-from facial_expression.files import atomic, sha256_of, write_json
-from facial_expression.parameters import CLOSED, load
+from facial_expression.core.errors import ChecksumError, SourceError, run
+from facial_expression.core.files import atomic, sha256_of, write_json
+from facial_expression.core.params import CLOSED, load
+from facial_expression.fetch import sources
+from facial_expression.fetch.limits import Limits
 
 
 @dataclass(frozen=True, config=CLOSED)

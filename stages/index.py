@@ -27,12 +27,13 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm
 
-from facial_expression.dataset import archive, audit, dropping, ferplus, listing, votes
-from facial_expression.dataset.near_duplicates import SIDE, Pair, Thumbnails, near_duplicates
-from facial_expression.dataset.squares import read_squares
-from facial_expression.errors import ImageError, ParameterError, run
-from facial_expression.files import write_csv, write_json
-from facial_expression.parameters import CLOSED, load, pinned
+from facial_expression.core.errors import ImageError, ParameterError, run
+from facial_expression.core.files import write_csv, write_json
+from facial_expression.core.params import CLOSED, load, pinned
+from facial_expression.index import audit, dropping, ferplus, table, votes
+from facial_expression.index.near_duplicates import SIDE, Pair, Thumbnails, near_duplicates
+from facial_expression.pictures import archive
+from facial_expression.pictures.squares import read_squares
 
 SHOWN = 5  # undecodable pictures that an error message lists
 
@@ -68,7 +69,7 @@ class IndexParameters:
         labels: where classes come from; the pictures' folders, unless it says otherwise.
     """
 
-    protocol: listing.Protocol
+    protocol: table.Protocol
     near_duplicate: Annotated[float, Field(ge=0.5, lt=1)] | None
     drop: tuple[dropping.Drop, ...]
     exclude: Exclude
@@ -81,7 +82,7 @@ class IndexParameters:
 
 def build_index(
     images: Path, params: IndexParameters, workers: int
-) -> tuple[list[listing.Row], list[audit.Finding]]:
+) -> tuple[list[table.Row], list[audit.Finding]]:
     """The rows of index.csv for the archive at `images`, sorted by path, and those of audit.csv.
 
     Raises:
@@ -94,7 +95,7 @@ def build_index(
     check_search(params)
     excluded = read_excluded(params)
     places = archive.members(images)
-    scanned = listing.scan(images, places, workers)
+    scanned = table.scan(images, places, workers)
     rows = list(tqdm(scanned, "index", len(places), unit=" pictures", leave=False, disable=None))
     del scanned, places  # memory
     bad = [row for row in rows if row.dropped_because]
@@ -107,7 +108,7 @@ def build_index(
         )
     for row in bad:
         print(f"left out {row.path}: {row.dropped_because}", file=sys.stderr)
-    rows = listing.assign_splits(
+    rows = table.assign_splits(
         rows, params.protocol, params.val_fraction, params.test_fraction, params.seed
     )
     labels = params.labels
@@ -118,7 +119,7 @@ def build_index(
     found = audit.findings(rows, partial(near_pairs, images, params.near_duplicate, workers))
     if params.protocol == "clean":
         rows = dropping.drop(rows, found, params.drop, excluded)
-    listing.check_classes(rows)
+    table.check_classes(rows)
     return rows, found
 
 
@@ -132,7 +133,7 @@ def check_search(params: IndexParameters) -> None:
 
 
 def near_pairs(
-    images: Path, least: float | None, workers: int, rows: list[listing.Row]
+    images: Path, least: float | None, workers: int, rows: list[table.Row]
 ) -> list[Pair]:
     """The near-duplicates among some rows, by their positions; none if `least` is none."""
     if least is None:
@@ -186,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     params = load(args.params, "index", IndexParameters)
     rows, found = build_index(args.images, params, max(1, args.workers))
     hidden = {"perceptual_hash"} if any(row.votes for row in rows) else {"perceptual_hash", "votes"}
-    names = [field.name for field in fields(listing.Row) if field.name not in hidden]
+    names = [field.name for field in fields(table.Row) if field.name not in hidden]
     header = ["class" if name == "label" else name for name in names]
     write_csv(
         args.out / "index.csv", header, ([getattr(row, name) for name in names] for row in rows)

@@ -14,19 +14,19 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from facial_expression.dataset import saliency
-from facial_expression.dataset.arrays import read_split
-from facial_expression.dataset.squares import read_squares
-from facial_expression.errors import DatasetError, run
-from facial_expression.files import write_bytes
-from facial_expression.labels import read_classes
-from facial_expression.parameters import CLOSED, load
-from facial_expression.plotting import tables
+from facial_expression.core import saliency_file
+from facial_expression.core.arrays import read_split
+from facial_expression.core.errors import DatasetError, run
+from facial_expression.core.files import write_bytes
+from facial_expression.core.labels import read_classes
+from facial_expression.core.params import CLOSED, load
+from facial_expression.pictures.squares import read_squares
+from facial_expression.plot import tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from facial_expression.plotting.sheets import Predicted
+    from facial_expression.plot.sheets import Predicted
 
 PAIRS = 6  # of confused classes whose pictures are shown
 SHEET_SIDE = 96  # pixels of the audit sheet's pictures, more than FER2013's for larger ones
@@ -73,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     predictions = args.evaluation / "predictions"
     split = scored_split(predictions)
 
-    from facial_expression.plotting.style import png
+    from facial_expression.plot.style import png
 
     scored = read_predictions(predictions / f"{split}.csv", args.arrays, classes, split)
     drawings = {
@@ -104,7 +104,7 @@ def draw_charts(
     args: argparse.Namespace, classes: list[str], split: str, colour: str
 ) -> dict[str, Figure]:
     """The figures that show numbers and no picture."""
-    from facial_expression.plotting import confidence, figures
+    from facial_expression.plot import confidence, figures
 
     counts = tables.class_counts(args.index / "class_counts.csv", classes)
     names = ("epoch", "loss", "val_loss", "accuracy", "val_accuracy")
@@ -128,7 +128,7 @@ def draw_charts(
 
 def draw_samples(arrays: Path, classes: list[str], params: PlotParams) -> Figure:
     """A seeded choice of training pictures of each class."""
-    from facial_expression.plotting.sheets import choose_by_class, sample_sheet
+    from facial_expression.plot.sheets import choose_by_class, sample_sheet
 
     train = read_split(arrays, "train")
     chosen = choose_by_class(train.labels, len(classes), params.pictures_per_class, params.seed)
@@ -138,7 +138,7 @@ def draw_samples(arrays: Path, classes: list[str], params: PlotParams) -> Figure
 
 def draw_findings(path: Path, images: Path, each: int) -> Figure:
     """The first `each` findings of every kind; audit.csv puts what weighs most first."""
-    from facial_expression.plotting.findings import audit_sheet, by_kind
+    from facial_expression.plot.audit_sheet import audit_sheet, by_kind
 
     found = by_kind(tables.table(path, "path", "kind", "partner", "score", may_be_empty=True))
     shown = {kind: some[:each] for kind, some in found.items()}
@@ -152,7 +152,7 @@ def draw_predictions(
     scored: Predicted, classes: list[str], split: str, params: PlotParams
 ) -> dict[str, Figure]:
     """A seeded choice of predictions, and the most confident wrong ones."""
-    from facial_expression.plotting.sheets import choose, hardest, prediction_sheet
+    from facial_expression.plot.sheets import choose, hardest, prediction_sheet
 
     total = len(scored.images)
     mistakes = int((scored.actual != scored.predicted).sum())
@@ -179,7 +179,7 @@ def draw_confused(
     path: Path, scored: Predicted, classes: list[str], split: str, params: PlotParams
 ) -> Figure:
     """A seeded choice of the pictures of each of the most confused pairs."""
-    from facial_expression.plotting.sheets import choose, confused_sheet
+    from facial_expression.plot.sheets import choose, confused_sheet
 
     labels, pictures = [], []
     for actual, guess, count, share in tables.confused_pairs(path, classes)[:PAIRS]:
@@ -193,9 +193,9 @@ def draw_confused(
 
 def draw_saliency(path: Path, scored: Predicted, classes: list[str], split: str) -> Figure:
     """Grad-CAM over a seeded choice of right and wrong predictions."""
-    from facial_expression.plotting.saliency import saliency_sheet
+    from facial_expression.plot.saliency_sheet import saliency_sheet
 
-    explained = saliency.read(path)
+    explained = saliency_file.read(path)
     right = int((scored.actual == scored.predicted).sum())
     totals = right, len(scored.images) - right
     return saliency_sheet(classes, scored[explained.rows], explained.maps, totals, split)
@@ -203,7 +203,7 @@ def draw_saliency(path: Path, scored: Predicted, classes: list[str], split: str)
 
 def read_predictions(path: Path, arrays: Path, classes: list[str], split: str) -> Predicted:
     """The scored pictures; the table's rows must be the arrays' rows."""
-    from facial_expression.plotting.sheets import Predicted
+    from facial_expression.plot.sheets import Predicted
 
     paths, predicted, probabilities = tables.predictions(path, classes)
     pictures = read_split(arrays, split)

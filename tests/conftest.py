@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from facial_expression.files import sha256_of
+from facial_expression.core.files import sha256_of
 from tests.helpers import make_archive, tiny_pictures
 
 # What a background shell starts ignores SIGINT, and so would every program that a test interrupts.

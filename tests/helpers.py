@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.dataset import archive
-from facial_expression.dataset.faces import contraction, identity
-from facial_expression.dataset.portraits import looks, portrait
+from facial_expression.pictures import archive
+from facial_expression.sample.faces import contraction, identity
+from facial_expression.sample.portraits import looks, portrait
 
 
 def picture(seed: int, side: int = 48, kind: str = "JPEG") -> bytes:
@@ -63,6 +63,6 @@ def make_archive(path: Path, pictures: Mapping[str, bytes]) -> Path:
 
 def predicted(network: Path, pictures: NDArray[np.uint8]) -> NDArray[np.floating]:
     """What a `.keras` file says of uint8 pictures (N, side, side); Keras is configured already."""
-    from facial_expression.training import exporting, prediction
+    from facial_expression.network import keras_file, predict
 
-    return prediction.predicted(exporting.load(network), pictures)
+    return predict.predicted(keras_file.load(network), pictures)

@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from tests.clones import ROOT, make_clone, run, stages_run
 from tests.test_structure import SOURCES, STAGES, closure
-from tools.release import check, named_objects, tracked_objects
+from tools.release.__main__ import check, named_objects, tracked_objects
 
 pytestmark = pytest.mark.pipeline
 

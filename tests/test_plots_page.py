@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from facial_expression.files import write_csv
+from facial_expression.core.files import write_csv
 from tests.clones import ROOT, run
 from tools.plots_page import main, page
 

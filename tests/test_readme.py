@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from facial_expression.dataset import archive
+from facial_expression.pictures import archive
 from tests.clones import ROOT, environment, make_clone, run, stages_run
 from tests.test_structure import STAGES
 

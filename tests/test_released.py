@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facial_expression.dataset.arrays import read_split
-from facial_expression.files import sha256_of
+from facial_expression.core.arrays import read_split
+from facial_expression.core.files import sha256_of
+from facial_expression.core.params import load
 from facial_expression.inference.network import Network
-from facial_expression.parameters import load
-from facial_expression.training.recipe import Recipe
+from facial_expression.network.recipe import Recipe
 from tests.clones import ROOT, make_clone, run
 
 pytestmark = pytest.mark.pipeline
@@ -32,10 +32,10 @@ def pulled(tmp_path_factory) -> Path:
 
 
 def test_a_clone_has_it_after_a_pull_and_it_holds_weights_only(pulled):
-    from facial_expression.training import exporting
+    from facial_expression.network import keras_file
 
     assert (pulled / MODEL).stat().st_size <= 10e6
-    model = exporting.load(pulled / MODEL)
+    model = keras_file.load(pulled / MODEL)
     assert not model.compiled
     assert model.input.dtype == "uint8"
     assert model.count_params() == METRICS["model"]["parameters"]
@@ -46,9 +46,9 @@ def test_a_clone_has_it_after_a_pull_and_it_holds_weights_only(pulled):
 
 
 def test_the_onnx_twin_says_the_same(pulled):
+    from facial_expression.export.parity import parity
     from facial_expression.metrics.calibration import with_temperature
-    from facial_expression.metrics.parity import parity
-    from facial_expression.training import exporting
+    from facial_expression.network import keras_file
 
     assert (pulled / TWIN).stat().st_size <= 10e6
     network = Network(pulled / TWIN)
@@ -56,7 +56,7 @@ def test_the_onnx_twin_says_the_same(pulled):
     assert network.facts["model_sha256"] == sha256_of(pulled / MODEL)
     assert network.facts["protocol"] == "clean"
     pictures = np.random.default_rng(0).integers(0, 256, (40, 48, 48), dtype=np.uint8)
-    keras_says = np.asarray(exporting.load(pulled / MODEL)(pictures[..., None]))
+    keras_says = np.asarray(keras_file.load(pulled / MODEL)(pictures[..., None]))
     temperature = json.loads((ROOT / "released/calibration.json").read_text("utf-8"))["temperature"]
     found = network.predict(pictures)
     assert parity(with_temperature(keras_says, temperature), found.probabilities).holds
@@ -92,7 +92,7 @@ def test_the_recipe_for_fine_tuning_means_it(pulled):
 
 def test_the_small_network_starts_and_learns_from_it(pulled, tmp_path):
     """Recipe `slim` pins what its two commands make of the released network."""
-    from facial_expression.training.backend import configure
+    from facial_expression.network.backend import configure
     from tools import ensemble, narrow
 
     configure("tensorflow", 2)
@@ -107,7 +107,7 @@ def test_the_small_network_starts_and_learns_from_it(pulled, tmp_path):
 def test_it_is_fine_tuned_on_a_folder_of_ones_own(pulled):
     """Drawn faces of three classes stand for a team's own."""
     run(pulled, "dvc", "pull", "data/raw/images.zip")
-    from facial_expression.dataset import archive
+    from facial_expression.pictures import archive
 
     names = archive.members(pulled / "data/raw/images.zip")
     chosen = [
@@ -133,9 +133,9 @@ def test_it_is_fine_tuned_on_a_folder_of_ones_own(pulled):
 def test_its_accuracy_on_public_test_is_what_it_says(pulled, fer2013_zip):
     source = f"conf/data/fer2013.yaml:fetch.source={fer2013_zip}"
     run(pulled, "dvc", "exp", "run", "-S", "data=fer2013", "-S", source, "preprocess")
-    from facial_expression.training import exporting
-    from facial_expression.training.prediction import predicted
+    from facial_expression.network import keras_file
+    from facial_expression.network.predict import predicted
 
     split = read_split(pulled / "data/arrays", "val")
-    found = predicted(exporting.load(pulled / MODEL), split.images).argmax(axis=1)
+    found = predicted(keras_file.load(pulled / MODEL), split.images).argmax(axis=1)
     assert (found == split.labels).mean() == pytest.approx(METRICS["val"]["accuracy"], abs=0.002)

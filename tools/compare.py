@@ -21,7 +21,7 @@ import argparse
 import math
 from collections.abc import Sequence
 
-from facial_expression.errors import DatasetError, PipelineError, run
+from facial_expression.core.errors import DatasetError, PipelineError, run
 from facial_expression.metrics.predictions import Predictions, aligned, parse
 
 PREDICTIONS = "data/evaluation/predictions"

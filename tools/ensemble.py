@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facial_expression.errors import ModelError, run
-from facial_expression.files import sha256_of
-from tools.arguments import new_file
+from facial_expression.core.command import new_file
+from facial_expression.core.errors import ModelError, run
+from facial_expression.core.files import sha256_of
 
 if TYPE_CHECKING:
     import keras
@@ -51,7 +51,7 @@ def read_members(paths: Sequence[Path]) -> list[keras.Model]:
     Raises:
         ModelError: a file is no Keras model, or not of the first one's pictures and classes.
     """
-    from facial_expression.training.exporting import load
+    from facial_expression.network.keras_file import load
 
     members = [load(path) for path in paths]
     shapes = [(member.input_shape, member.output_shape) for member in members]
@@ -70,7 +70,7 @@ def make(paths: Sequence[Path], precision: str, out: Path) -> None:
     Raises:
         ModelError: see `read_members`.
     """
-    from facial_expression.training.exporting import save
+    from facial_expression.network.keras_file import save
 
     save(ensemble(read_members(paths), precision), out)
 
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="that it computes in; a teacher is asked for every batch (default float32)",
     )
     args = parser.parse_args(argv)
-    from facial_expression.training.backend import configure
+    from facial_expression.network.backend import configure
 
     configure("tensorflow", 1)
     make(args.networks, args.precision, args.out)

@@ -19,10 +19,10 @@ from typing import Literal
 
 import numpy as np
 
-from facial_expression.dataset import ferplus, votes
-from facial_expression.errors import DatasetError, run
-from facial_expression.files import read_csv, write_text
-from facial_expression.labels import class_order
+from facial_expression.core.errors import DatasetError, run
+from facial_expression.core.files import read_csv, write_text
+from facial_expression.core.labels import class_order
+from facial_expression.index import ferplus, votes
 
 HEADER = ("pictures", "n", "labels", "accuracy", "95 % interval", "macro F1")
 FILTERS: dict[ferplus.Filter, str] = {

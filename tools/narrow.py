@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.errors import ModelError, run
-from facial_expression.files import sha256_of
-from tools.arguments import new_file
+from facial_expression.core.command import new_file
+from facial_expression.core.errors import ModelError, run
+from facial_expression.core.files import sha256_of
 
 if TYPE_CHECKING:
     import keras
@@ -116,7 +116,7 @@ def _narrower(mine: keras.Layer, theirs: keras.Layer) -> bool:
     """Whether a layer is another one, for maps as large, with at most as many channels."""
     from keras import layers
 
-    from facial_expression.training.initialisation import shapes
+    from facial_expression.train.start import shapes
 
     if type(mine) is not type(theirs) or isinstance(mine, layers.Flatten):
         return False
@@ -135,12 +135,13 @@ def make(path: Path, name: str, out: Path) -> keras.Model:
     Raises:
         ModelError: see `narrow`; or the file is no Keras model, or there is no network `name`.
     """
-    from facial_expression.training import exporting, models
+    from facial_expression.network import keras_file
+    from facial_expression.train import models
 
-    source = exporting.load(path)
+    source = keras_file.load(path)
     target = models.build(name, source.input_shape[1], source.output_shape[1])
     narrow(source, target)
-    exporting.save(target, out)
+    keras_file.save(target, out)
     return target
 
 
@@ -155,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("model", metavar="MODEL", help="name of the narrower network")
     parser.add_argument("--out", type=new_file, required=True, metavar="NARROW.keras")
     args = parser.parse_args(argv)
-    from facial_expression.training.backend import configure
+    from facial_expression.network.backend import configure
 
     configure("tensorflow", 1)
     model = make(args.network, args.model, args.out)

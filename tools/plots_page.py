@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from facial_expression.files import write_text
+from facial_expression.core.files import write_text
 
 VEGA_LITE = "5.21"
 """The newest 5.x that vl-convert brings; DVC writes its charts for version 5."""

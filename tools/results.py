@@ -22,8 +22,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from facial_expression.errors import PipelineError, run
-from facial_expression.files import atomic, read_csv, write_text
+from facial_expression.core.errors import PipelineError, run
+from facial_expression.core.files import atomic, read_csv, write_text
 
 NUMBERS = (
     "data/evaluation/metrics.json",

@@ -51,7 +51,7 @@ def crop(grey: Image.Image, box: Box, rule: CropRule, side: int) -> NDArray[np.u
     """The face in `box`, cut out by `rule`: uint8 (side, side).
 
     What lies beyond the picture repeats its edge.  Resampled like every other picture, with
-    Pillow's Lanczos filter (`facial_expression.dataset.images`).
+    Pillow's Lanczos filter (`facial_expression.pictures.images`).
 
     Args:
         grey: upright, of mode "L".

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.errors import ModelError
+from facial_expression.core.errors import ModelError
 from facial_expression.inference.boxes import Box
 from facial_expression.inference.sessions import session
 

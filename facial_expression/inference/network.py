@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.errors import ModelError
+from facial_expression.core.errors import ModelError
 from facial_expression.inference.boxes import CropRule
 from facial_expression.inference.sessions import session
 

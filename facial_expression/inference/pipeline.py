@@ -17,11 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.dataset.images import Picture, square
-from facial_expression.errors import ImageError
+from facial_expression.core.errors import ImageError
 from facial_expression.inference.boxes import Box, crop
 from facial_expression.inference.network import Network
 from facial_expression.inference.sources import Source
+from facial_expression.pictures.images import Picture, square
 
 BATCH = 64
 """Faces that the network takes at once."""

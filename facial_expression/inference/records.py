@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from facial_expression.files import cell, rounded
+from facial_expression.core.files import cell, rounded
 from facial_expression.inference.pipeline import Face, Seen
 
 Lines = Callable[[Seen], str]

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from facial_expression.dataset.images import Picture, decode
-from facial_expression.errors import ImageError
+from facial_expression.core.errors import ImageError
+from facial_expression.pictures.images import Picture, decode
 
 PICTURES = frozenset(
     (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.dataset.images import Picture
-from facial_expression.errors import SourceError
+from facial_expression.core.errors import SourceError
 from facial_expression.inference.containers import missing_bytes
 from facial_expression.inference.sources import Source, broken
+from facial_expression.pictures.images import Picture
 
 if TYPE_CHECKING:
     import cv2

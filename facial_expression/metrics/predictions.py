@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.errors import DatasetError
+from facial_expression.core.errors import DatasetError
 
 Labels = NDArray[np.int64]
 COLUMNS = ["path", "actual", "predicted"]

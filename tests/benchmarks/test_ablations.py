@@ -10,13 +10,13 @@ import pytest
 
 from benchmarks import ablations, time_to_accuracy
 from benchmarks.ablation_table import Ingredient, compared, table, varied
-from facial_expression.dataset.arrays import write_array, write_rows
-from facial_expression.errors import ParameterError
-from facial_expression.files import write_json
-from facial_expression.labels import FER2013_IDS
-from facial_expression.parameters import load
-from facial_expression.training.recipe import Recipe
-from tests.training.recipes import RECIPE
+from facial_expression.core.arrays import write_array, write_rows
+from facial_expression.core.errors import ParameterError
+from facial_expression.core.files import write_json
+from facial_expression.core.labels import FER2013_IDS
+from facial_expression.core.params import load
+from facial_expression.network.recipe import Recipe
+from tests.train.recipes import RECIPE
 
 BASELINE = asdict(RECIPE)
 SMOOTHING = Ingredient("smoothing", {"label_smoothing": 0.1}, "better", kept=False)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks import backends
-from facial_expression.dataset.arrays import write_array, write_rows
-from facial_expression.training.backend import configure
+from facial_expression.core.arrays import write_array, write_rows
+from facial_expression.network.backend import configure
 
 
 @pytest.mark.parametrize(
@@ -35,10 +35,11 @@ def test_tensorflow_and_jax_agree_on_one_file(tmp_path: Path, capsys):
     configure("tensorflow", 2)
     import keras
 
-    from facial_expression.training import exporting, models
+    from facial_expression.network import keras_file
+    from facial_expression.train import models
 
     keras.utils.set_random_seed(0)
-    exporting.save(models.build("compact", 48, 3), tmp_path / "model.keras")
+    keras_file.save(models.build("compact", 48, 3), tmp_path / "model.keras")
     images = np.random.default_rng(0).integers(0, 256, (9, 48, 48), dtype=np.uint8)
     write_array(tmp_path / "val" / "images-000.npy", images)
     write_array(tmp_path / "val" / "labels-000.npy", np.arange(9) % 3)

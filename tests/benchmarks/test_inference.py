@@ -7,8 +7,8 @@ import pytest
 
 from benchmarks import inference
 from benchmarks.inference import Form, accuracy, ours, rates, table
-from facial_expression.dataset.arrays import Split
-from facial_expression.errors import ModelError
+from facial_expression.core.arrays import Split
+from facial_expression.core.errors import ModelError
 from tests.networks import expected, tiny_network
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (300, 9, 9), np.uint8)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import measuring
-from tools.arguments import processors
+from facial_expression.core.command import processors
 
 ALLOCATE = "data = bytearray(100 << 20); data[::4096] = b'x' * len(data[::4096])"
 

@@ -10,8 +10,8 @@ from PIL import Image
 from ruamel.yaml import YAML
 
 from benchmarks import archives, prepare
-from facial_expression.dataset import archive
-from facial_expression.dataset.images import decode
+from facial_expression.pictures import archive
+from facial_expression.pictures.images import decode
 from tests.helpers import tiny_pictures
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from benchmarks import rival_fer
-from facial_expression.errors import ChecksumError, ModelError
-from facial_expression.labels import FER2013_IDS
+from facial_expression.core.errors import ChecksumError, ModelError
+from facial_expression.core.labels import FER2013_IDS
 
 
 def noise(*shape: int) -> np.ndarray:

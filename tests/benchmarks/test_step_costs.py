@@ -12,8 +12,8 @@ from benchmarks.step_costs import (
     table,
     with_fixed_normalisation,
 )
-from facial_expression.training import models
-from tests.training.recipes import RECIPE
+from facial_expression.train import models
+from tests.train.recipes import RECIPE
 
 
 def test_every_part_takes_time_and_stands_in_the_table():

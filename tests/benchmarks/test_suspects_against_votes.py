@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.suspects_against_votes import compare, contradiction_rates, most_voted
-from facial_expression.errors import DatasetError
+from facial_expression.core.errors import DatasetError
 
 VOTES = """path,fer2013_row,neutral,happiness,anger,NF
 a,1,2,7,1,0

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import throughput
 from benchmarks.network_speed import FEWEST, WARM_UP, measure, pace
-from facial_expression.training import models
+from facial_expression.train import models
 
 
 def test_pace_warms_up_and_takes_a_few_steps_at_least() -> None:

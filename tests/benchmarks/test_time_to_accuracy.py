@@ -8,13 +8,13 @@ import pytest
 
 from benchmarks import comparison, time_to_accuracy
 from benchmarks.timed_fit import Stopwatch, score
-from facial_expression.dataset.arrays import Split, write_array, write_rows
-from facial_expression.errors import ParameterError
-from facial_expression.files import write_json
-from facial_expression.labels import FER2013_IDS
-from facial_expression.parameters import load
-from facial_expression.training import models
-from facial_expression.training.recipe import Recipe
+from facial_expression.core.arrays import Split, write_array, write_rows
+from facial_expression.core.errors import ParameterError
+from facial_expression.core.files import write_json
+from facial_expression.core.labels import FER2013_IDS
+from facial_expression.core.params import load
+from facial_expression.network.recipe import Recipe
+from facial_expression.train import models
 
 
 def result(epochs: list[float], planned: int, accuracy: float, building: float = 1.0) -> Any:

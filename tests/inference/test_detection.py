@@ -16,11 +16,11 @@ from matplotlib.cbook import get_sample_data
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from facial_expression.dataset.images import decode
-from facial_expression.errors import ModelError
+from facial_expression.core.errors import ModelError
 from facial_expression.inference import detection
 from facial_expression.inference.boxes import Box
 from facial_expression.inference.detection import Detector
+from facial_expression.pictures.images import decode
 from tests.helpers import drawn_face
 
 DETECTOR = Detector(threads=1)

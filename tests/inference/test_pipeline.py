@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.dataset.images import Picture, square
 from facial_expression.inference import pipeline
 from facial_expression.inference.boxes import Box, crop
 from facial_expression.inference.network import Network
 from facial_expression.inference.pipeline import Face, Seen, in_order, predict
 from facial_expression.inference.sources import Source, broken
+from facial_expression.pictures.images import Picture, square
 from tests.networks import expected, tiny_network
 
 PICTURES = 150

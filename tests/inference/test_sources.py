@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from facial_expression.errors import ImageError
+from facial_expression.core.errors import ImageError
 from facial_expression.inference.sources import Source, expand, read_file, sources
 from tests.helpers import picture
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facial_expression.errors import ImageError, SourceError
+from facial_expression.core.errors import ImageError, SourceError
 from facial_expression.inference.video import camera, video
 from tests.helpers import noise_video
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from facial_expression.errors import DatasetError
+from facial_expression.core.errors import DatasetError
 from facial_expression.metrics.predictions import Predictions, aligned, parse
 
 TEXT = "path,actual,predicted,happy,sad\nb.png,sad,sad,0.2,0.8\na.png,happy,sad,0.4,0.6\n"

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from facial_expression.dataset import saliency
-from facial_expression.dataset.arrays import Split, read_split, write_array, write_rows
-from facial_expression.errors import DatasetError, ModelError, ParameterError, run
-from facial_expression.files import write_csv, write_json
-from facial_expression.training.backend import configure
+from facial_expression.core import saliency_file
+from facial_expression.core.arrays import Split, read_split, write_array, write_rows
+from facial_expression.core.errors import DatasetError, ModelError, ParameterError, run
+from facial_expression.core.files import write_csv, write_json
+from facial_expression.network.backend import configure
 from stages import evaluate
 
 if TYPE_CHECKING:
@@ -62,10 +62,10 @@ def build(shape: tuple[int, ...] = (SIDE, SIDE, 1), classes: int = 3) -> keras.M
 def save() -> Callable[[keras.Model, Path], Path]:
     """How a model becomes a file; TensorFlow is imported here, once."""
     configure("tensorflow", THREADS)
-    from facial_expression.training import exporting
+    from facial_expression.network import keras_file
 
     def write(model: keras.Model, path: Path) -> Path:
-        exporting.save(model, path)
+        keras_file.save(model, path)
         return path
 
     return write
@@ -118,9 +118,9 @@ def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def model(folder: Path) -> keras.Model:
-    from facial_expression.training import exporting
+    from facial_expression.network import keras_file
 
-    return exporting.load(folder / "model.keras")
+    return keras_file.load(folder / "model.keras")
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -317,14 +317,16 @@ def test_confusion_and_table_are_of_the_reported_split(done: Path) -> None:
 def test_saliency_is_grad_cam_of_predictions_of_the_reported_split(
     done: Path, folder: Path, model: keras.Model
 ) -> None:
-    from facial_expression.training.saliency import grad_cam
+    from facial_expression.evaluate.saliency import grad_cam
 
-    found = saliency.read(done / "saliency.npz")
+    found = saliency_file.read(done / "saliency.npz")
     split = read_split(folder / "arrays", "test")
     predictions = table(done / "predictions" / "test.csv")
     chosen = [predictions[row] for row in found.rows]
     wrong = [row["actual"] != row["predicted"] for row in chosen]
-    assert found.kinds.tolist() == [saliency.WRONG if kind else saliency.RIGHT for kind in wrong]
+    assert found.kinds.tolist() == [
+        saliency_file.WRONG if kind else saliency_file.RIGHT for kind in wrong
+    ]
     assert {row["actual"] for row in chosen} == set(CLASSES)
     labels = np.array([CLASSES.index(row["predicted"]) for row in chosen])
     maps = grad_cam(model, split.images[found.rows], labels)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from facial_expression.dataset.arrays import write_array, write_rows
-from facial_expression.errors import DatasetError, ModelError, ParameterError, run
-from facial_expression.files import sha256_of, write_csv, write_json
+from facial_expression.core.arrays import write_array, write_rows
+from facial_expression.core.errors import DatasetError, ModelError, ParameterError, run
+from facial_expression.core.files import sha256_of, write_csv, write_json
 from facial_expression.inference.boxes import CropRule
 from facial_expression.inference.network import Network, Output
-from facial_expression.training.backend import configure
+from facial_expression.network.backend import configure
 from stages import export
 from tests.clones import ROOT
 from tests.test_model_card import FACTS
@@ -23,10 +23,11 @@ from tests.test_model_card import FACTS
 def weights(tmp_path_factory) -> Path:
     """A network for the two classes of `FACTS`."""
     configure("tensorflow", 2)
-    from facial_expression.training import exporting, models
+    from facial_expression.network import keras_file
+    from facial_expression.train import models
 
     path = tmp_path_factory.mktemp("weights") / "model.keras"
-    exporting.save(models.build("fast", 48, 2), path)
+    keras_file.save(models.build("fast", 48, 2), path)
     return path
 
 

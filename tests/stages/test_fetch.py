@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from facial_expression.dataset import archive, download, sources
-from facial_expression.errors import ChecksumError, ParameterError, SourceError, run
-from facial_expression.files import sha256_of
+from facial_expression.core.errors import ChecksumError, ParameterError, SourceError, run
+from facial_expression.core.files import sha256_of
+from facial_expression.fetch import download, sources
+from facial_expression.pictures import archive
 from stages import fetch
 from tests.helpers import make_archive, tiny_pictures
 
@@ -242,7 +243,7 @@ def test_help_is_quick_and_imports_no_network_library() -> None:
 @pytest.mark.fer2013
 def test_fer2013_has_the_committed_hash(project: Project, fer2013_zip: Path) -> None:
     conf = Path(__file__).parents[2] / "conf" / "data" / "fer2013.yaml"
-    from facial_expression.parameters import load
+    from facial_expression.core.params import load
 
     pin = load(conf, "fetch", fetch.FetchParams).sha256
     project.fetch(source=str(fer2013_zip), sha256=pin)

@@ -13,15 +13,17 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
-from facial_expression.dataset import challenge, listing, votes
-from facial_expression.errors import (
+from facial_expression.core.errors import (
     DatasetError,
     ImageError,
     ParameterError,
     PipelineError,
     run,
 )
-from facial_expression.files import sha256_of, write_csv
+from facial_expression.core.files import sha256_of, write_csv
+from facial_expression.fetch import fer2013_csv
+from facial_expression.index import table as index_table
+from facial_expression.index import votes
 from stages import fetch, index
 from tests.helpers import make_archive, picture, tiny_pictures
 
@@ -93,7 +95,7 @@ def test_four_files_with_the_columns_of_the_contract(tiny_archive: Path, tmp_pat
 def test_equal_bytes_for_any_number_of_workers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "CHUNK", 5)
+    monkeypatch.setattr(index_table, "CHUNK", 5)
     images = make_archive(tmp_path / "images.zip", faulty_pictures())
     outs = [indexed(images, tmp_path / str(n), n, on_bad_image="skip") for n in (1, 2, 3)]
     for name in ("index.csv", "audit.csv", "audit.json", "class_counts.csv"):
@@ -392,7 +394,7 @@ def test_the_published_table_goes_with_pictures_made_from_the_challenge_file(
         counts = "9,0,0,1" if row % 2 else "1,0,0,9"  # neutral and sad by turns
         cast.append(f"{usage},fer{row:07d}.png,{counts},0,0,0,0,0,0")
     cast[3] = "Training,,0,0,0,0,0,0,0,0,0,10"
-    made = dict(challenge.pictures(io.BytesIO("\n".join(lines).encode()), "fer2013.csv"))
+    made = dict(fer2013_csv.pictures(io.BytesIO("\n".join(lines).encode()), "fer2013.csv"))
     table_of_votes = tmp_path / "fer2013new.csv"
     table_of_votes.write_text("\n".join(cast), encoding="utf-8")
     labels = with_votes(tmp_path, votes=str(table_of_votes), sha256=sha256_of(table_of_votes))

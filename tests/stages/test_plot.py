@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facial_expression.dataset import saliency
-from facial_expression.dataset.arrays import write_array, write_rows
-from facial_expression.errors import ArchiveError, DatasetError, ParameterError
-from facial_expression.files import write_csv, write_json, write_text
+from facial_expression.core import saliency_file
+from facial_expression.core.arrays import write_array, write_rows
+from facial_expression.core.errors import ArchiveError, DatasetError, ParameterError
+from facial_expression.core.files import write_csv, write_json, write_text
 from stages.plot import main
 from tests.helpers import make_archive, tiny_pictures
 
@@ -102,8 +102,8 @@ def data(tmp_path) -> Path:
     for split in ("val", "test"):
         write_evaluation(tmp_path, split, write_arrays(tmp_path, split, 10))
     maps = np.random.default_rng(0).integers(0, 256, (4, 16, 16), dtype=np.uint8)
-    explained = saliency.Saliency(np.array([0, 3, 1, 8]), np.array([1, 0, 0, 1]), maps)
-    saliency.write(tmp_path / "evaluation" / "saliency.npz", explained)
+    explained = saliency_file.Saliency(np.array([0, 3, 1, 8]), np.array([1, 0, 0, 1]), maps)
+    saliency_file.write(tmp_path / "evaluation" / "saliency.npz", explained)
     counts = [(name, split, 4) for split in ("train", "val", "test") for name in CLASSES]
     write_csv(tmp_path / "index" / "class_counts.csv", ("class", "split", "count"), counts)
     make_archive(tmp_path / "images.zip", tiny_pictures())

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from facial_expression.dataset.arrays import read_split, splits_in
-from facial_expression.dataset.images import decode, square
-from facial_expression.errors import (
+from facial_expression.core.arrays import read_split, splits_in
+from facial_expression.core.errors import (
     ArchiveError,
     DatasetError,
     ImageError,
@@ -21,8 +20,9 @@ from facial_expression.errors import (
     PipelineError,
     run,
 )
-from facial_expression.files import write_csv
-from facial_expression.labels import read_classes
+from facial_expression.core.files import write_csv
+from facial_expression.core.labels import read_classes
+from facial_expression.pictures.images import decode, square
 from stages import preprocess
 from tests.helpers import make_archive, picture, tiny_pictures
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facial_expression.dataset.arrays import write_array, write_rows
-from facial_expression.errors import ParameterError
-from facial_expression.files import read_csv, sha256_of, write_json
-from facial_expression.training.batches import Batch
-from facial_expression.training.checkpoints import State
-from facial_expression.training.recipe import Initial, Progressive, Teacher
+from facial_expression.core.arrays import write_array, write_rows
+from facial_expression.core.errors import ParameterError
+from facial_expression.core.files import read_csv, sha256_of, write_json
+from facial_expression.network.recipe import Initial, Progressive, Teacher
+from facial_expression.train.batches import Batch
+from facial_expression.train.checkpoints import State
 from stages import train
-from tests.training.recipes import RECIPE
+from tests.train.recipes import RECIPE
 
 ROOT = Path(__file__).parents[2]
 
@@ -125,14 +125,14 @@ def test_a_team_fine_tunes_on_its_own_classes(earlier, tmp_path, capsys):
     optimizer = replace(RECIPE.optimizer, learning_rate=1e-9)
     recipe = replace(RECIPE, epochs=1, initial=initial, optimizer=optimizer)
     train.train(recipe, own, tmp_path / "out", tmp_path / ".resume")
-    from facial_expression.training import exporting
+    from facial_expression.network import keras_file
 
-    tuned = exporting.load(tmp_path / "out" / "model.keras")
+    tuned = keras_file.load(tmp_path / "out" / "model.keras")
     assert tuned.output_shape == (None, 3)
     name = tuned.layers[2].name
     np.testing.assert_allclose(
         tuned.get_layer(name).get_weights()[0],
-        exporting.load(earlier).get_layer(name).get_weights()[0],
+        keras_file.load(earlier).get_layer(name).get_weights()[0],
         atol=1e-6,
     )
     assert "GB of memory" in capsys.readouterr().out

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scipy.stats import t
 
-from facial_expression.errors import DatasetError, PipelineError
+from facial_expression.core.errors import DatasetError, PipelineError
 from tests.clones import run
 from tools import compare
 

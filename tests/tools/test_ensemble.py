@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facial_expression.errors import ModelError
-from facial_expression.files import sha256_of
-from facial_expression.training.backend import configure
+from facial_expression.core.errors import ModelError
+from facial_expression.core.files import sha256_of
+from facial_expression.network.backend import configure
 from tests.clones import ROOT, environment
 from tests.helpers import predicted
 from tools import ensemble
@@ -22,10 +22,11 @@ def network(path: Path, classes: int, seed: int) -> Path:
     configure("tensorflow", 2)
     import keras
 
-    from facial_expression.training import exporting, models
+    from facial_expression.network import keras_file
+    from facial_expression.train import models
 
     keras.utils.set_random_seed(seed)
-    exporting.save(models.build("fast", 48, classes), path)
+    keras_file.save(models.build("fast", 48, classes), path)
     return path
 
 

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facial_expression.dataset.images import decode, square
-from facial_expression.errors import DatasetError, ModelError, ParameterError
-from facial_expression.files import read_csv, write_csv, write_json
-from facial_expression.training.backend import configure
+from facial_expression.core.errors import DatasetError, ModelError, ParameterError
+from facial_expression.core.files import read_csv, write_csv, write_json
+from facial_expression.network.backend import configure
+from facial_expression.pictures.images import decode, square
 from tests.helpers import picture
 from tests.stages.test_evaluate import CLASSES, SIDE, build  # angry, happy, sad; 16
-from tools import evaluate
 from tools.beside import find_temperature, read_names
+from tools.evaluate.__main__ import __main__ as evaluate
 
 FOLDERS = {"angry": ("angry", 7), "happy": ("happy", 3), "joy": ("happy", 4), "contempt": (None, 2)}
 MAPS = ["--map", "joy=happy", "--map", "contempt="]
@@ -27,7 +27,7 @@ MAPS = ["--map", "joy=happy", "--map", "contempt="]
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Pictures under faces/test/<folder>/, and net/model.keras with its classes.json."""
     configure("tensorflow", 2)
-    from facial_expression.training import exporting
+    from facial_expression.network import keras_file
 
     root = tmp_path_factory.mktemp("place")
     for folder, (_, count) in FOLDERS.items():
@@ -35,7 +35,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for number in range(count):
             data = picture(100 * len(folder) + number, side=20 + number, kind="PNG")
             (root / "faces/test" / folder / f"{number}.png").write_bytes(data)
-    exporting.save(build(), root / "net/model.keras")
+    keras_file.save(build(), root / "net/model.keras")
     write_json(root / "net/classes.json", CLASSES)
     return root
 
@@ -56,9 +56,9 @@ def done(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def expected(place: Path) -> list[tuple[str, str, np.ndarray]]:
     """(path, class, probabilities) of every picture that is scored, one at a time."""
-    from facial_expression.training import exporting
+    from facial_expression.network import keras_file
 
-    model = exporting.load(place / "net/model.keras")
+    model = keras_file.load(place / "net/model.keras")
     rows = []
     for folder in sorted(FOLDERS):
         label, count = FOLDERS[folder]

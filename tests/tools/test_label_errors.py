@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from facial_expression.dataset.arrays import write_array, write_rows
-from facial_expression.errors import DatasetError, run
-from facial_expression.files import read_csv, write_json
-from facial_expression.training.recipe import Teacher
-from tests.training.recipes import RECIPE
-from tools import label_errors
+from facial_expression.core.arrays import write_array, write_rows
+from facial_expression.core.errors import DatasetError, run
+from facial_expression.core.files import read_csv, write_json
+from facial_expression.network.recipe import Teacher
+from tests.train.recipes import RECIPE
+from tools.label_errors.__main__ import __main__ as label_errors
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["dark", "light", "striped"]

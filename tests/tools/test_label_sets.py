@@ -6,9 +6,9 @@ import pytest
 from scipy.stats import binom
 from sklearn.metrics import f1_score
 
-from facial_expression.dataset.votes import COLUMNS
-from facial_expression.errors import DatasetError
-from facial_expression.files import write_csv
+from facial_expression.core.errors import DatasetError
+from facial_expression.core.files import write_csv
+from facial_expression.index.votes import COLUMNS
 from tools import label_sets
 
 # path, predicted, votes: the folder says what the path says

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facial_expression.errors import ModelError
-from facial_expression.files import sha256_of
-from facial_expression.training.backend import configure
+from facial_expression.core.errors import ModelError
+from facial_expression.core.files import sha256_of
+from facial_expression.network.backend import configure
 from tests.clones import ROOT, environment
 from tests.helpers import predicted
 from tools import narrow
@@ -35,7 +35,8 @@ def network(path: Path, name: str, narrower: str) -> Path:
     configure("tensorflow", 2)
     import keras
 
-    from facial_expression.training import exporting, models
+    from facial_expression.network import keras_file
+    from facial_expression.train import models
 
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(2)
@@ -51,7 +52,7 @@ def network(path: Path, name: str, narrower: str) -> Path:
             kernel, *rest = reader.get_weights()
             kernel[..., idle, :] = 0
             reader.set_weights([kernel, *rest])
-    exporting.save(model, path)
+    keras_file.save(model, path)
     return path
 
 
@@ -99,9 +100,10 @@ def test_the_command_makes_the_same_file_and_says_its_sha256(best, tmp_path):
 )
 def test_only_a_narrower_network_of_the_same_layers_will_do(source, target, tmp_path):
     configure("tensorflow", 2)
-    from facial_expression.training import exporting, models
+    from facial_expression.network import keras_file
+    from facial_expression.train import models
 
-    exporting.save(models.build(source, 48, 3), tmp_path / "source.keras")
+    keras_file.save(models.build(source, 48, 3), tmp_path / "source.keras")
     with pytest.raises(ModelError, match=f"^{target}: expected '{source}' with fewer channels"):
         narrow.make(tmp_path / "source.keras", target, tmp_path / "out.keras")
     assert not (tmp_path / "out.keras").exists()

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facial_expression.dataset.images import decode, square
-from facial_expression.errors import ModelError, ParameterError, SourceError
+from facial_expression.core.errors import ModelError, ParameterError, SourceError
 from facial_expression.inference.sources import Source
+from facial_expression.pictures.images import decode, square
 from tests.clones import ROOT, environment
 from tests.helpers import picture
 from tests.networks import CLASSES, expected, tiny_network
-from tools import predict
+from tools.predict.__main__ import __main__ as predict
 
 PHOTOGRAPH = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
 FACE = (183, 120, 170, 212)  # left, top, width, height, roughly

@@ -7,12 +7,12 @@ import numpy as np
 import onnx
 import pytest
 
-from facial_expression.dataset.arrays import read_split, write_array, write_rows
-from facial_expression.errors import ModelError, PipelineError
-from facial_expression.files import write_json
+from facial_expression.core.arrays import read_split, write_array, write_rows
+from facial_expression.core.errors import ModelError, PipelineError
+from facial_expression.core.files import write_json
 from facial_expression.inference.network import Network, Output
 from facial_expression.inference.records import about
-from facial_expression.training.backend import configure
+from facial_expression.network.backend import configure
 from tools import quantise
 from tools.web.card import known
 
@@ -21,8 +21,8 @@ from tools.web.card import known
 def model(tmp_path_factory) -> Path:
     """An untrained network in ONNX form."""
     configure("tensorflow", 2)
-    from facial_expression.training import models
-    from facial_expression.training.serving import serving_network, write_onnx
+    from facial_expression.export.onnx_file import serving_network, write_onnx
+    from facial_expression.train import models
 
     path = tmp_path_factory.mktemp("network") / "model.onnx"
     facts = {"classes": '["happy", "sad"]', "crop": '{"scale": 1.2, "drop": 0.1}', "terms": "ours"}

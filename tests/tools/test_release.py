@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from facial_expression.errors import PipelineError
+from facial_expression.core.errors import PipelineError
 from tests.clones import run
-from tools.release import check, named_objects, release, tracked_objects
+from tools.release.__main__ import check, named_objects, release, tracked_objects
 
 DVC_YAML = """\
 stages:

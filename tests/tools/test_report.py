@@ -15,13 +15,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from facial_expression.errors import DatasetError, ParameterError
-from facial_expression.files import read_csv, write_csv
-from facial_expression.reporting import expected
-from facial_expression.reporting.expected import WRITTEN_BY
+from facial_expression.core.errors import DatasetError, ParameterError
+from facial_expression.core.files import read_csv, write_csv
 from tests.clones import make_clone, run
 from tests.test_plots_page import CHROMIUM, assert_asks_for_nothing
-from tools import report
+from tools.report import expected
+from tools.report.__main__ import __main__ as report
+from tools.report.expected import WRITTEN_BY
 
 pytestmark = pytest.mark.pipeline
 

@@ -6,9 +6,9 @@ import shutil
 import pytest
 from ruamel.yaml import YAML
 
-from facial_expression import parameters
-from facial_expression.errors import PipelineError
-from facial_expression.training.recipe import Recipe
+from facial_expression.core import params
+from facial_expression.core.errors import PipelineError
+from facial_expression.network.recipe import Recipe
 from stages.index import IndexParameters
 from tests.clones import ROOT
 from tools import results
@@ -114,5 +114,5 @@ def test_the_documents_of_this_repository_are_current():
 
 def test_the_parameters_of_every_kept_run_can_be_read_by_the_stages():
     for path in (ROOT / "results").glob("*/params.yaml"):
-        assert parameters.load(path, "train", Recipe).epochs >= 1
-        assert parameters.load(path, "index", IndexParameters).protocol in ("clean", "notebook")
+        assert params.load(path, "train", Recipe).epochs >= 1
+        assert params.load(path, "index", IndexParameters).protocol in ("clean", "notebook")

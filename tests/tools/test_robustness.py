@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facial_expression.dataset.arrays import read_split, write_array, write_rows
-from facial_expression.dataset.corruptions import CORRUPTIONS, STRENGTHS, corrupted
-from facial_expression.errors import DatasetError, ModelError
-from facial_expression.files import read_csv, write_json
-from facial_expression.training.backend import configure
+from facial_expression.core.arrays import read_split, write_array, write_rows
+from facial_expression.core.errors import DatasetError, ModelError
+from facial_expression.core.files import read_csv, write_json
+from facial_expression.network.backend import configure
 from tests.stages.test_evaluate import CLASSES, SIDE, build
-from tools import robustness
+from tools.robustness.__main__ import __main__ as robustness
+from tools.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupted
 
 COUNT = 30
 
@@ -22,7 +22,7 @@ COUNT = 30
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """arrays/ with the split val, and model.keras."""
     configure("tensorflow", 2)
-    from facial_expression.training import exporting
+    from facial_expression.network import keras_file
 
     root = tmp_path_factory.mktemp("place")
     images = np.random.default_rng(0).integers(0, 256, (COUNT, SIDE, SIDE), dtype=np.uint8)
@@ -30,7 +30,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_array(root / "arrays/val/labels-000.npy", np.arange(COUNT) % 3)
     write_rows(root / "arrays", "val", [(i, f"val/{i}.png") for i in range(COUNT)])
     write_json(root / "arrays/classes.json", CLASSES)
-    exporting.save(build(), root / "model.keras")
+    keras_file.save(build(), root / "model.keras")
     return root
 
 
@@ -48,14 +48,14 @@ def accuracies(out: Path) -> dict[tuple[str, int], float]:
 def test_the_table_holds_the_accuracy_under_every_corruption(
     place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from facial_expression.training import exporting
+    from facial_expression.network import keras_file
 
     robustness.main(arguments(place, tmp_path, "--sheet"))
     found = accuracies(tmp_path)
     cases = {(name, strength) for name in CORRUPTIONS for strength in STRENGTHS}
     assert set(found) == cases | {("none", 0)}
     split = read_split(place / "arrays", "val")
-    model = exporting.load(place / "model.keras")
+    model = keras_file.load(place / "model.keras")
     for name, strength in [("blur", 0), ("noise", 2), ("rotation", 5), ("jpeg", 1)]:
         images = corrupted(split.images, name, strength, 0)
         guesses = model.predict(images[..., None], verbose=0).argmax(axis=1)
@@ -86,11 +86,11 @@ def test_two_runs_give_the_same_bytes_and_the_seed_matters(place: Path, tmp_path
 def test_a_split_that_is_not_there_and_a_model_that_does_not_fit_are_refused(
     place: Path, tmp_path: Path
 ) -> None:
-    from facial_expression.training import exporting
+    from facial_expression.network import keras_file
 
     with pytest.raises(DatasetError, match="split 'test', found val"):
         robustness.main(arguments(place, tmp_path / "out", "--split", "test"))
-    exporting.save(build((12, 12, 1)), tmp_path / "other.keras")
+    keras_file.save(build((12, 12, 1)), tmp_path / "other.keras")
     with pytest.raises(ModelError, match=r"squares \(None, 16, 16, 1\) into 3 classes"):
         robustness.main(
             arguments(place, tmp_path / "out", "--model", str(tmp_path / "other.keras"))

@@ -18,13 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facial_expression.dataset.faces import EXPRESSIONS
-from facial_expression.dataset.images import decode, square
-from facial_expression.errors import ModelError, ParameterError
+from facial_expression.core.errors import ModelError, ParameterError
 from facial_expression.inference.boxes import Box, crop
 from facial_expression.inference.detection import Detector
 from facial_expression.inference.network import Network
 from facial_expression.inference.pipeline import Face
+from facial_expression.pictures.images import decode, square
+from facial_expression.sample.faces import EXPRESSIONS
 from tests.networks import CLASSES, tiny_network
 from tests.serving import served
 from tools.web import card, examples

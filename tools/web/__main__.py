@@ -19,8 +19,8 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
-from facial_expression.errors import run
-from tools.arguments import RELEASED, at_least
+from facial_expression.core.command import RELEASED, at_least
+from facial_expression.core.errors import run
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.dataset.images import FORMATS, Picture, decode
-from facial_expression.errors import ImageError, PipelineError
+from facial_expression.core.errors import ImageError, PipelineError
 from facial_expression.inference.boxes import Box, CropRule
 from facial_expression.inference.network import Network
 from facial_expression.inference.pipeline import Face, Find, cut
+from facial_expression.pictures.images import FORMATS, Picture, decode
 
 PATIENCE = 30.0  # seconds that a picture waits for its turn
 SHOWN = 1600  # pixels of the longer side of what the page shows
@@ -45,7 +45,7 @@ class Analyst:
         """The answer for the bytes of a picture file.
 
         Args:
-            data: of one of the formats that `facial_expression.dataset.images` reads.
+            data: of one of the formats that `facial_expression.pictures.images` reads.
             as_one: take the largest centred square for the face instead of looking for faces.
 
         Returns:

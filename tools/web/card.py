@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from facial_expression.reporting.card import render, without_metadata
+from tools.report.card import render, without_metadata
 
 BESIDE = "model_card.md"
 NAMES = {

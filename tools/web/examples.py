@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from facial_expression.dataset.faces import COMPANIONS, EXPRESSIONS, identity
-from facial_expression.dataset.portraits import looks, portrait
+from facial_expression.sample.faces import COMPANIONS, EXPRESSIONS, identity
+from facial_expression.sample.portraits import looks, portrait
 
 ENLARGED = 8  # times 48 pixels
 PEOPLE = {

@@ -20,7 +20,7 @@ from markupsafe import Markup
 from waitress.server import create_server
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from facial_expression.errors import ImageError, ParameterError
+from facial_expression.core.errors import ImageError, ParameterError
 from tools.web.answer import Analyst, BusyError
 from tools.web.card import known
 

@@ -1,0 +1,1 @@
+"""What every package uses: errors, files, labels, parameters, arrays, the command line."""

@@ -1,1 +1,0 @@
-"""From any source of pictures to arrays: fetch, normalise, list, audit, decode."""

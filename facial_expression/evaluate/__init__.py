@@ -1,0 +1,1 @@
+"""Stage evaluate: tables of scores and saliency maps."""

@@ -1,0 +1,122 @@
+"""A network in ONNX form, for users who have neither Keras nor TensorFlow."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+from keras import layers
+
+from facial_expression.core.files import write_bytes
+from facial_expression.export.fusing import fold
+
+PICTURES, PROBABILITIES, ACTIVATION = "pictures", "probabilities", "class_activation"
+AXES = {
+    PICTURES: ("batch", "row", "column", "channel"),
+    PROBABILITIES: ("batch", "class"),
+    ACTIVATION: ("batch", "map_row", "map_column", "class"),
+}
+OPSET = 17
+IR_VERSION = 10  # read by onnxruntime 1.18 and later
+
+
+def serving_network(model: keras.Model, temperature: float) -> keras.Model:
+    """The same network with calibrated probabilities and, where it has one, its activation map.
+
+    Where the head is one dense layer after global average pooling, as in the family `pooled`, the
+    map comes out of the same pass: that layer applied to each place instead of to their mean, less
+    its bias (Zhou et al. 2016, "Learning Deep Features for Discriminative Localization",
+    arXiv:1512.04150).
+
+    Args:
+        model: ends in a layer of logits and their softmax.
+        temperature: above 0, divides the logits.
+
+    Returns:
+        uint8 (N, side, side, 1) -> {"probabilities": (N, classes), and where there is a map,
+        "class_activation": (N, rows, columns, classes)}, float32.
+    """
+    calibrated = layers.Rescaling(1 / temperature, name="temperature")(model.layers[-1].input)
+    outputs = {PROBABILITIES: layers.Softmax(name=PROBABILITIES)(calibrated)}
+    if pooled := _pooled(model):
+        head, features = pooled
+        evidence = layers.Conv2D(head.units, 1, use_bias=False, name=ACTIVATION)
+        outputs[ACTIVATION] = evidence(features)
+        evidence.kernel.assign(head.kernel[None, None])
+    return keras.Model(model.input, outputs, name=model.name)
+
+
+def write_onnx(model: keras.Model, path: Path, facts: Mapping[str, str]) -> None:
+    """Write what `serving_network` made as an ONNX file; equal networks are equal bytes.
+
+    Args:
+        model: float32 throughout; Keras must run on TensorFlow.
+        path: of the file.
+        facts: what its metadata says, by name.
+    """
+    model(np.zeros((1, *model.input_shape[1:]), np.uint8))  # Keras exports only what was called
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras asks whether NumPy still has its old names
+        written = Path(folder) / "model.onnx"
+        model.export(written, format="onnx", opset_version=OPSET, verbose=False)
+        proto = onnx.load(written)
+    fold(proto.graph)
+    _canonical(proto.graph)
+    proto.graph.name, proto.graph.doc_string = model.name, ""  # it names the temporary folder
+    proto.ir_version = IR_VERSION
+    onnx.helper.set_model_props(proto, dict(sorted(facts.items())))
+    onnx.checker.check_model(proto, full_check=True)
+    write_bytes(path, proto.SerializeToString(deterministic=True))
+
+
+def _pooled(model: keras.Model) -> tuple[layers.Dense, keras.KerasTensor] | None:
+    """The dense layer of logits and the feature map whose mean it takes, if it does."""
+    head = _maker(model.layers[-1].input)
+    if not isinstance(head, layers.Dense) or head.activation is not keras.activations.linear:
+        return None
+    before = _maker(head.input)
+    while isinstance(before, layers.Dropout):
+        before = _maker(before.input)
+    return (head, before.input) if isinstance(before, layers.GlobalAveragePooling2D) else None
+
+
+def _maker(tensor: keras.KerasTensor) -> keras.Operation:
+    return tensor._keras_history.operation
+
+
+def _canonical(graph: onnx.GraphProto) -> None:
+    """Names that say what a thing is and do not count what else a process has converted."""
+    kept = {each.name for each in [*graph.input, *graph.output]}
+    names = {name: name for name in kept}
+    constants = {each.name: each for each in graph.initializer}
+    seen: Counter[str] = Counter()
+    ordered = []
+    for node in graph.node:
+        kind = node.op_type.lower()
+        seen[kind] += 1
+        node.name = f"{kind}_{seen[kind]}"
+        for place, name in enumerate(node.input):
+            if name in constants and name not in names:
+                names[name] = f"{node.name}.{place}"
+                ordered.append(constants[name])
+        for place, name in enumerate(node.output):
+            names.setdefault(name, node.name if place == 0 else f"{node.name}:{place}")
+        node.input[:] = [names[name] for name in node.input]
+        node.output[:] = [names[name] for name in node.output]
+    for constant in ordered:
+        constant.name = names[constant.name]
+    del graph.initializer[:], graph.value_info[:]
+    graph.initializer.extend(ordered)
+    for value in [*graph.input, *graph.output]:
+        for axis, size in zip(AXES[value.name], value.type.tensor_type.shape.dim, strict=True):
+            if not size.dim_value:
+                size.dim_param = axis
+    ranked = sorted(graph.output, key=lambda value: list(AXES).index(value.name))
+    del graph.output[:]
+    graph.output.extend(ranked)

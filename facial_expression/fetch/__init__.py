@@ -1,0 +1,1 @@
+"""Stage fetch: any source to one archive of pictures."""

@@ -1,0 +1,65 @@
+"""The challenge's fer2013.csv (Goodfellow et al. 2013) -> the folder copy's layout, losslessly."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import IO
+
+from facial_expression.core.errors import ArchiveError
+from facial_expression.core.labels import FER2013_IDS
+
+SIDE = 48
+SPLITS = {"Training": "train", "PublicTest": "test", "PrivateTest": "test"}
+HEADER = f"P5\n{SIDE} {SIDE}\n255\n".encode()  # a binary grey map: the pixels as they are
+LONGEST_LINE = 1 << 16  # characters; a row has some 9,000
+
+_LEVELS = {str(level): level for level in range(256)}
+
+
+def pictures(stream: IO[bytes], where: str) -> Iterator[tuple[str, bytes]]:
+    """Yield (`<split>/<class>/<Usage>_<row>.pgm`, bytes of that file) for each row, from row 0.
+
+    Raises:
+        ArchiveError: a column is missing, or a row has an unknown emotion or Usage, or not 2304
+            values in 0..255; the message names the row and its line.
+    """
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
+    lines = iter(lambda: text.readline(LONGEST_LINE), "")
+    try:
+        rows = csv.reader(lines)
+        columns = [name.strip() for name in next(rows, [])]
+        try:
+            order = [columns.index(name) for name in ("emotion", "pixels", "Usage")]
+        except ValueError:
+            raise ArchiveError(
+                f"{where}: expected the columns emotion, pixels, Usage, found "
+                f"{', '.join(columns)[:80]!r}; give the challenge's fer2013.csv"
+            ) from None
+        for row, cells in enumerate(rows):
+            try:
+                yield _picture(row, [cells[column].strip() for column in order])
+            except (ValueError, IndexError) as fault:
+                reason = fault if isinstance(fault, ValueError) else "a column is missing"
+                raise ArchiveError(
+                    f"{where}: row {row} (line {row + 2}): {reason}; get a whole fer2013.csv"
+                ) from None
+    except csv.Error as error:
+        raise ArchiveError(f"{where}: expected a CSV table: {error}") from None
+
+
+def _picture(row: int, cells: list[str]) -> tuple[str, bytes]:
+    emotion, pixels, usage = cells
+    if emotion not in list("0123456"):
+        raise ValueError(f"expected an emotion 0..6, found {emotion[:20]!r}")
+    if usage not in SPLITS:
+        raise ValueError(f"expected a Usage of {', '.join(SPLITS)}, found {usage[:20]!r}")
+    try:
+        values = bytes(map(_LEVELS.__getitem__, pixels.split()))
+    except KeyError as error:
+        raise ValueError(f"expected pixels 0..255, found {str(error.args[0])[:20]!r}") from None
+    if len(values) != SIDE * SIDE:
+        raise ValueError(f"expected {SIDE * SIDE} pixels, found {len(values)}")
+    name = f"{SPLITS[usage]}/{FER2013_IDS[int(emotion)]}/{usage}_{row}.pgm"
+    return name, HEADER + values

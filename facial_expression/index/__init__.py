@@ -1,0 +1,1 @@
+"""Stage index: a row a picture, splits, audit, what leaves training."""

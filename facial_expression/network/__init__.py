@@ -1,0 +1,1 @@
+"""What train, evaluate and export share about a network."""

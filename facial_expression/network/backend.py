@@ -1,0 +1,109 @@
+"""Choose the Keras backend and its number of threads before Keras is imported."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from facial_expression.core.errors import ModelError
+
+Backend = Literal["tensorflow", "jax", "torch"]
+
+
+def configure(backend: Backend, threads: int) -> None:
+    """Set backend and threads; must run before the first import of Keras in this process.
+
+    The number of threads is part of a run's identity: the order of float additions, and with it the
+    last bits of the weights, depends on it.
+
+    Raises:
+        ModelError: the backend is not installed, or Keras runs on another one already.
+    """
+    os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["OMP_NUM_THREADS"] = str(threads)
+    if backend == "jax":
+        flags = ["--xla_cpu_multi_thread_eigen=" + str(threads > 1).lower(), *_sound_bfloat16()]
+        os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()
+    if "keras" in sys.modules:
+        _check_running(backend)
+    try:
+        if backend == "tensorflow":
+            with _quiet_stderr():
+                import tensorflow as tf
+
+            _set_tensorflow_threads(tf, threads)
+        elif backend == "torch":
+            import torch  # type: ignore[import-not-found]
+
+            torch.set_num_threads(threads)
+        else:
+            import jax  # type: ignore[import-not-found]  # noqa: F401
+        with _quiet_stderr():  # on every backend Keras imports TensorFlow where it is installed
+            import keras  # noqa: F401
+    except ImportError:
+        raise ModelError(
+            f"train.backend: '{backend}' is not installed; pip install it or choose another backend"
+        ) from None
+
+
+def versions(backend: Backend) -> dict[str, str]:
+    """Versions of Keras, the backend and NumPy, for metrics.json."""
+    distribution: str = backend
+    if backend == "tensorflow":
+        installed = {d.name.lower().replace("_", "-") for d in importlib.metadata.distributions()}
+        distribution = "tensorflow-cpu" if "tensorflow-cpu" in installed else "tensorflow"
+    return {name: importlib.metadata.version(name) for name in ("keras", distribution, "numpy")}
+
+
+def _sound_bfloat16() -> list[str]:
+    """Flags of XLA that keep jitted bfloat16 networks from reading memory that nobody wrote.
+
+    JAX 0.12.0.1 gives NaN for `fast` on a CPU unless its YNNPACK fusions are off.  XLA ends the
+    process at a flag that it does not know, so that only versions that have this one get it.
+    """
+    try:
+        major, minor = map(int, importlib.metadata.version("jaxlib").split(".")[:2])
+    except importlib.metadata.PackageNotFoundError:
+        return []  # importing JAX will say so
+    known = (0, 9) <= (major, minor) <= (0, 12)
+    return ["--xla_cpu_experimental_ynn_fusion_type="] if known else []
+
+
+@contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    """Hide what TensorFlow's C++ code prints while it is imported: no log level covers that."""
+    saved = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _set_tensorflow_threads(tf, threads: int) -> None:  # type: ignore[no-untyped-def]
+    try:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
+    except RuntimeError:  # TensorFlow has computed already: fine if nothing would change
+        if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+            raise ModelError(
+                f"train.threads: expected to set {threads}, but TensorFlow runs already; "
+                "start a new process"
+            ) from None
+
+
+def _check_running(backend: Backend) -> None:
+    running = sys.modules["keras"].backend.backend()
+    if running != backend:
+        raise ModelError(
+            f"train.backend: expected '{backend}', but Keras runs on '{running}' already; "
+            "start a new process"
+        )

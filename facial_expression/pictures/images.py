@@ -1,0 +1,132 @@
+"""The one definition of "picture file -> upright picture -> grey square", for training and serving.
+
+The rule, in order:
+
+1. the first frame is decoded and turned upright by its EXIF orientation;
+2. transparency is laid over white, as viewers show it;
+3. 16-bit grey keeps its high byte; every colour mode becomes RGB, and RGB becomes luma where grey
+   is wanted (ITU-R 601, Pillow's mode "L");
+4. the largest centred square is cut out and resampled to `side` with Pillow's Lanczos filter
+   (antialiased when it shrinks).  A picture that already has the size is left untouched.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from facial_expression.core.errors import ImageError
+
+MAX_PIXELS = 100_000_000
+"""A picture that claims more is refused before its pixels are allocated (a decompression bomb)."""
+
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""Pillow's names of what is read, whatever a file is called: EPS, say, would start Ghostscript."""
+
+SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+STRIP = 256  # rows that are laid over white at once
+BROKEN_FILE = (
+    OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError,
+    struct.error, zlib.error,
+)  # fmt: skip
+"""What Pillow's decoders raise on broken files."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture before it is made square.
+
+    Attributes:
+        upright: Pillow image of mode "RGB", or "L" where the file is grey, at its own size.
+        mode: Pillow's name of the mode that the file had.
+    """
+
+    upright: Image.Image
+    mode: str
+
+    @cached_property
+    def grey(self) -> Image.Image:
+        """Pillow image of mode "L", to predict on."""
+        return self.upright if self.upright.mode == "L" else self.upright.convert("L")
+
+    @property
+    def rgb(self) -> Image.Image:
+        """Pillow image of mode "RGB", to find faces on and to draw on; not to be changed."""
+        return self.upright if self.upright.mode == "RGB" else self.upright.convert("RGB")
+
+    @property
+    def fingerprint(self) -> str:
+        """The sha256 of size and pixels: equal for files that decode to the same grey picture."""
+        size = struct.pack("<II", *self.grey.size)
+        return hashlib.sha256(size + self.grey.tobytes()).hexdigest()
+
+
+def decode(data: bytes) -> Picture:
+    """Decode a picture file of one of `FORMATS`, of any mode that Pillow reads.
+
+    Raises:
+        ImageError: the bytes are no picture, are damaged, or claim more than `MAX_PIXELS`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of large sizes and odd metadata
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            if image.width * image.height > MAX_PIXELS:
+                raise ImageError(
+                    f"{image.width}x{image.height} pixels, at most {MAX_PIXELS} allowed"
+                )
+            mode = image.mode
+            return Picture(_plain(image), mode)
+    except Image.DecompressionBombError:
+        raise ImageError(f"claims far more than the {MAX_PIXELS} pixels allowed") from None
+    except BROKEN_FILE as error:
+        if isinstance(error, UnidentifiedImageError):
+            raise ImageError("not a picture of a known format") from None
+        raise ImageError(" ".join(str(error).split()) or type(error).__name__) from None
+
+
+def square(picture: Picture, side: int) -> NDArray[np.uint8]:
+    """The largest centred square of a picture, as uint8 (side, side)."""
+    image = picture.grey
+    if image.size != (side, side):
+        edge = min(image.size)
+        left, top = (image.width - edge) // 2, (image.height - edge) // 2
+        box = (left, top, left + edge, top + edge)
+        image = image.resize((side, side), Image.Resampling.LANCZOS, box=box)
+    return np.asarray(image)
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Upright and opaque, of mode "L" or "RGB"."""
+    image = _upright(image)
+    if image.mode in SIXTEEN_BIT:
+        high = np.clip(np.asarray(image, dtype=np.int64), 0, 65535) >> 8
+        return Image.fromarray(high.astype(np.uint8))
+    if image.mode == "F":
+        raise ImageError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
+    if image.has_transparency_data:
+        return _over_white(image)
+    return image if image.mode in ("L", "RGB") else image.convert("RGB")
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    opaque = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP):  # four large copies at once are too much
+        part = image.crop((0, top, image.width, min(top + STRIP, image.height))).convert("RGBA")
+        white = Image.new("RGBA", part.size, "white")
+        opaque.paste(Image.alpha_composite(white, part).convert("RGB"), (0, top))
+    return opaque
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()  # the first frame, whole: a truncated file fails here
+    return ImageOps.exif_transpose(image) if image.getexif() else image

@@ -1,0 +1,71 @@
+"""Some pictures of an archive by name, as squares of any side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facial_expression.core.errors import ArchiveError, ImageError
+from facial_expression.pictures.archive import members, read_members
+from facial_expression.pictures.images import decode, square
+
+Pictures = NDArray[np.uint8]
+
+CHUNK = 2048  # pictures a task
+
+
+def read_squares(images: Path, paths: Sequence[str], side: int, workers: int) -> Pictures:
+    """The pictures at `paths` as grey squares, uint8 (N, side, side), in their order.
+
+    Args:
+        images: images.zip.
+        paths: names of its members.
+        side: pixels; smaller pictures are enlarged.
+        workers: processes.
+
+    Raises:
+        ArchiveError: there is no such member.
+        ImageError: a picture cannot be decoded.
+    """
+    wanted = located(images, paths)
+    chunks = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
+    work = partial(decode_all, images, side=side)
+    if workers == 1 or len(chunks) <= 1:
+        parts = list(map(work, chunks))
+    else:
+        with ProcessPoolExecutor(workers) as pool:
+            parts = list(pool.map(work, chunks))
+    return np.concatenate([np.zeros((0, side, side), np.uint8), *parts])
+
+
+def located(images: Path, paths: Iterable[str]) -> list[tuple[str, int]]:
+    """The members at `paths` with their places in the archive, in the order of `paths`.
+
+    Raises:
+        ArchiveError: there is no such member, so the archive is not the one that was indexed.
+    """
+    places = members(images)
+    wanted = list(paths)
+    if lacking := next((path for path in wanted if path not in places), None):
+        raise ArchiveError(f"{images}: no member {lacking!r}; run the index stage again")
+    return [(path, places[path]) for path in wanted]
+
+
+def decode_all(images: Path, places: Sequence[tuple[str, int]], side: int) -> Pictures:
+    """Grey squares uint8 (N, side, side) of some members, in their order.
+
+    Raises:
+        ImageError: a picture cannot be decoded, so the archive is not the one that was indexed.
+    """
+    out = np.empty((len(places), side, side), np.uint8)
+    for i, (path, data) in enumerate(read_members(images, places)):
+        try:
+            out[i] = square(decode(data), side)
+        except ImageError as error:
+            raise ImageError(f"{images}: {path}: {error}; run the index stage again") from None
+    return out

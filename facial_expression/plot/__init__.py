@@ -1,0 +1,1 @@
+"""Stage plot: figures and sheets of pictures."""

@@ -1,1 +1,0 @@
-"""Figures from numbers and arrays; the only place that imports Matplotlib."""

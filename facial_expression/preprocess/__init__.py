@@ -1,0 +1,1 @@
+"""Stage preprocess: pictures to arrays of uint8."""

@@ -1,1 +1,0 @@
-"""One HTML file of a run, for reading: `run.read` -> `page.render`."""

@@ -1,0 +1,1 @@
+"""Stage train: models, batches, the training loop."""

@@ -1,0 +1,146 @@
+"""Augmentation of whole uint8 batches in NumPy, reproducible from a generator.
+
+The NumPy calls leave the interpreter free for a training step beside them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facial_expression.network.recipe import Augmentation
+from facial_expression.network.resampling import (
+    Flags,
+    Floats,
+    Images,
+    about_centre,
+    parts,
+    pictures_a_part,
+    resample,
+    shifted,
+)
+
+AREAS = (0.02, 0.2)  # of an erased rectangle, as parts of the picture
+ASPECT = 1 / 0.3  # its height over its width, or the other way round, is at most so much
+
+
+def mirrored(settings: Augmentation, seed: int, epoch: int, pictures: int) -> Flags:
+    """Which pictures an epoch (from 1) mirrors, bool (pictures,); seed and epoch determine it."""
+    if settings.flip == "none":
+        return np.zeros(pictures, bool)
+    alternating = settings.flip == "alternating"
+    # the last number keeps clear of the streams that order and vary the pictures
+    rng = np.random.default_rng([seed, 0 if alternating else epoch, 2])
+    heads = rng.random(pictures) < 0.5
+    return ~heads if alternating and epoch % 2 == 0 else heads
+
+
+def augment(
+    images: Images, mirror: Flags, rng: np.random.Generator, settings: Augmentation
+) -> Images:
+    """A varied copy of a batch: mirrored, moved, its tones changed, covered, in this order.
+
+    `settings.flip` and `settings.mixup` have functions of their own, `mirrored` and `mixup`.
+
+    Args:
+        images: uint8 (B, side, side); stays as it is.
+        mirror: bool (B,), which pictures are mirrored left to right.
+        rng: draws every choice; an ingredient that is switched off draws nothing.
+        settings: how far to go.
+    """
+    out = _move(images, mirror, rng, settings)
+    if settings.brightness or settings.contrast:
+        _change_tones(out, rng, settings)
+    if settings.erasing:
+        _erase(out, rng, settings.erasing)
+    return out
+
+
+def mixup(
+    images: Images, targets: NDArray[np.float32], rng: np.random.Generator, alpha: float
+) -> tuple[Images, NDArray[np.float32]]:
+    """Each picture and its target mixed with those of another picture of the batch.
+
+    As Zhang et al. 2018 have it, with one weight a batch and a permutation for the partners.  The
+    weight is rounded to 1/256, so that 16-bit integers mix the pictures by exactly the weight of
+    the targets.
+
+    Args:
+        images: uint8 (B, side, side); stays as it is.
+        targets: float32 (B, classes); stays as it is.
+        rng: draws the weight and the partners.
+        alpha: the weight is Beta(alpha, alpha); 0 gives back what came in and draws nothing.
+    """
+    if not alpha:
+        return images, targets
+    weight = round(256 * rng.beta(alpha, alpha))
+    partners = rng.permutation(len(images))
+    out = np.empty_like(images)
+    for part in parts(images):
+        mixed = images[part].astype(np.uint16) * weight
+        mixed += images[partners[part]].astype(np.uint16) * (256 - weight)
+        mixed += 128  # rounds; 255 * 256 + 128 fits as well
+        mixed >>= 8
+        out[part] = mixed
+    share = np.float32(weight / 256)
+    return out, share * targets + (1 - share) * targets[partners]
+
+
+def _move(
+    images: Images, mirror: Flags, rng: np.random.Generator, settings: Augmentation
+) -> Images:
+    """A mirrored, shifted, enlarged and turned copy; interpolated only where it has to be."""
+    count, side, _ = images.shape
+    if settings.scale or settings.rotation:
+        shifts = _draw(rng, settings.shift, (count, 2))
+        factors = 1 + _draw(rng, settings.scale, (count,))
+        angles = _draw(rng, settings.rotation, (count,))
+        return resample(images, *about_centre(side, mirror, angles, factors, shifts))
+    if furthest := math.floor(settings.shift):
+        return shifted(images, mirror, *rng.integers(-furthest, furthest + 1, (2, count)))
+    out = images.copy()
+    out[mirror] = images[mirror, :, ::-1]
+    return out
+
+
+def _change_tones(images: Images, rng: np.random.Generator, settings: Augmentation) -> None:
+    """Contrast and brightness in place: a multiplication and an addition for each pixel."""
+    gains = 1 + _draw(rng, settings.contrast, (len(images), 1, 1))
+    terms = _draw(rng, settings.brightness, (len(images), 1, 1)) + 0.5  # rounds
+    if settings.contrast:
+        sums = images.sum(axis=(1, 2), dtype=np.uint32, keepdims=True)
+        terms += (1 - gains) * (sums / (images.shape[1] * images.shape[2]))
+    single_gains, single_terms = gains.astype(np.float32), terms.astype(np.float32)
+    scratch = np.empty((pictures_a_part(images), *images.shape[1:]), np.float32)
+    for part in parts(images):
+        grey = scratch[: len(images[part])]
+        grey[:] = images[part]
+        grey *= single_gains[part]
+        grey += single_terms[part]
+        images[part] = np.clip(grey, 0, 255, out=grey)
+
+
+def _erase(images: Images, rng: np.random.Generator, probability: float) -> None:
+    """Random erasing in place, with noise, the fill that its authors settle on (their RE-R).
+
+    The aspect is log-uniform, so that high and wide rectangles are equally likely.
+    """
+    side = images.shape[1]
+    chosen = np.flatnonzero(rng.random(len(images)) < probability)
+    areas = rng.uniform(*AREAS, len(chosen))
+    aspects = np.exp(_draw(rng, math.log(ASPECT), (len(chosen),)))
+    sizes = np.rint(side * np.sqrt([areas * aspects, areas / aspects])).clip(1, side).astype(int)
+    corners = np.floor(rng.random(sizes.shape) * (side - sizes + 1)).astype(int)
+    noise = rng.integers(0, 256, sizes.prod(axis=0).sum(), dtype=np.uint8)
+    for picture, (height, width), (top, left) in zip(
+        chosen.tolist(), sizes.T.tolist(), corners.T.tolist(), strict=True
+    ):
+        patch, noise = noise[: height * width], noise[height * width :]
+        images[picture, top : top + height, left : left + width] = patch.reshape(height, width)
+
+
+def _draw(rng: np.random.Generator, furthest: float, shape: tuple[int, ...]) -> Floats:
+    """Uniform in [-furthest, furthest]; zeros, and nothing drawn, where that is 0."""
+    return rng.uniform(-furthest, furthest, shape) if furthest else np.zeros(shape)

@@ -1,0 +1,107 @@
+"""The state of an interrupted training run, so that it ends as the unbroken one would have.
+
+Keras' BackupAndRestore and a `.keras` checkpoint were tried: neither gives the unbroken run's
+bytes, because seed generators are not restored (docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from numpy.typing import NDArray
+
+from facial_expression.core.errors import TrainingError
+from facial_expression.core.files import atomic, sha256_of
+
+Variables = list[NDArray[Any]]
+LIBRARY = Path(__file__).parents[1]
+CODE = ("core", "network", "train")
+"""The packages that training runs: stage train's code deps in dvc.yaml, but for its script."""
+ARRAYS = ("variables", "average", "kept")  # of a state, as they are named in its file
+
+
+@dataclass
+class State:
+    """Everything that the next epoch depends on.
+
+    Attributes:
+        history: one dictionary an epoch done.
+        variables: all variables of model (seed generators included) and optimizer.
+        average: running average of the model's variables, if weights are averaged.
+        kept: the model's variables as they would be returned now: after the last epoch or the one
+            with the best monitored value, averaged if weights are averaged.
+    """
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    variables: Variables = field(default_factory=list)
+    average: Variables = field(default_factory=list)
+    kept: Variables = field(default_factory=list)
+
+
+def key_of(inputs: Sequence[Path], parameters: Any) -> str:
+    """A hash of inputs (files, or whole folders), parameters and the code that trains."""
+    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
+    for top in inputs:
+        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
+            if path.is_file():
+                digest.update(f"{path.name}:{sha256_of(path)}\n".encode())
+    for package in CODE:
+        for path in sorted((LIBRARY / package).rglob("*.py")):
+            digest.update(f"{path.relative_to(LIBRARY)}:{sha256_of(path)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+@contextmanager
+def held(folder: Path, key: str) -> Iterator[Path]:
+    """Hold the checkpoint folder of one run; it goes when the block succeeds.
+
+    Raises:
+        TrainingError: another process holds it (a killed `dvc` leaves its child training).
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / f"{key}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise TrainingError(
+            f"{folder}: another process trains on the same inputs and parameters already; "
+            "wait for it, or end it and run this again to continue from its last epoch"
+        ) from None
+    try:
+        yield folder / key
+        shutil.rmtree(folder / key, ignore_errors=True)
+    finally:
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def write(folder: Path, state: State) -> None:
+    """Write the state atomically."""
+    arrays = {
+        f"{name}-{i:04d}": value for name in ARRAYS for i, value in enumerate(getattr(state, name))
+    }
+    history = np.frombuffer(json.dumps(state.history).encode(), np.uint8)
+    with atomic(folder / "state.npz") as temporary, temporary.open("wb") as stream:
+        np.savez(stream, allow_pickle=False, history=history, **arrays)
+
+
+def read(folder: Path) -> State | None:
+    """The state that `write` left, or None."""
+    path = folder / "state.npz"
+    if not path.exists():
+        return None
+    with np.load(path, allow_pickle=False) as stored:
+        names = sorted(stored.files)
+        arrays = {
+            kind: [stored[name] for name in names if name.startswith(f"{kind}-")] for kind in ARRAYS
+        }
+        return State(json.loads(stored["history"].tobytes()), **arrays)

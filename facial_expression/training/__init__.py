@@ -1,1 +1,0 @@
-"""Models, augmentation, schedules and the training loop."""

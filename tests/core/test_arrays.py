@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from facial_expression.core.arrays import read_split, splits_in, write_array, write_rows
+from facial_expression.core.errors import DatasetError
+
+
+def write_split(folder: Path, split: str, sizes: list[int], side: int = 2) -> None:
+    """Shards of the given sizes; every pixel and label of element i is i (modulo their type)."""
+    starts = np.cumsum([0, *sizes])
+    for number, (start, size) in enumerate(zip(starts, sizes, strict=False)):
+        labels = np.arange(start, start + size, dtype=np.int64)
+        images = np.broadcast_to((labels % 256).astype(np.uint8)[:, None, None], (size, side, side))
+        write_array(folder / split / f"images-{number:03d}.npy", images)
+        write_array(folder / split / f"labels-{number:03d}.npy", labels)
+    write_rows(folder, split, [(10 * i, f"{split}/a/{i}.png") for i in range(sum(sizes))])
+
+
+@given(st.lists(st.integers(1, 5), min_size=1, max_size=6))
+def test_shards_are_read_as_one(tmp_path_factory: pytest.TempPathFactory, sizes: list[int]) -> None:
+    folder = tmp_path_factory.mktemp("arrays")
+    write_split(folder, "val", sizes)
+    split = read_split(folder, "val")
+    count = sum(sizes)
+    assert len(split) == count
+    assert (split.images.dtype, split.labels.dtype) == (np.uint8, np.int64)
+    np.testing.assert_array_equal(split.labels, np.arange(count))
+    np.testing.assert_array_equal(split.images[:, 0, 0], np.arange(count))
+    assert split.paths == [f"val/a/{i}.png" for i in range(count)]
+
+
+def test_soft_targets_are_read_where_there_are_some(tmp_path: Path) -> None:
+    write_split(tmp_path, "train", [2, 1])
+    assert read_split(tmp_path, "train").targets is None
+    targets = np.array([[0.5, 0.5], [0.25, 0.75], [1, 0]], np.float32)
+    write_array(tmp_path / "train" / "targets-000.npy", targets[:2])
+    with pytest.raises(DatasetError, match=r"targets for 3 labels, found float32 \(2, 2\); run"):
+        read_split(tmp_path, "train")
+    write_array(tmp_path / "train" / "targets-001.npy", targets[2:])
+    np.testing.assert_array_equal(read_split(tmp_path, "train").targets, targets)
+
+
+def test_a_thousand_and_one_shards_keep_their_order(tmp_path: Path) -> None:
+    write_split(tmp_path, "train", [1] * 1001, side=1)
+    np.testing.assert_array_equal(read_split(tmp_path, "train").labels, np.arange(1001))
+
+
+def test_arrays_are_canonical_numpy_files_that_others_may_read(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_array(tmp_path / f"{name}.npy", np.arange(6, dtype=np.int64))
+    assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
+    assert (tmp_path / "a.npy").stat().st_mode & 0o044 == 0o044
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy"), np.arange(6))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes")
+def test_a_write_that_stops_midway_says_why_and_leaves_nothing(tmp_path: Path) -> None:
+    """A limit of file sizes stands for a full disk: the kernel cuts the write in both."""
+    code = (
+        "import resource, signal, sys, pathlib, numpy\n"
+        "from facial_expression.core.arrays import write_array\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
+        "try:\n"
+        "    write_array(pathlib.Path(sys.argv[1]), numpy.zeros(60_000, numpy.uint8))\n"
+        "except OSError as error:\n"
+        "    sys.exit(error.errno)\n"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "images-000.npy")]
+    assert subprocess.run(command, check=False).returncode == errno.EFBIG
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_object_is_pickled(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="allow_pickle"):
+        write_array(tmp_path / "a.npy", np.array([{}]))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_say_which_picture_each_element_is(tmp_path: Path) -> None:
+    write_rows(tmp_path, "test", [(3, "test/a/x,1.png"), (7, "test/b/y.png")])
+    text = (tmp_path / "test" / "rows.csv").read_bytes()
+    assert text == b'row,path\n3,"test/a/x,1.png"\n7,test/b/y.png\n'
+
+
+def test_splits_come_in_the_order_of_the_protocol(tmp_path: Path) -> None:
+    assert splits_in(tmp_path) == []
+    for name in ("test", "train", "other"):
+        (tmp_path / name).mkdir()
+    assert splits_in(tmp_path) == ["train", "test"]
+
+
+def test_a_missing_split_says_which_there_are(tmp_path: Path) -> None:
+    write_split(tmp_path, "train", [2])
+    with pytest.raises(DatasetError, match=r"split 'test', found train; mend `evaluate\.splits`"):
+        read_split(tmp_path, "test")
+
+
+@pytest.mark.parametrize(
+    ("path", "array"),
+    [
+        ("images-000.npy", None),
+        ("labels-000.npy", None),
+        ("labels-000.npy", np.zeros(1, np.int64)),
+        ("images-000.npy", np.zeros((2, 2, 2), np.float32)),
+        ("images-000.npy", np.zeros((2, 4), np.uint8)),
+        ("images-001.npy", np.zeros((2, 3, 3), np.uint8)),
+        ("images-001.npy", np.zeros((1, 2, 2), np.uint8)),
+        ("images-000.npy", b""),
+        ("images-000.npy", b"no array"),
+        ("images-000.npy", b"\x93NUMPY\x01\x00"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_in_one_line(
+    tmp_path: Path, path: str, array: np.ndarray | bytes | None
+) -> None:
+    write_split(tmp_path, "val", [2])
+    target = tmp_path / "val" / path
+    if array is None:
+        target.unlink()
+    elif isinstance(array, bytes):
+        target.write_bytes(array)
+    else:
+        np.save(target, array)
+    with pytest.raises(DatasetError) as caught:
+        read_split(tmp_path, "val")
+    assert str(tmp_path / "val") in str(caught.value)
+    assert "preprocess" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_cut_shard_is_refused(tmp_path: Path) -> None:
+    write_split(tmp_path, "val", [200])
+    shard = tmp_path / "val" / "images-000.npy"
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(DatasetError, match="preprocess again"):
+        read_split(tmp_path, "val")

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from scipy import ndimage, stats
+
+from facial_expression.core.errors import ModelError
+from facial_expression.evaluate.saliency import grad_cam, last_feature_map
+from facial_expression.train import models
+
+SIDE = 32
+SIDES = {"seed": 48, "vgg_bn": 16, "resnet18": 16}
+FINENESS = {
+    "seed": (48, 2),
+    "small": (48, 6),
+    "fast": (48, 3),
+    "fast_fine_stem": (48, 6),
+    "fast_learned_stem": (48, 3),
+    "fast_random_start": (48, 3),
+    "fast_thin_stem": (48, 3),
+    "compact": (48, 3),
+    "best": (48, 3),
+    "lean": (48, 3),
+    "mid": (48, 3),
+    "slim": (48, 3),
+    "large": (48, 6),
+    "resnet18": (48, 6),
+    "vgg_bn": (48, 6),
+}
+
+
+def stripes(labels: np.ndarray, places: np.ndarray, seed: int) -> np.ndarray:
+    """Noise with stripes in some quarters: uint8 (N, SIDE, SIDE).
+
+    `labels` and `places` are (N, patches): stripes lie (0) or stand (1), in quarter 0 to 3.
+    """
+    images = np.random.default_rng(seed).integers(60, 160, (len(labels), SIDE, SIDE), np.uint8)
+    bars = np.tile(np.array([[20], [20], [230], [230]], np.uint8), (3, 12))  # 12x12
+    for image, kinds, quarters in zip(images, labels, places, strict=True):
+        for kind, quarter in zip(kinds, quarters, strict=True):
+            top, left = 2 + 16 * (quarter // 2), 2 + 16 * (quarter % 2)
+            image[top : top + 12, left : left + 12] = bars.T if kind else bars
+    return images
+
+
+def one_patch(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, count)
+    return stripes(labels[:, None], rng.integers(0, 4, (count, 1)), seed), labels
+
+
+def both_patches(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pictures with lying and standing stripes, and in which quarter (N, 2) each of them is."""
+    rng = np.random.default_rng(7)
+    places = np.array([rng.permutation(4)[:2] for _ in range(count)])
+    return stripes(np.tile([0, 1], (count, 1)), places, 8), places
+
+
+@pytest.fixture(scope="module")
+def trained() -> keras.Model:
+    """A network that tells lying from standing stripes; its feature map is 4x4."""
+    keras.utils.set_random_seed(0)
+    model = models.build("small", SIDE, 2)
+    model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy")
+    for step in range(60):
+        images, labels = one_patch(64, step)
+        model.train_on_batch(images[..., None], labels)
+    images, labels = one_patch(64, 100)
+    assert (model.predict_on_batch(images[..., None]).argmax(axis=1) == labels).mean() > 0.95
+    return model
+
+
+def randomised(seed: int) -> keras.Model:
+    """The same network as it starts."""
+    keras.utils.set_random_seed(seed)
+    return models.build("small", SIDE, 2)
+
+
+def resized(values: np.ndarray, side: int) -> np.ndarray:
+    """Bilinear by SciPy, pixels as areas, edges repeated; another implementation than Pillow's."""
+    steps = (np.arange(side) + 0.5) * len(values) / side - 0.5
+    return ndimage.map_coordinates(
+        values, np.meshgrid(steps, steps, indexing="ij"), order=1, mode="nearest"
+    )
+
+
+@pytest.mark.parametrize("name", models.BUILDERS)
+def test_maps_of_every_network_are_between_0_and_1_and_the_same_again(name):
+    keras.utils.set_random_seed(0)
+    side = SIDES.get(name, SIDE)
+    model = models.build(name, side, 3)
+    images = np.random.default_rng(0).integers(0, 256, (3, side, side), dtype=np.uint8)
+    labels = np.array([0, 2, 1])
+    maps = grad_cam(model, images, labels, batch_size=2)
+    assert (maps.shape, maps.dtype) == ((3, side, side), np.float32)
+    assert maps.min() >= 0
+    assert set(maps.max(axis=(1, 2)).tolist()) <= {0.0, 1.0}
+    np.testing.assert_array_equal(grad_cam(model, images, labels, batch_size=2), maps)
+    one = np.concatenate([grad_cam(model, images[[i]], labels[[i]]) for i in range(3)])
+    np.testing.assert_allclose(one, maps, atol=1e-3, err_msg="a picture depends on its batch")
+
+
+@pytest.mark.parametrize("name", models.BUILDERS)
+def test_the_feature_map_is_what_comes_before_pooling_and_flattening(name):
+    side, cells = FINENESS[name]
+    found = last_feature_map(models.build(name, side, 7))
+    assert found.shape[1:3] == (cells, cells)
+    assert isinstance(found._keras_history.operation, layers.ReLU | layers.Conv2D)
+
+
+@pytest.mark.parametrize("name", ["fast", "compact", "slim", "lean", "mid", "best", "resnet18"])
+def test_with_a_mean_and_a_dense_layer_it_is_the_class_activation_map(name):
+    """Zhou et al. 2016, arXiv:1512.04150: the map is linear in the head's own weights."""
+    keras.utils.set_random_seed(0)
+    side = SIDES.get(name, 48)
+    model = models.build(name, side, 3)
+    images = np.random.default_rng(0).integers(0, 256, (6, side, side), dtype=np.uint8)
+    labels = np.arange(6) % 3
+    (mean,) = (x for x in model.layers if isinstance(x, layers.GlobalAveragePooling2D))
+    values = np.asarray(keras.Model(model.input, mean.input)(images[..., None]))
+    kernel, _ = model.get_layer("logits").get_weights()
+    expected = np.zeros(images.shape)
+    for place, label in enumerate(labels):
+        large = resized(np.maximum(values[place] @ kernel[:, label], 0), side)
+        expected[place] = large / large.max() if large.max() else large
+    assert 0 < np.count_nonzero(expected) < expected.size
+    np.testing.assert_allclose(grad_cam(model, images, labels), expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_the_evidence_for_a_class_stands_where_its_pattern_is(trained, label):
+    images, places = both_patches(40)
+    maps = grad_cam(trained, images, np.full(40, label))
+    half = SIDE // 2
+    quarters = maps.reshape(-1, 2, half, 2, half).mean(axis=(2, 4)).reshape(-1, 4)
+    found = (quarters.argmax(axis=1) == places[:, label]).mean()
+    assert found > 0.9
+
+
+def test_randomised_weights_change_the_maps(trained):
+    """The sanity check of Adebayo et al. 2018, arXiv:1810.03292, by rank correlation."""
+    images, labels = one_patch(40, 400)
+    maps = grad_cam(trained, images, labels)
+    alike = grad_cam(trained, images + np.uint8(2), labels)  # a little lighter: all but the same
+    others = [grad_cam(randomised(seed), images, labels) for seed in range(1, 6)]
+
+    def agreement(second: np.ndarray) -> float:
+        return float(stats.spearmanr(maps, second, axis=None).statistic)
+
+    assert agreement(alike) > 0.9
+    assert abs(np.mean([agreement(other) for other in others])) < 0.3
+
+
+def test_a_map_without_evidence_is_zero():
+    pictures = keras.Input((8, 8, 1), dtype="uint8")
+    mean = layers.GlobalAveragePooling2D()(layers.Rescaling(1 / 255)(pictures))
+    against = layers.Dense(2, kernel_initializer=keras.initializers.Constant(-1))(mean)
+    model = keras.Model(pictures, layers.Softmax()(against))
+    assert not grad_cam(model, np.full((1, 8, 8), 9, np.uint8), np.array([0])).any()
+
+
+def test_a_network_without_a_feature_map_is_refused():
+    pictures = keras.Input((8, 8, 1), dtype="uint8")
+    model = keras.Model(pictures, layers.Dense(2)(layers.Flatten()(pictures)), name="flat")
+    with pytest.raises(ModelError, match="found none in 'flat'"):
+        grad_cam(model, np.zeros((1, 8, 8), np.uint8), np.array([0]))

@@ -1,0 +1,173 @@
+"""The card says what the run's files say, in a form that the hub reads."""
+
+from __future__ import annotations
+
+import copy
+import re
+from dataclasses import replace
+
+import pytest
+from ruamel.yaml import YAML
+
+from facial_expression.export.card import Facts, render
+
+SCORES = {
+    "n": 3589,
+    "accuracy": 0.6789,
+    "accuracy_low": 0.6612,
+    "accuracy_high": 0.6934,
+    "balanced_accuracy": 0.61,
+    "macro_f1": 0.6543,
+    "top_2_accuracy": 0.84,
+    "log_loss": 0.9211,
+    "brier": 0.44,
+}
+FACTS = Facts(
+    texts={
+        "dataset": "Our Faces",
+        "licence": "other",
+        "terms": "Nobody but us; not for $100.",
+        "labels": "Two of us labelled them.",
+        "people": "Twelve colleagues, who agreed.",
+    },
+    source={"sha256": "5" * 64, "licence": "ours."},
+    audit={
+        "protocol": "clean",
+        "labels": "folders",
+        "pictures": 35887,
+        "used": {"train": 28006, "val": 3589, "test": 3589},
+        "dropped": {"also_in_test": 343},
+        "duplicates": {
+            "groups": 1516,
+            "files": 3369,
+            "groups_across_train_and_evaluation": 531,
+            "groups_across_val_and_test": 71,
+            "groups_with_conflicting_labels": 57,
+        },
+        "near_duplicates": {"pairs": 4305},
+    },
+    metrics={
+        "protocol": "clean",
+        "reported_split": "val",
+        "val": SCORES,
+        "val_flip": SCORES | {"accuracy": 0.7001},
+        "model": {"side": 40, "parameters": 490359, "macs": 17_600_000},
+        "versions": {"keras": "3.15.1", "numpy": "2.4.6"},
+    },
+    per_class=[
+        {"class": "happy", "precision": "0.9", "recall": "0.8", "f1": "0.85", "support": "1001"},
+        {"class": "sad", "precision": "0.5", "recall": "0.4", "f1": "0.444444", "support": "9"},
+    ],
+    recipe="fast",
+    parameters={"epochs": 10, "optimizer": {"name": "muon"}},
+    model="a" * 64,
+    size=2_041_000,
+)
+
+
+def front_matter(card: str) -> dict:
+    _, metadata, _ = card.split("---\n", 2)
+    return YAML(typ="safe").load(metadata)
+
+
+def test_the_front_matter_is_the_hubs():
+    metadata = front_matter(render(FACTS))
+    assert metadata["license"] == "other"
+    assert metadata["license_name"]
+    assert metadata["library_name"] == "keras"
+    assert metadata["pipeline_tag"] == "image-classification"
+    (entry,) = metadata["model-index"]
+    (result,) = entry["results"]
+    assert result["task"] == {"type": "image-classification"}
+    assert result["dataset"] == {"type": "our-faces", "name": "Our Faces", "split": "val"}
+    values = {metric["type"]: metric["value"] for metric in result["metrics"]}
+    assert values == {"accuracy": 0.6789, "f1": 0.6543}
+
+
+def test_a_listed_licence_has_no_name_of_its_own():
+    metadata = front_matter(render(replace(FACTS, texts=FACTS.texts | {"licence": "mit"})))
+    assert metadata["license"] == "mit"
+    assert "license_name" not in metadata
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        "67.9 % (66.1 to 69.3), n = 3,589",
+        "| val | with its mirror image | 3,589 | 70.0 %",
+        "Nobody but us; not for $100.",
+        "- Two of us labelled them.",
+        "- Twelve colleagues, who agreed.",
+        "train 28,006, val 3,589, test 3,589",
+        "343 also in test",
+        "531 of them across training and\nevaluation, 71 across validation and test, 57",
+        "5" * 64 + "` (ours)",
+        "epochs: 10\noptimizer:\n  name: muon\n```",
+        "| happy | 0.900 | 0.800 | 0.850 | 1,001 |",
+        "a" * 64 + "`, 2.0 MB, 490,359 parameters, 17.6 M",
+        "np.zeros((1, 40, 40, 1), np.uint8)",
+        "keras 3.15.1, numpy 2.4.6",
+        "Labels: folders.",
+    ],
+)
+def test_the_card_states_the_runs_facts(fact):
+    assert fact in render(FACTS)
+
+
+def test_what_was_not_measured_is_not_mentioned():
+    card = render(FACTS)
+    assert "Without leaks" not in card
+    assert "**Calibration**" not in card
+    assert "/ 1.000000)" in card
+
+
+def test_leaks_and_calibration_stand_in_the_card_once_they_are_measured():
+    metrics = copy.deepcopy(dict(FACTS.metrics))
+    metrics["val_leak_free"] = SCORES | {"accuracy": 0.5541, "n": 3000}
+    metrics["labels"] = "ferplus"
+    metrics["calibration"] = {
+        "temperature": 1.25,
+        "before": {"ece_equal_width": 0.0512, "log_loss": 0.9211},
+        "after": {"ece_equal_width": 0.0123, "log_loss": 0.9001},
+    }
+    card = render(replace(FACTS, metrics=metrics))
+    assert "without a known duplicate or near-duplicate anywhere: val 55.4 % (66.1 to" in card
+    assert "n = 3,000." in card
+    unsearched = replace(FACTS, metrics=metrics, audit=FACTS.audit | {"near_duplicates": None})
+    assert "without a known exact duplicate anywhere: val 55.4 %" in render(unsearched)
+    assert "| log loss (nats) | 0.9211 | 0.9001 |" in card
+    assert "15 bins of equal width | 0.0512 | 0.0123 |" in card
+    assert "one temperature, 1.250, fitted on these same pictures (" in card
+    assert "/ 1.250000)" in card
+
+
+def test_the_notebooks_protocol_is_called_what_it_is():
+    card = render(replace(FACTS, metrics=FACTS.metrics | {"protocol": "notebook"}))
+    assert "Validated on its own test pictures" in card
+    assert "No exact copy" not in card
+
+
+def test_ferplus_labels_come_with_their_rules():
+    rules = {"votes_sha256": "b" * 64, "targets": "majority", "classes": 8, "filter": "published"}
+    audit = FACTS.audit | {"labels": "ferplus", "ferplus": rules}
+    card = render(replace(FACTS, audit=audit))
+    assert "targets majority, classes 8, filter published." in card
+
+
+def test_copies_that_stay_in_training_are_not_denied():
+    card = render(replace(FACTS, audit=FACTS.audit | {"dropped": {}}))
+    assert "Exact copies of validation or test pictures may be trained on" in card
+    assert "No exact copy" not in card
+
+
+def test_the_code_of_the_card_runs_as_far_as_its_syntax_goes():
+    blocks = re.findall(r"```python\n(.*?)```", render(FACTS), re.S)
+    assert ["onnxruntime" in code for code in blocks] == [True, False]
+    for code in blocks:
+        compile(code, "card", "exec")
+
+
+def test_the_limits_are_in_every_card():
+    card = render(FACTS)
+    for said in ("not inner states", "Article 5(1)(f)", "Annex III", "Article 50(3)"):
+        assert said in card

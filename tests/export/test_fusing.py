@@ -1,0 +1,150 @@
+"""Folding changes what is computed, not what comes out."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+from facial_expression.export.fusing import fold
+
+
+def network(
+    scale: list[float], offset: float = 0, tap: bool = False, stride: int = 1
+) -> onnx.ModelProto:
+    """Rescaled pictures -> convolution -> pooling -> scale, shift, rectifier, as tf2onnx has it.
+
+    With `tap` the pooled values are a result of their own.
+    """
+    random = np.random.default_rng(1)
+    constants = {
+        "factor": np.float32(1 / 255),
+        "offset": np.float32(offset),
+        "shape": np.array([-1, 1, 8, 8]),
+        "kernel": random.normal(size=(3, 1, 3, 3)).astype(np.float32),
+        "bias": random.normal(size=3).astype(np.float32),
+        "scale": np.array(scale, np.float32).reshape(1, -1, 1, 1),
+        "shift": random.normal(size=(1, 3, 1, 1)).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("Cast", ["pictures"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["floats", "factor"], ["scaled"]),
+        helper.make_node("Add", ["scaled", "offset"], ["moved"]),
+        helper.make_node("Reshape", ["moved", "shape"], ["planes"]),
+        helper.make_node(
+            "Conv",
+            ["planes", "kernel", "bias"],
+            ["maps"],
+            pads=[1, 1, 1, 1],
+            strides=[stride, stride],
+        ),
+        helper.make_node("MaxPool", ["maps"], ["pooled"], kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Mul", ["pooled", "scale"], ["wide"]),
+        helper.make_node("Add", ["wide", "shift"], ["normalised"]),
+        helper.make_node("Relu", ["normalised"], ["features"]),
+    ]
+    results = ["features", *(["pooled"] if tap else [])]
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["batch", 8, 8, 1])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3, None, None])
+            for name in results
+        ],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+def kinds(model: onnx.ModelProto) -> list[str]:
+    return [node.op_type for node in model.graph.node]
+
+
+def outputs(model: onnx.ModelProto) -> list[np.ndarray]:
+    rows = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    pictures = np.random.default_rng(0).integers(0, 256, (2, rows, 8, 1), np.uint8)
+    return ReferenceEvaluator(model).run(None, {"pictures": pictures})
+
+
+def folded(model: onnx.ModelProto) -> onnx.ModelProto:
+    other = onnx.ModelProto()
+    other.CopyFrom(model)
+    fold(other.graph)
+    onnx.checker.check_model(other, full_check=True)
+    for before, after in zip(outputs(model), outputs(other), strict=True):
+        np.testing.assert_allclose(after, before, rtol=1e-5, atol=1e-5)
+    return other
+
+
+def test_rescaling_and_normalisation_go_into_the_convolution():
+    after = folded(network([0.5, 2, 0.1]))
+    assert kinds(after) == ["Cast", "Reshape", "Conv", "Relu", "MaxPool"]
+    assert len(after.graph.initializer) == 3, "shape, kernel, bias: the rest is gone"
+
+
+@pytest.mark.parametrize("scale", [[0.5, -2, 0.1], [1, 0, 1]])
+def test_a_scale_that_is_not_above_0_stays_behind_the_pooling(scale):
+    """The largest of negated values is not the negated largest."""
+    assert kinds(folded(network(scale)))[3:] == ["MaxPool", "Mul", "Add", "Relu"]
+
+
+def test_pixels_to_which_something_is_added_stay_as_they_are():
+    """At the border the convolution sees zeros, to which nothing was added."""
+    assert kinds(folded(network([1, 1, 1], offset=-0.5)))[:3] == ["Cast", "Mul", "Add"]
+
+
+def test_values_that_somebody_else_reads_stay():
+    after = folded(network([0.5, 2, 0.1], tap=True))
+    assert kinds(after)[3:] == ["MaxPool", "Mul", "Add", "Relu"]
+
+
+def strided(taps: int, given: dict[str, object], rows: int = 8) -> onnx.ModelProto:
+    """Pictures of `rows` times 8 -> a convolution with these attributes."""
+    kernel = np.random.default_rng(1).normal(size=(3, 1, taps, 3)).astype(np.float32) / 255
+    graph = helper.make_graph(
+        [
+            helper.make_node("Cast", ["pictures"], ["floats"], to=TensorProto.FLOAT),
+            helper.make_node("Reshape", ["floats", "shape"], ["planes"]),
+            helper.make_node("Conv", ["planes", "kernel"], ["maps"], **given),
+        ],
+        "net",
+        [helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["batch", rows, 8, 1])],
+        [helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["batch", 3, None, None])],
+        [
+            numpy_helper.from_array(np.array([-1, 1, rows, 8]), "shape"),
+            numpy_helper.from_array(kernel, "kernel"),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+
+
+@pytest.mark.parametrize("taps", range(1, 7))
+@pytest.mark.parametrize(("before", "behind"), [(0, 0), (0, 1), (1, 0), (1, 2), (2, 2), (3, 1)])
+def test_a_strided_first_convolution_reads_blocks(taps, before, behind):
+    after = folded(strided(taps, {"strides": [2, 2], "pads": [before, 1, behind, 1]}))
+    assert kinds(after) == ["Cast", "Reshape", "SpaceToDepth", "Conv"]
+
+
+def test_a_rescaling_in_front_of_it_goes_first():
+    after = folded(network([0.5, 2, 0.1], stride=2))
+    assert kinds(after) == ["Cast", "Reshape", "SpaceToDepth", "Conv", "Relu", "MaxPool"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"strides": [2, 1]},
+        {"strides": [2, 2], "dilations": [2, 1]},
+        {"strides": [2, 2], "auto_pad": "SAME_UPPER"},
+    ],
+)
+def test_other_convolutions_stay_as_they_are(given):
+    assert kinds(folded(strided(3, given))) == ["Cast", "Reshape", "Conv"]
+
+
+def test_pictures_of_an_odd_side_stay_whole():
+    assert kinds(folded(strided(3, {"strides": [2, 2]}, rows=9))) == ["Cast", "Reshape", "Conv"]

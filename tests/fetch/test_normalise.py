@@ -1,0 +1,309 @@
+from __future__ import annotations
+
+import io
+import os
+import random
+import shutil
+import struct
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facial_expression.core.errors import ArchiveError
+from facial_expression.fetch.limits import Limits
+from facial_expression.fetch.normalise import normalise
+from facial_expression.pictures import archive
+from tests.helpers import make_archive, tiny_pictures
+
+LIMITS = Limits(1 << 30, 1000)
+JUNK = ("__MACOSX/train/sad/._x.jpg", ".DS_Store", "train/Thumbs.db", "LICENCE.txt", "._a.png")
+GOOD = {"train/a/x.jpg": b"one", "test/a/y.jpg": b"two"}
+
+
+def packed(source: Path, limits: Limits = LIMITS) -> bytes:
+    """What `normalise` makes of the source, in a folder in which it must leave nothing else."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "images.zip"
+        count = normalise(source, out, limits, "the source")
+        assert os.listdir(folder) == [out.name]  # noqa: PTH208
+        assert count == len(archive.members(out))
+        return out.read_bytes()
+
+
+def refuse(source: Path, fault: str, limits: Limits = LIMITS) -> None:
+    with pytest.raises(ArchiveError, match=fault) as caught:
+        packed(source, limits)
+    assert str(caught.value).startswith("the source")
+    assert "\n" not in str(caught.value)
+
+
+def make_zip(path: Path, files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path, "w", method) as opened:
+        for number, (name, content) in enumerate(files.items()):
+            info = zipfile.ZipInfo(name, (1990 + number % 30, 2, 3, 4, 5, 6))
+            opened.writestr(info, content, method)
+    return path
+
+
+def make_tar(path: Path, files: Mapping[str, bytes], method: str = "") -> Path:
+    with tarfile.open(path, f"w:{method}") as opened:  # type: ignore[call-overload]
+        for number, (name, content) in enumerate(files.items()):
+            info = tarfile.TarInfo(name)
+            info.size, info.mtime = len(content), number * 1000
+            opened.addfile(info, io.BytesIO(content))
+    return path
+
+
+def make_folder(path: Path, files: Mapping[str, bytes]) -> Path:
+    path.mkdir()
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    return path
+
+
+PACKERS: dict[str, Callable[[Path, Mapping[str, bytes]], Path]] = {
+    "stored": lambda path, files: make_zip(path, files, zipfile.ZIP_STORED),
+    "deflated": make_zip,
+    "bzip2": lambda path, files: make_zip(path, files, zipfile.ZIP_BZIP2),
+    "lzma": lambda path, files: make_zip(path, files, zipfile.ZIP_LZMA),
+    "tar": make_tar,
+    "tar.gz": lambda path, files: make_tar(path, files, "gz"),
+    "tar.bz2": lambda path, files: make_tar(path, files, "bz2"),
+    "tar.xz": lambda path, files: make_tar(path, files, "xz"),
+    "folder": make_folder,
+}
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    packer=st.sampled_from(sorted(PACKERS)),
+    wrapper=st.sampled_from(["", "fer2013/", "a/b c/"]),
+    order=st.randoms(use_true_random=False),
+    junk=st.sets(st.sampled_from(JUNK)),
+    nested=st.booleans(),
+)
+def test_the_same_pictures_give_the_same_bytes(
+    packer: str, wrapper: str, order: random.Random, junk: set[str], nested: bool
+) -> None:
+    files = {wrapper + name: content for name, content in tiny_pictures().items()}
+    files |= {wrapper + name: b"junk" for name in junk}
+    shuffled = sorted(files)
+    order.shuffle(shuffled)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        inner = folder / "inner" if nested else folder
+        inner.mkdir(exist_ok=True)
+        suffix = ".zip" if packer in ("stored", "deflated", "bzip2", "lzma") else f".{packer}"
+        source = PACKERS[packer](inner / f"set{suffix}", {name: files[name] for name in shuffled})
+        expected = make_archive(folder / "expected.bin", tiny_pictures())
+        assert packed(inner if nested and packer != "folder" else source) == expected.read_bytes()
+
+
+def test_other_pictures_give_other_bytes(tmp_path: Path) -> None:
+    sets = [GOOD, {**GOOD, "train/a/x.jpg": b"One"}, {**GOOD, "train/a/z.jpg": b"one"}]
+    sets.append({"train/a/X.JPG": b"one", "test/a/y.jpg": b"two"})
+    made = {packed(make_zip(tmp_path / f"{number}", files)) for number, files in enumerate(sets)}
+    assert len(made) == len(sets)
+
+
+@pytest.mark.parametrize("packer", ["deflated", "bzip2", "tar.gz", "folder"])
+def test_a_table_inside_is_read_where_there_are_no_pictures(tmp_path: Path, packer: str) -> None:
+    flat = " ".join(["9"] * 2304)
+    table = f"emotion,pixels,Usage\n3,{flat},Training\n0,{flat},PrivateTest\n".encode()
+    plain = tmp_path / "fer2013.csv"
+    plain.write_bytes(table)
+    expected = packed(plain)
+    with zipfile.ZipFile(io.BytesIO(expected)) as opened:
+        names = ["test/angry/PrivateTest_1.pgm", "train/happy/Training_0.pgm"]
+        assert opened.namelist() == names
+    files = {"fer2013/README": b"text", "fer2013/fer2013.csv": table}
+    assert packed(PACKERS[packer](tmp_path / "source", files)) == expected
+    beside = PACKERS[packer](tmp_path / "beside", {**GOOD, "fer2013.csv": table})
+    assert packed(beside) == packed(make_zip(tmp_path / "good", GOOD))
+
+
+@pytest.mark.parametrize("packer", sorted(set(PACKERS) - {"folder"}))
+@pytest.mark.parametrize(
+    ("files", "fault"),
+    [
+        ({}, "found none|found a file that begins with"),  # an empty tar is all zeros
+        ({"readme.txt": b"text"}, "found none"),
+        ({**GOOD, "../evil.txt": b"x"}, "climbs out"),
+        ({**GOOD, "train/a/../../../evil.jpg": b"x"}, "climbs out"),
+        ({**GOOD, "/etc/evil.jpg": b"x"}, "absolute"),
+        ({**GOOD, "C:\\evil.jpg": b"x"}, "absolute"),
+        ({**GOOD, "train/a/X.jpg": b"x"}, "expected distinct names"),
+        ({**GOOD, "happy.jpg": b"x"}, "expected pictures in <split>/<class>/ folders"),
+    ],
+)
+def test_a_bad_member_is_refused(
+    tmp_path: Path, packer: str, files: dict[str, bytes], fault: str
+) -> None:
+    refuse(PACKERS[packer](tmp_path / "source", files), fault)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "twice.zip", "w") as opened:
+        opened.writestr("train/a/x.jpg", b"one")
+        opened.writestr("train/a/x.jpg", b"two")
+    refuse(tmp_path / "twice.zip", "expected distinct names")
+    with tarfile.open(tmp_path / "twice.tar", "w") as tar:
+        for content in (b"one", b"two"):
+            info = tarfile.TarInfo("train/a/x.jpg")
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    refuse(tmp_path / "twice.tar", "expected distinct names")
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
+)
+def test_a_link_or_device_in_a_tar_is_refused(tmp_path: Path, kind: bytes) -> None:
+    source = make_tar(tmp_path / "set.tar", GOOD)
+    with tarfile.open(source, "a") as opened:
+        info = tarfile.TarInfo("train/a/link.jpg")
+        info.type, info.linkname = kind, "/etc/passwd"
+        opened.addfile(info)
+    refuse(source, "is a link, a device")
+
+
+def test_a_link_in_a_zip_is_refused(tmp_path: Path) -> None:
+    source = make_zip(tmp_path / "set.zip", GOOD)
+    with zipfile.ZipFile(source, "a") as opened:
+        info = zipfile.ZipInfo("train/a/link.jpg")
+        info.create_system, info.external_attr = 3, 0o120777 << 16
+        opened.writestr(info, "/etc/passwd")
+    refuse(source, "is a link or a device")
+
+
+def test_a_link_or_pipe_in_a_folder_is_refused(tmp_path: Path) -> None:
+    for number, make in enumerate([lambda path: path.symlink_to(tmp_path), os.mkfifo]):
+        source = make_folder(tmp_path / str(number), GOOD)
+        make(source / "train" / "link")
+        refuse(source, "'train/link' is a link or a device")
+
+
+def patched(source: Path, marker: bytes, offset: int, form: str, value: int) -> Path:
+    """Overwrite a field of every zip header that begins with `marker`."""
+    content = bytearray(source.read_bytes())
+    start = content.find(marker)
+    while start >= 0:
+        struct.pack_into(form, content, start + offset, value)
+        start = content.find(marker, start + 4)
+    source.write_bytes(content)
+    return source
+
+
+def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
+    source = patched(make_zip(tmp_path / "set.zip", GOOD), b"PK\1\2", 8, "<H", 1)
+    refuse(source, "is encrypted")
+
+
+def test_an_unknown_compression_is_refused(tmp_path: Path) -> None:
+    source = patched(make_zip(tmp_path / "set.zip", GOOD), b"PK\1\2", 10, "<H", 97)
+    refuse(source, "unknown compression 97")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
+@pytest.mark.parametrize("size", [5, 500])
+def test_a_size_that_is_not_the_declared_one_is_refused(
+    tmp_path: Path, method: int, size: int
+) -> None:
+    source = make_zip(tmp_path / "set.zip", {"train/a/x.jpg": bytes(100)}, method)
+    refuse(patched(source, b"PK\1\2", 24, "<I", size), "truncated or corrupt")
+
+
+@pytest.mark.parametrize("packer", sorted(set(PACKERS) - {"folder"}))
+def test_a_truncated_archive_is_refused_wherever_it_is_cut(tmp_path: Path, packer: str) -> None:
+    files = {f"train/a/{number}.jpg": os.urandom(700) for number in range(3)}
+    whole = PACKERS[packer](tmp_path / "whole", files).read_bytes()
+    # two blocks of zeros end a tar, then come more, up to 10,240 bytes: only these may be missing
+    needed = len(whole) if packer != "tar" else 3 * (512 + 1024) + 512
+    for kept in range(1, needed, needed // 20):
+        (tmp_path / "cut").write_bytes(whole[:kept])
+        refuse(tmp_path / "cut", "truncated or corrupt|found a file that begins with")
+
+
+def test_an_empty_file_and_a_web_page_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    refuse(tmp_path / "empty", "found an empty file")
+    (tmp_path / "page").write_text("<!DOCTYPE html><p>Quota exceeded")
+    refuse(tmp_path / "page", "begins with b'<!DOCTYPE html>")
+    (tmp_path / "nothing").mkdir()
+    refuse(tmp_path / "nothing", "found none")
+
+
+@pytest.mark.parametrize("packer", ["deflated", "bzip2", "lzma", "tar.gz", "tar.bz2", "tar.xz"])
+@pytest.mark.parametrize("name", ["train/a/bomb.jpg", "bomb.bin"])
+def test_a_decompression_bomb_is_refused(tmp_path: Path, packer: str, name: str) -> None:
+    source = PACKERS[packer](tmp_path / "bomb", {name: bytes(40 << 20)})
+    refuse(source, "a decompression bomb")
+
+
+def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path: Path) -> None:
+    for method in (zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        source = make_zip(tmp_path / "bomb.zip", {"train/a/x.jpg": bytes(40 << 20)}, method)
+        refuse(patched(source, b"PK\1\2", 24, "<I", 1000), "truncated or corrupt")
+
+
+@pytest.mark.parametrize("packer", sorted(PACKERS))
+def test_too_much_or_too_many_is_refused(tmp_path: Path, packer: str) -> None:
+    source = PACKERS[packer](tmp_path / "source", tiny_pictures())
+    size = sum(map(len, tiny_pictures().values()))
+    refuse(source, "at most 29 files, found more; raise fetch.max_files", Limits(1 << 30, 29))
+    refuse(source, "raise fetch.max_bytes", Limits(size - 1, 1000))
+    if not packer.startswith("tar"):  # its headers count as well
+        packed(source, Limits(size, 30))
+
+
+def test_two_archives_in_a_folder_are_refused(tmp_path: Path) -> None:
+    source = make_folder(tmp_path / "source", {"a.zip": b"PK", "b.tar.gz": b"\x1f\x8b"})
+    refuse(source, "found 2 archives")
+
+
+def test_a_header_that_claims_gigabytes_is_refused(tmp_path: Path) -> None:
+    """tarfile reads such headers whole: GNU's long names, and the records of pax."""
+    for kind in (tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE):
+        info = tarfile.TarInfo("long")
+        info.type, info.size = kind, 512 << 20
+        (tmp_path / "long.tar").write_bytes(info.tobuf(tarfile.GNU_FORMAT) + bytes(20_000))
+        refuse(tmp_path / "long.tar", "a header is too long")
+
+
+def test_an_unreadable_folder_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = make_folder(tmp_path / "source", GOOD)
+
+    def deny(path: object) -> object:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", deny)
+    with pytest.raises(ArchiveError, match=r"cannot be read: .*Permission denied"):
+        normalise(source, tmp_path / "o.zip", LIMITS, "the source")
+
+
+@pytest.mark.parametrize("wrapper", ["", "download/set"])
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_a_class_folder_without_a_picture_is_refused(tmp_path, wrapper, kind):
+    top = tmp_path / "top"
+    for name, data in tiny_pictures().items():
+        path = top / wrapper / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (top / wrapper / "train" / "fear").mkdir()
+    (top / wrapper / "train" / "fear" / "notes.txt").write_text("later", encoding="utf-8")
+    source = top if kind == "folder" else Path(shutil.make_archive(str(top), kind, top))
+    limits = Limits(1 << 30, 10_000)
+    with pytest.raises(ArchiveError, match=r"every class folder, found none in 'train/fear'"):
+        normalise(source, tmp_path / "out.zip", limits, "source")
+    (top / wrapper / "train" / "fear" / "notes.txt").unlink()
+    (top / wrapper / "train" / "fear").rmdir()
+    source = top if kind == "folder" else Path(shutil.make_archive(str(top), kind, top))
+    assert normalise(source, tmp_path / "out.zip", limits, "source") == len(tiny_pictures())

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import importlib.metadata
+
+import pytest
+
+from facial_expression.core.errors import ModelError
+from facial_expression.network import backend
+
+
+def test_versions_are_those_installed():
+    found = backend.versions("tensorflow")
+    assert found["keras"] == importlib.metadata.version("keras")
+    assert found["numpy"] == importlib.metadata.version("numpy")
+    assert any(name.startswith("tensorflow") for name in found)
+
+
+def test_another_backend_than_the_running_one_is_refused(monkeypatch):
+    import keras
+
+    monkeypatch.setenv("KERAS_BACKEND", keras.backend.backend())
+    other = "torch" if keras.backend.backend() == "tensorflow" else "tensorflow"
+    with pytest.raises(ModelError, match="start a new process"):
+        backend.configure(other, 2)
+
+
+@pytest.mark.parametrize(("installed", "flagged"), [("0.8.0", 0), ("0.12.0.1", 1), ("1.0.0", 0)])
+def test_xla_gets_a_flag_only_where_it_knows_it(monkeypatch, installed, flagged):
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: installed)
+    assert len(backend._sound_bfloat16()) == flagged

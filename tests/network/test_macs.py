@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import keras
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from keras import layers
+
+from facial_expression.network.macs import macs
+from facial_expression.train import models
+
+SIDES = st.integers(5, 12)
+KERNELS = st.integers(1, 4)
+STRIDES = st.integers(1, 3)
+PADDINGS = st.sampled_from(["same", "valid"])
+
+
+def positions(side: int, kernel: int, stride: int, padding: str) -> int:
+    """Where a kernel stops along one axis, by walking it over the padded picture."""
+    if padding == "valid":
+        return len([start for start in range(0, side, stride) if start + kernel <= side])
+    return len(range(0, side, stride))
+
+
+def of_layer(layer: layers.Layer, side: int, channels: int) -> int:
+    return macs(keras.Sequential([keras.Input((side, side, channels)), layer]))
+
+
+def test_a_small_network_by_hand():
+    model = keras.Sequential(
+        [
+            keras.Input((48, 48, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(8, 3, padding="same"),  # 48 * 48 * 9 * 8 = 165,888
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(2),  # 24
+            layers.SeparableConv2D(16, 3),  # 22 * 22 * (9 * 8 + 8 * 16) = 96,800
+            layers.DepthwiseConv2D(3, strides=2),  # 10 * 10 * 9 * 16 = 14,400
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(7),  # 16 * 7 = 112
+        ]
+    )
+    assert macs(model) == 165_888 + 96_800 + 14_400 + 112
+
+
+def test_the_fast_network_by_hand():
+    stem = 24 * 24 * (5 * 5 * 1) * 24
+    stages = [
+        24 * 24 * (3 * 3 * 24) * 32 + 12 * 12 * (3 * 3 * 32) * 32,  # pooled after its first
+        12 * 12 * (3 * 3 * 32) * 64 + 6 * 6 * (3 * 3 * 64) * 64,
+        6 * 6 * (3 * 3 * 64) * 128 + 3 * 3 * (3 * 3 * 128) * 128,
+    ]
+    assert macs(models.build("fast", 48, 7)) == stem + sum(stages) + 128 * 7
+
+
+def test_the_seed_network_costs_218_million():
+    assert round(macs(models.build("seed", 48, 7)) / 1e6) == 218
+
+
+@given(SIDES, KERNELS, STRIDES, PADDINGS, st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
+def test_convolutions_cost_each_output_the_kernel_over_its_group(
+    side, kernel, stride, padding, groups, inputs_a_group, outputs_a_group
+):
+    layer = layers.Conv2D(
+        groups * outputs_a_group, kernel, strides=stride, padding=padding, groups=groups
+    )
+    outputs = positions(side, kernel, stride, padding) ** 2 * groups * outputs_a_group
+    assert of_layer(layer, side, groups * inputs_a_group) == outputs * kernel**2 * inputs_a_group
+
+
+@given(SIDES, KERNELS, PADDINGS, st.integers(1, 4), st.integers(1, 3), st.integers(1, 5))
+def test_a_separable_convolution_costs_its_two_parts(
+    side, kernel, padding, channels, multiplier, filters
+):
+    separable = layers.SeparableConv2D(
+        filters, kernel, padding=padding, depth_multiplier=multiplier
+    )
+    depthwise = layers.DepthwiseConv2D(kernel, padding=padding, depth_multiplier=multiplier)
+    outputs = positions(side, kernel, 1, padding)
+    first = of_layer(depthwise, side, channels)
+    assert first == outputs**2 * kernel**2 * channels * multiplier
+    second = of_layer(layers.Conv2D(filters, 1), outputs, channels * multiplier)
+    assert of_layer(separable, side, channels) == first + second
+
+
+def test_dilation_changes_the_positions_only():
+    layer = layers.Conv2D(4, 3, dilation_rate=2)
+    assert of_layer(layer, 10, 2) == 6 * 6 * 4 * 9 * 2
+
+
+def test_dense_layers_count_for_each_row_they_are_applied_to():
+    model = keras.Sequential([keras.Input((5, 6)), layers.Dense(3)])
+    assert macs(model) == 5 * 6 * 3
+
+
+def test_nested_models_are_descended_into():
+    inner = keras.Sequential([keras.Input((6, 6, 2)), layers.Conv2D(3, 3)])
+    pictures = keras.Input((6, 6, 2))
+    outer = keras.Model(pictures, layers.Dense(2)(layers.Flatten()(inner(pictures))))
+    assert macs(outer) == 4 * 4 * 3 * 9 * 2 + 4 * 4 * 3 * 2
+
+
+@pytest.mark.parametrize("layer", [layers.BatchNormalization(), layers.ReLU(), layers.Flatten()])
+def test_what_multiplies_no_kernel_costs_nothing(layer):
+    assert of_layer(layer, 4, 2) == 0

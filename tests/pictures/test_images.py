@@ -1,0 +1,413 @@
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import random
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+from PIL import Image
+
+from facial_expression.core.errors import ImageError
+from facial_expression.pictures import archive
+from facial_expression.pictures.images import MAX_PIXELS, STRIP, decode, square
+
+LOSSLESS = ["PNG", "BMP", "TIFF", "PPM", "GIF"]
+Pixels = NDArray[np.uint8]
+
+
+def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+def grey_of(data: bytes) -> Pixels:
+    return np.asarray(decode(data).grey)
+
+
+def noise(*shape: int) -> Pixels:
+    return np.random.default_rng(len(shape)).integers(0, 256, shape, dtype=np.uint8)
+
+
+def luma(rgb: NDArray[Any]) -> NDArray[np.float64]:
+    """ITU-R BT.601, written out."""
+    r, g, b = np.moveaxis(rgb.astype(float), -1, 0)
+    return 0.299 * r + 0.587 * g + 0.114 * b
+
+
+def over_white(rgb: NDArray[Any], alpha: NDArray[Any]) -> NDArray[np.float64]:
+    a = alpha[..., None] / 255
+    return rgb * a + 255 * (1 - a)
+
+
+def assert_close(found: Pixels, expected: NDArray[Any], levels: float = 1.0) -> None:
+    assert found.shape == expected.shape
+    assert np.abs(found.astype(float) - expected).max() <= levels
+
+
+greys = hnp.arrays(np.uint8, hnp.array_shapes(min_dims=2, max_dims=2, max_side=12))
+colours = greys.flatmap(lambda a: hnp.arrays(np.uint8, (*a.shape, 3)))
+
+
+# The grey of every mode
+
+
+@given(pixels=greys, kind=st.sampled_from(LOSSLESS))
+def test_grey_is_untouched_whatever_the_format(pixels: Pixels, kind: str) -> None:
+    picture = decode(encode(Image.fromarray(pixels), kind))
+    np.testing.assert_array_equal(np.asarray(picture.grey), pixels)
+    assert picture.mode == ("P" if kind == "GIF" else "L")
+
+
+def test_a_grey_jpeg_has_the_pixels_that_pillow_decodes() -> None:
+    data = encode(Image.fromarray(noise(48, 48)), "JPEG", quality=80)
+    np.testing.assert_array_equal(
+        square(decode(data), 48), np.asarray(Image.open(io.BytesIO(data)))
+    )
+
+
+@given(colours)
+def test_colour_becomes_luma(pixels: Pixels) -> None:
+    picture = decode(encode(Image.fromarray(pixels)))
+    assert picture.mode == "RGB"
+    assert_close(np.asarray(picture.grey), luma(pixels))
+
+
+@given(rgb=colours, data=st.data())
+def test_transparency_lies_over_white(rgb: Pixels, data: st.DataObject) -> None:
+    alpha = data.draw(hnp.arrays(np.uint8, rgb.shape[:2]))
+    picture = decode(encode(Image.fromarray(np.dstack([rgb, alpha]))))
+    assert picture.mode == "RGBA"
+    assert_close(np.asarray(picture.grey), luma(over_white(rgb, alpha)), levels=1.5)
+
+
+@given(grey=greys, data=st.data())
+def test_grey_with_alpha_lies_over_white(grey: Pixels, data: st.DataObject) -> None:
+    alpha = data.draw(hnp.arrays(np.uint8, grey.shape))
+    picture = decode(encode(Image.fromarray(np.dstack([grey, alpha]), mode="LA")))
+    assert picture.mode == "LA"
+    expected = over_white(grey[..., None], alpha)[..., 0]
+    assert_close(np.asarray(picture.grey), expected, levels=1.5)
+
+
+def test_a_palette_becomes_the_luma_of_its_colours() -> None:
+    indices = noise(9, 7) % 16
+    palette = noise(16, 3)
+    image = Image.fromarray(indices, mode="P")
+    image.putpalette(palette.tobytes())
+    picture = decode(encode(image))
+    assert picture.mode == "P"
+    assert_close(np.asarray(picture.grey), luma(palette[indices]))
+
+
+@pytest.mark.parametrize("transparency", [3, bytes([0, 128, 255, 7])])
+def test_a_palette_s_transparent_colours_lie_over_white(transparency: int | bytes) -> None:
+    indices = noise(9, 7) % 4
+    palette = noise(4, 3)
+    image = Image.fromarray(indices, mode="P")
+    image.putpalette(palette.tobytes())
+    alpha = np.full(4, 255)
+    if isinstance(transparency, int):
+        alpha[transparency] = 0
+    else:
+        alpha[:] = list(transparency)
+    expected = luma(over_white(palette, alpha))[indices]
+    assert_close(grey_of(encode(image, transparency=transparency)), expected, levels=1.5)
+
+
+def test_one_transparent_grey_level_becomes_white() -> None:
+    pixels = noise(8, 8)
+    expected = np.where(pixels == pixels[0, 0], 255, pixels)
+    data = encode(Image.fromarray(pixels), transparency=int(pixels[0, 0]))
+    np.testing.assert_array_equal(grey_of(data), expected)
+
+
+def test_one_transparent_colour_becomes_white() -> None:
+    pixels = noise(8, 8, 3)
+    key = tuple(int(value) for value in pixels[0, 0])
+    expected = luma(np.where((pixels == key).all(-1, keepdims=True), 255, pixels))
+    assert_close(grey_of(encode(Image.fromarray(pixels), transparency=key)), expected)
+
+
+def test_bilevel_is_black_and_white() -> None:
+    pixels = noise(9, 11) > 127
+    picture = decode(encode(Image.fromarray(pixels)))
+    assert picture.mode == "1"
+    np.testing.assert_array_equal(np.asarray(picture.grey), pixels * np.uint8(255))
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("PNG", "I;16"), ("TIFF", "I;16"), ("PPM", "I")])
+def test_sixteen_bits_keep_the_high_byte(kind: str, mode: str) -> None:
+    pixels = np.array([[0, 255, 256], [32768, 65279, 65535]], np.uint16)
+    picture = decode(encode(Image.fromarray(pixels), kind))
+    assert picture.mode == mode
+    np.testing.assert_array_equal(np.asarray(picture.grey), [[0, 0, 1], [128, 254, 255]])
+
+
+def test_big_endian_sixteen_bits_keep_the_high_byte() -> None:
+    pixels = np.array([[0, 256], [32768, 65535]], ">u2")
+    header = b"MM\x00*" + struct.pack(">I", 8 + pixels.nbytes) + pixels.tobytes()
+    entries = [
+        (256, 4, 2), (257, 4, 2), (258, 3, 16), (259, 3, 1), (262, 3, 1), (273, 4, 8),
+        (277, 3, 1), (278, 4, 2), (279, 4, pixels.nbytes),
+    ]  # fmt: skip
+    packed = b"".join(
+        struct.pack(">HHI", tag, kind, 1)
+        + (struct.pack(">HH", value, 0) if kind == 3 else struct.pack(">I", value))
+        for tag, kind, value in entries
+    )
+    data = header + struct.pack(">H", len(entries)) + packed + bytes(4)
+    picture = decode(data)
+    assert picture.mode == "I;16B"
+    np.testing.assert_array_equal(np.asarray(picture.grey), [[0, 1], [128, 255]])
+
+
+def test_printers_colours_become_the_luma_of_what_they_print() -> None:
+    cmyk = noise(8, 8, 4)
+    picture = decode(encode(Image.fromarray(cmyk, mode="CMYK"), "TIFF"))
+    ink = cmyk.astype(float) / 255
+    printed = 255 * (1 - ink[..., :3]) * (1 - ink[..., 3:])
+    assert picture.mode == "CMYK"
+    assert_close(np.asarray(picture.grey), luma(printed), levels=2)
+
+
+def test_a_cmyk_jpeg_is_not_inverted() -> None:
+    white = Image.new("CMYK", (16, 16), (0, 0, 0, 0))
+    assert grey_of(encode(white, "JPEG")).min() >= 253
+
+
+def test_the_first_frame_of_an_animation_counts() -> None:
+    frames = [Image.fromarray(np.full((6, 6), level, np.uint8)) for level in (10, 200, 90)]
+    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
+    assert Image.open(io.BytesIO(data)).n_frames == 3  # type: ignore[attr-defined]
+    assert (grey_of(data) == 10).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation_is_turned_upright(orientation: int, mode: str) -> None:
+    upright = noise(5, 9)
+    # how a camera stores the upright picture under each orientation (EXIF 2.32, tag 0x0112)
+    stored = {
+        1: upright,
+        2: np.fliplr(upright),
+        3: np.rot90(upright, 2),
+        4: np.flipud(upright),
+        5: upright.T,
+        6: np.rot90(upright, 1),
+        7: np.rot90(upright, 2).T,
+        8: np.rot90(upright, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image = Image.fromarray(np.ascontiguousarray(stored)).convert(mode)
+    np.testing.assert_array_equal(grey_of(encode(image, exif=exif)), upright)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("exif", [b"garbage", b"MM\x00*\x00\x00\x00\x08\x00\x05\x01\x12"])
+def test_broken_exif_does_not_spoil_a_whole_picture(exif: bytes) -> None:
+    image = Image.fromarray(np.full((8, 8), 77, np.uint8))
+    assert (grey_of(encode(image, "JPEG", exif=b"Exif\x00\x00" + exif)) == 77).all()
+
+
+# The colours of the same picture
+
+
+def assert_one_picture(data: bytes) -> Image.Image:
+    """The colours belong to the grey; returned are the colours."""
+    picture = decode(data)
+    assert picture.rgb.mode == "RGB"
+    np.testing.assert_array_equal(np.asarray(picture.rgb.convert("L")), np.asarray(picture.grey))
+    return picture.rgb
+
+
+@given(colours)
+def test_colours_are_those_of_the_file(pixels: Pixels) -> None:
+    found = assert_one_picture(encode(Image.fromarray(pixels)))
+    np.testing.assert_array_equal(np.asarray(found), pixels)
+
+
+@given(greys)
+def test_grey_has_three_equal_colours(pixels: Pixels) -> None:
+    found = assert_one_picture(encode(Image.fromarray(pixels)))
+    np.testing.assert_array_equal(np.asarray(found), np.dstack([pixels] * 3))
+
+
+def test_colours_keep_the_high_byte_of_sixteen_bits() -> None:
+    found = assert_one_picture(encode(Image.fromarray(np.array([[256, 65535]], np.uint16))))
+    np.testing.assert_array_equal(np.asarray(found), [[[1, 1, 1], [255, 255, 255]]])
+
+
+def test_colours_lie_over_white_however_many_rows_there_are() -> None:
+    rgb, alpha = noise(2 * STRIP + 5, 3, 3), noise(2 * STRIP + 5, 3)
+    found = assert_one_picture(encode(Image.fromarray(np.dstack([rgb, alpha]))))
+    assert_close(np.asarray(found), over_white(rgb, alpha), levels=1)
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_colours_are_upright(orientation: int) -> None:
+    upright = noise(5, 9, 3)
+    turns = {1: 0, 3: 2, 6: 1, 8: -1}[orientation]  # quarters, as the camera stores it
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = Image.fromarray(np.ascontiguousarray(np.rot90(upright, turns)))
+    np.testing.assert_array_equal(
+        np.asarray(assert_one_picture(encode(stored, exif=exif))), upright
+    )
+
+
+# The square
+
+
+def test_the_right_size_is_untouched() -> None:
+    pixels = noise(48, 48)
+    found = square(decode(encode(Image.fromarray(pixels))), 48)
+    np.testing.assert_array_equal(found, pixels)
+    assert found.dtype == np.uint8
+
+
+@given(pixels=greys, side=st.integers(1, 64))
+def test_any_size_becomes_a_square_within_the_range_of_its_pixels(
+    pixels: Pixels, side: int
+) -> None:
+    flat = np.full_like(pixels, 93)
+    assert square(decode(encode(Image.fromarray(pixels))), side).shape == (side, side)
+    assert (square(decode(encode(Image.fromarray(flat))), side) == 93).all()
+
+
+@given(pixels=greys)
+def test_where_only_the_edges_stand_out_they_are_cut_off(pixels: Pixels) -> None:
+    height, width = pixels.shape
+    edge = min(height, width)
+    top, left = (height - edge) // 2, (width - edge) // 2
+    found = square(decode(encode(Image.fromarray(pixels))), edge)
+    np.testing.assert_array_equal(found, pixels[top : top + edge, left : left + edge])
+
+
+def test_one_pixel_fills_the_square() -> None:
+    assert (square(decode(encode(Image.fromarray(np.array([[7]], np.uint8)))), 48) == 7).all()
+
+
+def test_a_photograph_is_antialiased() -> None:
+    stripes = np.zeros((3000, 4000, 3), np.uint8)
+    stripes[:, ::2] = 255  # one pixel wide: what picks pixels gives black or white stripes
+    found = square(decode(encode(Image.fromarray(stripes), "JPEG", quality=95)), 48)
+    assert_close(found, np.full((48, 48), 127.5), levels=2)
+
+
+def test_shrinking_by_a_whole_factor_is_near_the_mean_of_each_block() -> None:
+    x = np.linspace(0, np.pi, 192)
+    smooth = (127 + 100 * np.outer(np.sin(x), np.cos(x))).astype(np.uint8)
+    found = square(decode(encode(Image.fromarray(smooth))), 48)
+    assert_close(found, smooth.reshape(48, 4, 48, 4).mean(axis=(1, 3)), levels=1.5)
+
+
+# The fingerprint
+
+
+@given(pixels=greys)
+def test_equal_pixels_have_equal_fingerprints_in_every_format(pixels: Pixels) -> None:
+    height, width = pixels.shape
+    expected = hashlib.sha256(struct.pack("<II", width, height) + pixels.tobytes()).hexdigest()
+    files = [encode(Image.fromarray(pixels), kind) for kind in LOSSLESS]
+    files.append(encode(Image.fromarray(pixels).convert("RGBA"), "WEBP", lossless=True))
+    assert {decode(file).fingerprint for file in files} == {expected}
+
+
+def test_the_shape_counts() -> None:
+    shapes = [(2, 8), (4, 4), (8, 2), (1, 16), (16, 1)]
+    files = [encode(Image.fromarray(np.zeros(shape, np.uint8))) for shape in shapes]
+    assert len({decode(file).fingerprint for file in files}) == len(shapes)
+
+
+@given(pixels=greys, data=st.data())
+def test_one_level_in_one_pixel_counts(pixels: Pixels, data: st.DataObject) -> None:
+    other = pixels.copy()
+    other.flat[data.draw(st.integers(0, pixels.size - 1))] ^= 1
+    one, two = (decode(encode(Image.fromarray(a))).fingerprint for a in (pixels, other))
+    assert one != two
+
+
+# What cannot be decoded
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG that claims a size and holds almost nothing."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(kind + content))
+        return struct.pack(">I", len(content)) + kind + content + checksum
+
+    ihdr = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    body = chunk(b"IDAT", zlib.compress(bytes(100)))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", ihdr) + body + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "not a picture"),
+        (b"these are words, not a picture\n" * 9, "not a picture"),
+        (b"\xff\xd8\xff", "not a picture"),
+        (encode(Image.fromarray(noise(48, 48)), "JPEG")[:-400], "truncated"),
+        (encode(Image.fromarray(noise(48, 48)), "PNG")[:-800], "truncated"),
+        (encode(Image.fromarray(noise(48, 48, 3)), "WEBP")[:-100], ""),
+        (png_header(10_001, 10_000), f"10001x10000 pixels, at most {MAX_PIXELS} allowed"),
+        (png_header(60_000, 60_000), "pixels allowed"),
+        (encode(Image.fromarray(np.zeros((3, 3), np.float32)), "TIFF"), "floating-point"),
+        (encode(Image.fromarray(noise(8, 8)), "EPS"), "not a picture of a known format"),
+    ],
+    ids=[
+        "empty",
+        "text",
+        "jpeg-magic",
+        "cut-jpeg",
+        "cut-png",
+        "cut-webp",
+        "large",
+        "bomb",
+        "float",
+        "eps",
+    ],
+)
+def test_what_is_no_whole_picture_gives_its_reason_in_one_line(data: bytes, reason: str) -> None:
+    with pytest.raises(ImageError) as caught:
+        decode(data)
+    message = str(caught.value)
+    assert message
+    assert reason in message
+    assert "\n" not in message
+    assert "0x" not in message, "an address in a message would differ from run to run"
+
+
+WHOLE = [
+    *(encode(Image.fromarray(noise(20, 30, 3)), kind) for kind in ("JPEG", *LOSSLESS, "WEBP")),
+    encode(Image.fromarray(noise(20, 30)).convert("P"), "PNG", transparency=3),
+]
+
+
+@given(data=st.data())
+def test_damage_gives_a_picture_or_our_error_and_nothing_else(data: st.DataObject) -> None:
+    damaged = bytearray(data.draw(st.sampled_from(WHOLE)))
+    draw = random.Random(data.draw(st.integers(0, 2**32)))
+    for _ in range(draw.randrange(1, 6)):
+        damaged[draw.randrange(min(len(damaged), draw.choice((80, 10**6))))] = draw.randrange(256)
+    kept = bytes(damaged[: draw.choice((len(damaged), 60, 700))])
+    with contextlib.suppress(ImageError):
+        assert square(decode(kept), 8).shape == (8, 8)
+
+
+def test_every_suffix_that_an_archive_takes_is_of_a_format_that_is_read() -> None:
+    kinds = {Image.registered_extensions()[suffix] for suffix in archive.SUFFIXES}
+    for kind in kinds:
+        assert decode(encode(Image.fromarray(noise(8, 8)), kind)).grey.size == (8, 8)

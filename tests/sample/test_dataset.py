@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import hashlib
+import io
+from collections import Counter, defaultdict
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+from facial_expression.index import audit, dropping, table
+from facial_expression.pictures import archive
+from facial_expression.sample import dataset
+from facial_expression.sample.faces import (
+    ACTION_UNITS,
+    EXPRESSIONS,
+    MIDLINE,
+    Identity,
+    contraction,
+    identity,
+    landmarks,
+)
+from facial_expression.sample.portraits import looks, portrait
+from stages import index
+
+
+@pytest.fixture(scope="module")
+def members() -> dict[str, bytes]:
+    return dict(dataset.draw())
+
+
+@pytest.fixture(scope="module")
+def pixels(members) -> dict[str, np.ndarray]:
+    return {path: np.asarray(Image.open(io.BytesIO(data))) for path, data in members.items()}
+
+
+FAULTS = dataset.planted_faults()
+
+
+def folder_of(path: str) -> str:
+    return path.partition("/")[0]
+
+
+def label_of(path: str) -> str:
+    return path.split("/")[1]
+
+
+def planted_groups() -> set[frozenset[str]]:
+    """The groups of equal pictures that the planted pairs make."""
+    groups: dict[str, set[str]] = defaultdict(set)
+    for one, two in chain(FAULTS.duplicates, FAULTS.leaks, FAULTS.conflicts):
+        groups[one] |= {one, two}
+    return set(map(frozenset, groups.values()))
+
+
+def test_every_member_is_a_grey_48x48_jpeg(members):
+    for data in members.values():
+        image = Image.open(io.BytesIO(data))
+        assert (image.format, image.mode, image.size) == ("JPEG", "L", (48, 48))
+        image.load()
+
+
+def test_counts_are_fer2013s_in_small(members):
+    counts = Counter((path.split("/")[2].split("_")[0], label_of(path)) for path in members)
+    for label, count in dataset.COUNTS.items():
+        assert counts["Training", label] == count
+        assert counts["PublicTest", label] == counts["PrivateTest", label] == count // 5
+    assert len(members) == 1400
+    assert sorted(dataset.COUNTS, key=dataset.COUNTS.__getitem__)[0] == "disgust"
+    assert sorted(dataset.COUNTS, key=dataset.COUNTS.__getitem__)[-1] == "happy"
+    assert all(("Training" in path) == (folder_of(path) == "train") for path in members)
+    assert sum(map(len, members.values())) < 2_500_000
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(members):
+    state = np.random.get_state()[1].copy()
+    again = dataset.draw()
+    assert again == sorted(members.items())
+    np.testing.assert_array_equal(np.random.get_state()[1], state)
+    faces = [dataset._face("happy", np.random.default_rng([seed, 0])) for seed in (0, 1)]
+    assert faces[0] != faces[1]
+    assert dataset.planted_faults(1) != FAULTS
+
+
+@pytest.mark.parametrize("kind", ["duplicates", "leaks", "conflicts"])
+def test_planted_copies_have_equal_pixels(kind, members, pixels):
+    for one, two in getattr(FAULTS, kind):
+        np.testing.assert_array_equal(pixels[one], pixels[two])
+        assert (members[one] == members[two]) == (kind != "duplicates")
+        assert (label_of(one) == label_of(two)) == (kind != "conflicts")
+        assert folder_of(one) == "train"
+        assert (folder_of(two) == "test") == (kind == "leaks")
+
+
+def test_near_duplicates_are_close_but_not_equal(pixels):
+    for one, two in FAULTS.near_duplicates:
+        difference = np.abs(pixels[one].astype(int) - pixels[two])
+        assert 0 < difference.mean() < 8
+        assert label_of(one) == label_of(two)
+
+
+def test_blanks_and_only_they_are_blank(pixels):
+    assert {path for path, grey in pixels.items() if grey.std() < 1} == set(FAULTS.blanks)
+
+
+def test_no_other_pictures_are_equal(pixels):
+    same = defaultdict(set)
+    for path, grey in pixels.items():
+        same[hashlib.sha256(grey.tobytes()).hexdigest()].add(path)
+    assert {frozenset(paths) for paths in same.values() if len(paths) > 1} == planted_groups()
+
+
+def test_the_audit_finds_every_planted_fault_and_invents_none(members, tmp_path):
+    path = tmp_path / "images.zip"
+    archive.write(path, ((name, [data]) for name, data in sorted(members.items())))
+    rows = list(table.scan(path, archive.members(path), 1))
+    rows = audit.group(table.assign_splits(rows, "clean", 0.1, 0.1, 0))
+    conf = YAML(typ="safe").load(Path(__file__).parents[2] / "conf" / "data" / "dataset.yaml")
+    near = partial(index.near_pairs, path, conf["index"]["near_duplicate"], 1)
+    findings = audit.findings(rows, near)
+    found = defaultdict(set)
+    for finding in findings:
+        found[finding.kind].add(frozenset({finding.path, finding.partner}))
+    equal = [[two, sorted(group)[0]] for group in planted_groups() for two in sorted(group)[1:]]
+    assert found == {
+        "duplicate": set(map(frozenset, equal)),
+        "near_duplicate": set(map(frozenset, FAULTS.near_duplicates)),
+        "conflicting_label": set(map(frozenset, FAULTS.conflicts)),
+        "blank": {frozenset({path, ""}) for path in FAULTS.blanks},
+    }
+    assert len(findings) == sum(map(len, found.values()))
+    dropped = dropping.drop(rows, findings, conf["index"]["drop"])
+    assert {row.path for row in dropped if row.dropped_because} == {one for one, _ in FAULTS.leaks}
+    counts = audit.summary(dropped, findings, "clean")
+    assert counts["duplicates"]["groups"] == len(planted_groups())
+    assert counts["duplicates"]["groups_across_train_and_evaluation"] == len(FAULTS.leaks)
+    assert counts["duplicates"]["groups_with_conflicting_labels"] == len(FAULTS.conflicts)
+    assert counts["near_duplicates"]["pairs_across_train_and_evaluation"] == 1
+
+
+def test_neutral_moves_no_muscle():
+    assert contraction("neutral", 1.0, np.random.default_rng(0)) == {}
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_an_expression_contracts_its_action_units(expression):
+    muscles = contraction(expression, 0.8, np.random.default_rng(0))
+    assert set(EXPRESSIONS[expression]) <= set(muscles) <= set(ACTION_UNITS)
+    assert all(0.0 < intensity <= 1.0 for intensity in muscles.values())
+
+
+@pytest.mark.parametrize(
+    ("unit", "landmark", "axis", "sign"),
+    [
+        (1, "inner_brow", 1, -1),  # y grows downwards
+        (2, "outer_brow", 1, -1),
+        (4, "inner_brow", 1, +1),
+        (4, "inner_brow", 0, -1),
+        (5, "upper_lid", 1, -1),
+        (6, "cheek", 1, -1),
+        (7, "lower_lid", 1, -1),
+        (9, "nose_wing", 1, -1),
+        (12, "lip_corner", 0, +1),
+        (12, "lip_corner", 1, -1),
+        (15, "lip_corner", 1, +1),
+        (16, "lower_lip", 1, +1),
+        (20, "lip_corner", 0, +1),
+        (23, "lip_corner", 0, -1),
+        (25, "lower_lip", 1, +1),
+        (26, "lower_lip", 1, +1),
+        (26, "chin", 1, +1),
+    ],
+)
+def test_an_action_unit_moves_what_its_name_says(unit, landmark, axis, sign):
+    rest, moved = landmarks(Identity(), {}), landmarks(Identity(), {unit: 1.0})
+    left, right = moved[landmark] - rest[landmark]
+    assert np.sign(right[axis]) == sign  # on the picture's right, outwards is +x
+    mirrored = left if landmark in MIDLINE else left * (-1.0, 1.0)
+    np.testing.assert_allclose(mirrored, right, atol=1e-12)
+    half = landmarks(Identity(), {unit: 0.5})[landmark] - rest[landmark]
+    np.testing.assert_allclose(half * 2, moved[landmark] - rest[landmark], atol=1e-12)
+
+
+def test_the_right_side_is_the_stronger_by_the_asymmetry():
+    person = Identity(asymmetry=0.1)
+    left, right = (
+        landmarks(person, {12: 1.0})["lip_corner"] - landmarks(person, {})["lip_corner"]
+    )[:, 1]
+    assert right / left == pytest.approx(1.1 / 0.9)
+
+
+def test_a_dropped_jaw_shows_the_dark_of_the_mouth():
+    rng = np.random.default_rng(3)
+    person, look = identity(rng), looks(rng)
+    shut, open_ = (portrait(person, au, look, np.random.default_rng(0)) for au in ({}, {26: 1.0}))
+    assert shut.dtype == open_.dtype == np.uint8
+    assert shut.shape == open_.shape == (48, 48)
+    changed = np.abs(shut.astype(int) - open_) > 25
+    assert changed[32:].sum() > 15 > changed[:24].sum()

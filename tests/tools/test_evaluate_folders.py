@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facial_expression.core.errors import DatasetError, ImageError
+from facial_expression.core.files import write_csv
+from facial_expression.pictures.images import decode, square
+from tests.helpers import picture
+from tools.evaluate.folders import (
+    assign_labels,
+    list_folders,
+    read_pictures,
+    training_fingerprints,
+)
+
+CLASSES = ["angry", "happy", "sad"]
+
+
+def make(root: Path, *names: str) -> Path:
+    for seed, name in enumerate(names):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(picture(seed, side=20 + seed, kind="PNG"))
+    return root
+
+
+def test_pictures_become_what_training_would_make_of_them(tmp_path):
+    names = ["happy/a b.png", "joy/é.png", "sad/b.jpg", "sad/a.PNG", "contempt/x.png"]
+    make(tmp_path, *names)
+    (tmp_path / "sad/notes.txt").write_text("no picture", encoding="utf-8")
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden/a.png").write_bytes(b"junk")
+    folders = list_folders(tmp_path)
+    assert list(folders) == ["contempt", "happy", "joy", "sad"]
+    labels = assign_labels(list(folders), CLASSES, {"joy": "happy", "contempt": ""})
+    assert labels == {"contempt": None, "happy": 1, "joy": 1, "sad": 2}
+    found = read_pictures(tmp_path, folders, labels, 16)
+    assert found.paths == ["happy/a b.png", "joy/é.png", "sad/a.PNG", "sad/b.jpg"]
+    assert found.labels.tolist() == [1, 1, 2, 2]
+    assert (found.labels.dtype, found.images.dtype) == (np.int64, np.uint8)
+    for path, image, fingerprint in zip(found.paths, found.images, found.fingerprints, strict=True):
+        decoded = decode((tmp_path / path).read_bytes())
+        np.testing.assert_array_equal(image, square(decoded, 16))
+        assert fingerprint == decoded.fingerprint
+
+
+def test_a_name_with_its_accent_apart_is_the_composed_class(tmp_path):
+    make(tmp_path, "de\u0301gou\u0302t/a.png")
+    assert list(list_folders(tmp_path)) == ["d\u00e9go\u00fbt"]
+
+
+def test_a_split_is_a_folder_above_and_stays_in_the_paths(tmp_path):
+    make(tmp_path, "test/happy/a.png", "train/sad/b.png")
+    folders = list_folders(tmp_path, "test")
+    assert list(folders) == ["happy"]
+    found = read_pictures(tmp_path, folders, {"happy": 1}, 16)
+    assert found.paths == ["test/happy/a.png"]
+
+
+@pytest.mark.parametrize(
+    ("names", "split", "found"),
+    [
+        ([], "", "found none; name a folder"),
+        ([], "test", "found no such folder; mend the path or --split"),
+        (["test/happy/a.png"], "", r"found test/happy/a\.png; add --split test"),
+        (["a.png"], "", r"found a\.png; move it into such a folder"),
+        (["a/b/c/d.png"], "", r"found a/b/c/d\.png; move it into such a folder"),
+    ],
+)
+def test_another_layout_is_refused(tmp_path, names, split, found):
+    make(tmp_path, *names)
+    with pytest.raises(DatasetError, match=f"expected pictures in <class>/<name>, {found}") as seen:
+        list_folders(tmp_path, split)
+    assert "\n" not in str(seen.value)
+
+
+@pytest.mark.parametrize(
+    ("folders", "renamed", "found"),
+    [
+        (["happy", "joy", "rage"], {}, "found joy, rage; .* --map joy=happy, .* --map joy=$"),
+        (["happy", "joy", "rage"], {"joy": "happy"}, "found rage; .* --map rage=$"),
+        (["Happy"], {}, r"classes \(angry, happy, sad\), found Happy"),
+        (["happy"], {"joy": "happy"}, "^--map joy=happy: expected a folder of happy, found none"),
+        (["joy"], {"joy": "glad"}, "^--map joy=glad: expected a class of angry, happy, sad"),
+        (["happy"], {"happy": ""}, "every one left out"),
+    ],
+)
+def test_folders_that_are_no_class_are_named(folders, renamed, found):
+    with pytest.raises(DatasetError, match=found) as seen:
+        assign_labels(folders, CLASSES, renamed)
+    assert "\n" not in str(seen.value)
+
+
+def test_a_folder_that_is_a_class_can_be_renamed_too():
+    assert assign_labels(["angry", "sad"], CLASSES, {"angry": "sad"}) == {"angry": 2, "sad": 2}
+
+
+def test_what_is_no_picture_is_named(tmp_path):
+    make(tmp_path, "happy/a.png")
+    (tmp_path / "happy/b.png").write_bytes(b"words")
+    with pytest.raises(ImageError, match=r"happy/b\.png: expected a picture: not a picture"):
+        read_pictures(tmp_path, list_folders(tmp_path), {"happy": 1}, 16)
+
+
+def test_only_what_is_trained_on_counts_as_training(tmp_path):
+    rows = [("train", "a", ""), ("train", "b", "leak"), ("val", "c", ""), ("test", "d", "")]
+    write_csv(tmp_path / "index.csv", ("split", "sha256", "dropped_because"), rows)
+    assert training_fingerprints(tmp_path / "index.csv") == {"a"}
+
+
+@pytest.mark.parametrize("text", [None, "split,path\ntrain,a\n"])
+def test_what_is_no_index_is_refused(tmp_path, text):
+    if text is not None:
+        (tmp_path / "index.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(DatasetError, match=r"index\.csv: expected the index\.csv that the index"):
+        training_fingerprints(tmp_path / "index.csv")

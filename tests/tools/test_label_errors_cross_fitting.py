@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facial_expression.core.arrays import Split
+from facial_expression.core.errors import DatasetError, ParameterError
+from tests.train.recipes import RECIPE
+from tools.label_errors.cross_fitting import assign_folds, judging, parts, taken
+
+CLASSES = ["angry", "happy", "sad"]
+
+
+def split_of(pictures: list[int], labels: list[int]) -> Split:
+    """Pictures of one grey level each; equal levels are equal pictures."""
+    images = np.array(pictures, np.uint8)[:, None, None].repeat(2, 1).repeat(2, 2)
+    return Split(images, np.array(labels), [f"{i}.jpg" for i in range(len(labels))])
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 99), st.integers(2, 4), st.lists(st.integers(0, 59), max_size=30))
+def test_equal_pictures_share_a_fold_and_every_picture_has_one(seed, folds, copies):
+    pictures = [*range(60), *copies]
+    split = split_of(pictures, [picture % 3 for picture in pictures])
+    fold_of = assign_folds(split, CLASSES, folds, seed)
+    assert set(fold_of.tolist()) == set(range(folds))
+    for number, picture in enumerate(pictures):
+        assert fold_of[number] == fold_of[picture]
+    for fold in range(folds):
+        others, held_out = parts(split, fold_of, fold)
+        assert not {i.tobytes() for i in others.images} & {i.tobytes() for i in held_out.images}
+        assert sorted([*others.paths, *held_out.paths]) == sorted(split.paths)
+        assert set(others.labels.tolist()) == {0, 1, 2}
+
+
+def test_folds_are_stratified_and_seeded():
+    split = split_of(list(range(200)), [0] * 160 + [1] * 40)
+    fold_of = assign_folds(split, CLASSES, 4, 7)
+    for fold in range(4):
+        assert np.bincount(split.labels[fold_of == fold]).tolist() == [40, 10]
+    assert (fold_of == assign_folds(split, CLASSES, 4, 7)).all()
+    assert (fold_of != assign_folds(split, CLASSES, 4, 8)).any()
+
+
+def test_equal_pictures_with_different_labels_share_a_fold():
+    split = split_of([*range(30), 0, 1, 2], [i % 3 for i in range(30)] + [1, 2, 0])
+    fold_of = assign_folds(split, CLASSES, 3, 0)
+    assert fold_of[30:].tolist() == fold_of[:3].tolist()
+
+
+def test_too_few_folds_or_pictures_are_refused():
+    split = split_of(list(range(20)), [0] * 17 + [2] * 3)
+    with pytest.raises(ParameterError, match="--folds: expected 2 or more, found 1"):
+        assign_folds(split, CLASSES, 1, 0)
+    with pytest.raises(DatasetError, match="found 3 of sad; give fewer folds"):
+        assign_folds(split, CLASSES, 4, 0)
+    equal = split_of([*range(18), 5, 5], [0] * 17 + [2] * 3)
+    with pytest.raises(DatasetError, match=r"expected 3 distinct pictures .* found 2 of sad"):
+        assign_folds(equal, CLASSES, 3, 0)
+
+
+def test_nothing_is_chosen_on_the_pictures_that_are_judged():
+    recipe = judging(replace(RECIPE, keep="best", patience=3))
+    assert recipe == RECIPE
+
+
+def test_a_part_keeps_order_types_and_paths():
+    split = split_of([5, 6, 7], [0, 1, 2])
+    part = taken(split, np.array([True, False, True]))
+    assert part.labels.tolist() == [0, 2]
+    assert part.paths == ["0.jpg", "2.jpg"]
+    assert part.images[:, 0, 0].tolist() == [5, 7]
+    assert part.images.dtype == np.uint8

@@ -1,0 +1,159 @@
+"""cleanlab is asked the right questions: against naive loops, and labels flipped on purpose."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tools.label_errors import suspects
+
+Case = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Labels (N,) of two classes or more and probabilities (N, K); often classes without labels."""
+    count, classes = draw(st.integers(2, 60)), draw(st.integers(2, 6))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    present = rng.choice(classes, draw(st.integers(2, classes)), replace=False)
+    probabilities = rng.dirichlet(np.full(classes, draw(st.sampled_from([0.5, 1.0, 5.0]))), count)
+    if draw(st.booleans()):
+        probabilities = probabilities.astype(np.float32).astype(np.float64)  # as a network's
+    labels = rng.choice(present, count)
+    assume(len(np.unique(labels)) > 1)
+    return labels, probabilities
+
+
+def naive_joint(case: Case) -> tuple[list[list[int]], list[list[float]]]:
+    """Equations 1 to 3, picture by picture; of several thresholds reached as cleanlab has it."""
+    labels, probabilities = case[0].tolist(), case[1].tolist()
+    n, classes = len(labels), len(probabilities[0])
+    t = {}
+    for j in set(labels):
+        own = [p[j] for label, p in zip(labels, probabilities, strict=True) if label == j]
+        t[j] = max(sum(own) / len(own), 2e-6)
+    counted = [[0] * classes for _ in range(classes)]
+    for label, p in zip(labels, probabilities, strict=True):
+        reached = [j for j in t if p[j] >= t[j] - 1e-6]
+        if len(reached) == 1:
+            counted[label][reached[0]] += 1
+        elif reached:
+            counted[label][p.index(max(p))] += 1
+    for i in range(classes):
+        counted[i][i] = max(counted[i][i], 1)
+    scaled = [[c / sum(row) * labels.count(i) / n for c in row] for i, row in enumerate(counted)]
+    return counted, scaled
+
+
+@given(cases())
+def test_the_joints_are_the_counts_of_the_naive_loop(case: Case) -> None:
+    counted, scaled = naive_joint(case)
+    assert suspects.confident_joint(*case).tolist() == counted
+    joint = suspects.estimated_joint(*case)
+    assert joint == pytest.approx(np.array(scaled), abs=1 / len(case[0])), "one picture by rounding"
+
+
+@given(cases())
+def test_the_joint_keeps_the_counts_of_the_labels(case: Case) -> None:
+    labels, probabilities = case
+    joint = suspects.estimated_joint(*case)
+    counts = np.bincount(labels, minlength=probabilities.shape[1])
+    assert joint.sum(axis=1) == pytest.approx(counts / len(labels))
+    rates = suspects.noise_rates(joint)
+    assert ((rates >= -1e-12) & (rates <= 1 + 1e-12)).all()
+    assert (rates[counts == 0] == 0).all()
+    assert rates @ counts / len(labels) == pytest.approx(1 - joint.trace())
+
+
+@pytest.mark.filterwarnings("error")
+@given(cases())
+def test_a_suspect_has_a_likelier_class_and_stands_once(case: Case) -> None:
+    labels, probabilities = case
+    found = suspects.suspects(*case)
+    assert len(set(found.tolist())) == len(found)
+    margins = probabilities[found, labels[found]] - probabilities[found].max(axis=1)
+    assert (margins < 0).all()
+    assert (np.diff(margins) >= -1e-12).all(), "most suspect first"
+
+
+def noisy_labels(
+    rng: np.random.Generator, noise: NDArray[np.float64], count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """True classes (N,), and labels (N,) drawn from the row noise[true class]."""
+    truth = rng.integers(0, len(noise), count)
+    labels = np.array([rng.choice(len(noise), p=noise[true]) for true in truth])
+    return truth, labels
+
+
+NOISE = np.array(
+    [[0.85, 0.10, 0.05, 0.0], [0.02, 0.90, 0.08, 0.0], [0.20, 0.0, 0.75, 0.05], [0, 0, 0.1, 0.9]]
+)
+
+
+def test_ideal_probabilities_find_exactly_the_errors() -> None:
+    """The paper's theorem 1: with p(label | true class) the count is the truth, cell by cell."""
+    truth, labels = noisy_labels(np.random.default_rng(0), NOISE, 2000)
+    ideal = NOISE[truth]
+    expected = np.zeros((4, 4), np.int64)
+    np.add.at(expected, (labels, truth), 1)
+    assert (suspects.confident_joint(labels, ideal) == expected).all()
+    assert suspects.estimated_joint(labels, ideal) == pytest.approx(expected / 2000)
+    found = suspects.suspects(labels, ideal)
+    assert set(found.tolist()) == set(np.flatnonzero(labels != truth).tolist())
+
+
+def test_flipped_labels_of_overlapping_classes_are_found(capfd) -> None:
+    """Four Gaussian classes in the plane, judged by the posterior of the true classes."""
+    rng = np.random.default_rng(1)
+    centres = np.array([[0, 0], [4, 0], [0, 4], [4, 4]])
+    truth, labels = noisy_labels(rng, NOISE, 4000)
+    points = centres[truth] + rng.normal(size=(4000, 2))
+    likelihood = np.exp(-0.5 * ((points[:, None] - centres) ** 2).sum(axis=2))
+    posterior = likelihood / likelihood.sum(axis=1, keepdims=True)
+    flipped = labels != truth
+    joint = suspects.estimated_joint(labels, posterior)
+    assert 1 - joint.trace() == pytest.approx(flipped.mean(), abs=0.02)
+    found = suspects.suspects(labels, posterior)
+    assert flipped[found].mean() > 0.85, "precision"
+    assert flipped[found].sum() / flipped.sum() > 0.85, "recall"
+    assert flipped[found[:200]].all(), "the first ones are errors"
+    assert found.tolist() == suspects.suspects(labels, posterior).tolist()
+    assert capfd.readouterr() == ("", ""), "no progress bar, no message"
+
+
+def test_right_labels_of_separate_classes_are_left_alone() -> None:
+    labels = np.arange(3).repeat(5)
+    sure = 0.9 * np.eye(3)[labels] + 0.1 / 3
+    assert suspects.estimated_joint(labels, sure).trace() == pytest.approx(1)
+    assert len(suspects.suspects(labels, sure)) == 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_class_without_pictures_or_predictions_is_named_and_finite() -> None:
+    """Class b labels nothing; class c is given to two pictures and believed of none."""
+    labels = np.array([0, 0, 0, 0, 2, 2])
+    probabilities = np.tile([0.9, 0.1, 0.0], (6, 1))
+    found = suspects.summary(labels, probabilities, ["a", "b", "c"])
+    assert found["pictures"] == 6
+    assert found["thresholds"] == pytest.approx({"a": 0.9, "b": 1, "c": 0}, abs=1e-5)
+    assert found["confident_joint"]["a"] == {"a": 4, "b": 0, "c": 0}
+    assert found["confident_joint"]["c"] == {"a": 2, "b": 0, "c": 1}
+    assert found["estimated_joint"]["a"] == pytest.approx({"a": 4 / 6, "b": 0, "c": 0})
+    assert found["noise_rate_by_label"] == {"a": 0, "b": 0, "c": 0.5}
+    assert found["noise_rate"] == pytest.approx(1 / 6)
+    assert found["estimated_errors"] == pytest.approx(1)
+    assert found["out_of_fold_accuracy"] == pytest.approx(4 / 6)
+    assert found["suspects"] == 1
+
+
+def test_equal_margins_stay_in_row_order() -> None:
+    """As those of duplicates are: 300 wrong labels, judged in ten ways."""
+    truth = np.arange(2000) % 2
+    labels = np.where(np.arange(2000) < 300, 1 - truth, truth)
+    sure = 0.85 + np.random.default_rng(0).integers(0, 10, 2000) / 100
+    alike = np.where(np.eye(2)[truth] == 1, sure[:, None], 1 - sure[:, None])
+    expected = sorted(range(300), key=lambda row: (-sure[row], row))
+    assert suspects.suspects(labels, alike).tolist() == expected

@@ -1,0 +1,301 @@
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from scipy import ndimage, stats
+
+from facial_expression.network import resampling
+from facial_expression.network.recipe import Augmentation
+from facial_expression.network.resampling import about_centre, resample, shifted
+from facial_expression.train.augmentation import ASPECT, augment, mirrored, mixup
+
+COUNT, SIDE = 60, 24  # more pictures than one part holds
+BATCH = np.random.default_rng(0).integers(0, 256, (COUNT, SIDE, SIDE), dtype=np.uint8)
+BATCH.flags.writeable = False  # so that no test lets its input be modified
+NOBODY, EVERYBODY = np.zeros(COUNT, bool), np.ones(COUNT, bool)
+EVERY_OTHER = np.arange(COUNT) % 2 == 0
+OFF: dict[str, float] = dict.fromkeys([*Augmentation.__dataclass_fields__][1:], 0.0)
+ON: dict[str, Any] = {
+    "shift": 3.0,
+    "scale": 0.2,
+    "rotation": 20.0,
+    "erasing": 0.7,
+    "brightness": 30.0,
+    "contrast": 0.3,
+}
+
+
+def only(flip: Any = "none", **some: float) -> Augmentation:
+    return Augmentation(flip=flip, **{**OFF, **some})
+
+
+def varied(images: np.ndarray = BATCH, seed: int = 0, **some: Any) -> np.ndarray:
+    nobody = np.zeros(len(images), bool)
+    return augment(images, nobody, np.random.default_rng(seed), only(**some))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"flip": "sometimes"},
+        {"shift": -1.0},
+        {"scale": 1.0},
+        {"rotation": 181.0},
+        {"erasing": 1.1},
+        {"brightness": math.inf},
+        {"contrast": -0.1},
+        {"mixup": math.nan},
+    ],
+)
+def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=next(iter(wrong))):
+        only(**wrong)
+
+
+def test_no_flip_mirrors_nobody() -> None:
+    assert not mirrored(only(), seed=1, epoch=1, pictures=50).any()
+
+
+@pytest.mark.parametrize("flip", ["random", "alternating"])
+def test_half_are_mirrored_and_seed_and_epoch_determine_which(flip: str) -> None:
+    for epoch in range(1, 4):
+        one, again, other = (mirrored(only(flip), seed, epoch, 1000) for seed in (0, 0, 1))
+        assert 420 < one.sum() < 580
+        assert 420 < (one ^ other).sum() < 580
+        np.testing.assert_array_equal(one, again)
+
+
+def test_random_flips_are_drawn_afresh_in_each_epoch() -> None:
+    one, two, three = (mirrored(only("random"), 0, epoch, 1000) for epoch in (1, 2, 3))
+    for first, second in ((one, two), (two, three), (one, three)):
+        assert 420 < (first ^ second).sum() < 580
+
+
+@pytest.mark.parametrize("flip", ["random", "alternating"])
+@pytest.mark.parametrize("others", [[5], [5, 1], [5, 1, 1]], ids=str)
+def test_flips_have_a_stream_of_their_own(flip: str, others: list[int]) -> None:
+    """Apart from those of the seed, of the order of an epoch and of its augmentation."""
+    taken = np.random.default_rng(others).random(1000) < 0.5
+    assert 420 < (mirrored(only(flip), 5, 1, 1000) ^ taken).sum() < 580
+
+
+def test_alternating_flips_mirror_each_picture_in_every_other_epoch() -> None:
+    epochs = np.array([mirrored(only("alternating"), 3, epoch, 100) for epoch in range(1, 8)])
+    assert (epochs[1:] != epochs[:-1]).all()
+
+
+def test_mirrored_pictures_are_mirrored_left_to_right_and_the_others_stay() -> None:
+    out = augment(BATCH, EVERY_OTHER, np.random.default_rng(0), only())
+    np.testing.assert_array_equal(out[::2], BATCH[::2, :, ::-1])
+    np.testing.assert_array_equal(out[1::2], BATCH[1::2])
+
+
+@given(st.integers(-SIDE, SIDE), st.integers(-SIDE, SIDE))
+def test_whole_pixel_shifts_are_scipys(down: int, right: int) -> None:
+    moves = np.array([down, right]) - np.arange(COUNT)[:, None] % (4, 7)
+    expected = [
+        ndimage.shift(picture, move, order=0, mode="nearest")
+        for picture, move in zip(BATCH, moves, strict=True)
+    ]
+    out = shifted(BATCH, NOBODY, *moves.T)
+    np.testing.assert_array_equal(out, expected)
+    assert out.dtype == np.uint8
+
+
+def test_shifts_alone_copy_pixels_and_go_exactly_as_far_as_they_may() -> None:
+    moves = {
+        (down, right): shifted(
+            BATCH[:, :, ::-1], NOBODY, np.full(COUNT, down), np.full(COUNT, right)
+        )
+        for down in range(-2, 3)
+        for right in range(-2, 3)
+    }
+    used = set()
+    for seed in range(6):
+        out = augment(BATCH, EVERYBODY, np.random.default_rng(seed), only(shift=2.9))
+        fitting = {move: (out == seen).all(axis=(1, 2)) for move, seen in moves.items()}
+        assert np.any(list(fitting.values()), axis=0).all()
+        used |= {move for move, fits in fitting.items() if fits.any()}
+    assert used == set(moves)  # 360 draws of 25
+
+
+@given(st.floats(-180, 180), st.floats(0.1, 3), st.floats(-30, 30), st.floats(-30, 30))
+def test_resampling_is_scipys_to_one_grey_level(
+    angle: float, factor: float, down: float, right: float
+) -> None:
+    number = np.arange(COUNT, dtype=np.float64)  # each picture its own map
+    shifts = np.array([down, right]) + number[:, None] * (0.13, -0.17)
+    maps = about_centre(SIDE, EVERY_OTHER, angle + 3 * number, factor + 0.01 * number, shifts)
+    expected = [
+        ndimage.affine_transform(picture, *where, order=1, mode="nearest")
+        for picture, *where in zip(BATCH, *maps, strict=True)
+    ]
+    out = resample(BATCH, *maps)
+    assert out.dtype == np.uint8
+    assert np.abs(out.astype(int) - expected).max() <= 1
+
+
+def test_maps_that_hit_whole_pixels_are_exact() -> None:
+    right_angle, one, none = np.full(COUNT, 90.0), np.ones(COUNT), np.zeros(COUNT)
+    turn = about_centre(SIDE, NOBODY, right_angle, one, np.zeros((COUNT, 2)))
+    np.testing.assert_array_equal(resample(BATCH, *turn), np.rot90(BATCH, axes=(1, 2)))
+    moves = np.arange(COUNT)[:, None] % (5, 9) - (2, 4)
+    move = about_centre(SIDE, EVERY_OTHER, none, one, moves.astype(float))
+    np.testing.assert_array_equal(resample(BATCH, *move), shifted(BATCH, EVERY_OTHER, *moves.T))
+
+
+@pytest.mark.parametrize("down", [-1e9, 1e9])
+@pytest.mark.parametrize("right", [-1e9, 1e9])
+def test_far_off_the_picture_its_corner_is_repeated(down: float, right: float) -> None:
+    out = resample(BATCH, np.tile(np.eye(2), (COUNT, 1, 1)), np.tile([down, right], (COUNT, 1)))
+    corner = BATCH[:, -1 if down > 0 else 0, -1 if right > 0 else 0]
+    np.testing.assert_array_equal(out, np.broadcast_to(corner[:, None, None], out.shape))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"scale": 0.2}, {"rotation": 20.0}, {"shift": 3.0, "scale": 0.2, "rotation": 20.0}],
+)
+def test_pictures_are_shifted_enlarged_and_turned_as_far_as_asked(asked: dict[str, Any]) -> None:
+    """Two ramps, varied alike, tell the coordinates that each pixel shows."""
+    steep, centre = 4, (SIDE - 1) / 2
+    ramp = (128 + steep * (np.arange(SIDE) - centre)).astype(np.uint8)[:, None]
+    down = np.broadcast_to(ramp, (400, SIDE, SIDE))
+    shown = [varied(images, **asked) for images in (down, down.transpose(0, 2, 1))]
+    middle = (np.stack(shown, axis=1)[:, :, 8:16, 8:16] - 128.0) / steep  # from the centre
+    over_rows = (middle[:, :, 4:] - middle[:, :, :4]).mean(axis=(2, 3)) / 4
+    over_columns = (middle[..., 4:] - middle[..., :4]).mean(axis=(2, 3)) / 4
+    matrices = np.stack([over_rows, over_columns], axis=2)
+    factors = np.linalg.det(matrices) ** -0.5
+    angles = np.degrees(np.arctan2(matrices[:, 0, 1], matrices[:, 0, 0]))
+    shifts = np.linalg.solve(matrices, -middle.mean(axis=(2, 3))[..., None])[..., 0]
+    for found, most, near in (
+        (factors - 1, asked.get("scale", 0), 0.04),
+        (angles, asked.get("rotation", 0), 2),
+        (shifts[:, 0], asked.get("shift", 0), 0.1),
+        (shifts[:, 1], asked.get("shift", 0), 0.1),
+    ):
+        assert found.min() == pytest.approx(-most, abs=near)
+        assert found.max() == pytest.approx(most, abs=near)
+        assert found.mean() == pytest.approx(0, abs=near + 0.1 * most)
+
+
+@pytest.mark.parametrize("brightness", [0.0, 60.0])
+@pytest.mark.parametrize("contrast", [0.0, 0.9])
+def test_brightness_and_contrast_are_a_naive_loops(brightness: float, contrast: float) -> None:
+    out = varied(seed=4, brightness=brightness, contrast=contrast)
+    rng = np.random.default_rng(4)
+    gains = 1 + rng.uniform(-contrast, contrast, COUNT) if contrast else np.ones(COUNT)
+    added = rng.uniform(-brightness, brightness, COUNT) if brightness else np.zeros(COUNT)
+    for before, after, gain, more in zip(BATCH, out, gains, added, strict=True):
+        levels = before.ravel().tolist()
+        mean = sum(levels) / len(levels)
+        for level, found in zip(levels, after.ravel().tolist(), strict=True):
+            expected = min(max(mean + gain * (level - mean) + more, 0), 255)
+            assert abs(found - expected) <= 0.5001
+
+
+def test_erasing_covers_rectangles_of_the_papers_sizes_with_noise() -> None:
+    side, count = 64, 2000
+    grey = np.full((count, side, side), 77, np.uint8)
+    changed = varied(grey, erasing=0.4) != grey
+    covered = np.flatnonzero(changed.any(axis=(1, 2)))
+    assert 700 < len(covered) < 900
+    boxes = np.array([_box(picture) for picture in changed[covered]])
+    (top, left), (height, width) = boxes[:, 0].T, boxes[:, 1].T
+    assert changed.sum() > 0.99 * (height * width).sum()  # noise is grey level 77 now and then
+    areas, aspects = height * width / side**2, np.log(height / width) / math.log(ASPECT)
+    assert areas.min() == pytest.approx(0.02, abs=0.005)
+    assert areas.max() == pytest.approx(0.2, abs=0.01)
+    assert areas.mean() == pytest.approx(0.11, abs=0.015)
+    assert aspects.min() == pytest.approx(-1, abs=0.1)  # sides are rounded to pixels
+    assert aspects.max() == pytest.approx(1, abs=0.1)
+    assert aspects.mean() == pytest.approx(0, abs=0.15)
+    for start, size in ((top, height), (left, width)):
+        assert start.min() == 0
+        assert (start + size).max() == side
+
+
+def _box(changed: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
+    rows, columns = (np.flatnonzero(changed.any(axis=axis)) for axis in (1, 0))
+    return (rows[0], columns[0]), (rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1)
+
+
+def test_erasing_noise_is_uniform() -> None:
+    noise = varied(np.zeros((500, 64, 64), np.uint8), erasing=1.0)
+    counts = np.bincount(noise[noise > 0], minlength=256)[1:]
+    assert stats.chisquare(counts).pvalue > 0.001
+
+
+@given(st.integers(0, 1000), st.floats(0.1, 5))
+def test_mixup_mixes_pictures_and_targets_by_one_weight(seed: int, alpha: float) -> None:
+    few = BATCH[:12]
+    images, shares = mixup(few, np.eye(12, dtype=np.float32), np.random.default_rng(seed), alpha)
+    assert (images.dtype, shares.dtype) == (np.uint8, np.float32)
+    # one target a picture: the mixed targets are the weights of the pictures
+    assert (shares.sum(axis=0) == 1).all()  # every picture has one partner and is the partner once
+    assert (shares.sum(axis=1) == 1).all()
+    assert len(set(np.diag(shares).tolist()) - {1.0}) <= 1
+    exact = np.tensordot(shares.astype(float), few.astype(float), axes=1)
+    np.testing.assert_array_equal(images, np.floor(exact + 0.5))
+
+
+def test_mixups_labels_are_mixed_exactly() -> None:
+    labels = np.random.default_rng(1).integers(0, 7, COUNT)
+    _, mixed = mixup(BATCH, np.eye(7, dtype=np.float32)[labels], np.random.default_rng(2), 1.0)
+    rng = np.random.default_rng(2)
+    weight, partners = round(256 * rng.beta(1.0, 1.0)) / 256, rng.permutation(COUNT)
+    for row, (own, other) in enumerate(zip(labels, labels[partners], strict=True)):
+        expected = [weight * (c == own) + (1 - weight) * (c == other) for c in range(7)]
+        assert mixed[row].tolist() == expected
+    soft = np.full((COUNT, 7), 1 / 7, np.float32)
+    out = mixup(BATCH, soft, np.random.default_rng(0), 1.0)[1]
+    np.testing.assert_allclose(out, soft, rtol=1e-6)
+
+
+def test_mixups_weights_follow_the_beta_distribution() -> None:
+    images, targets = BATCH[:2], np.eye(2, dtype=np.float32)
+    drawn = [mixup(images, targets, np.random.default_rng(s), 0.4)[1][0, 0] for s in range(600)]
+    # half of the permutations of two leave both where they are, and then the share is 1
+    swapped = [share for share in drawn if share < 1]
+    assert stats.kstest(swapped, stats.beta(0.4, 0.4).cdf).pvalue > 0.001
+
+
+@pytest.mark.parametrize("asked", [{name: most} for name, most in ON.items()] + [ON], ids=str)
+def test_the_generator_determines_everything(asked: dict[str, Any]) -> None:
+    one, again, other = (varied(seed=seed, **asked) for seed in (5, 5, 7))
+    assert one.dtype == np.uint8
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert not np.array_equal(one, BATCH)
+
+
+def test_nothing_is_done_and_nothing_drawn_unless_asked() -> None:
+    rng = np.random.default_rng(0)
+    out = augment(BATCH, NOBODY, rng, only())
+    np.testing.assert_array_equal(out, BATCH)
+    assert not np.shares_memory(out, BATCH)
+    targets = np.eye(COUNT, dtype=np.float32)
+    same_images, same_targets = mixup(BATCH, targets, rng, 0.0)
+    np.testing.assert_array_equal(same_images, BATCH)
+    np.testing.assert_array_equal(same_targets, targets)
+    assert rng.bit_generator.state == np.random.default_rng(0).bit_generator.state
+
+
+def test_parts_and_memory_layout_do_not_show(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reference = varied(**ON)
+    mixed, _ = mixup(BATCH, np.eye(COUNT, dtype=np.float32), np.random.default_rng(0), 1.0)
+    np.testing.assert_array_equal(varied(np.asfortranarray(BATCH), **ON), reference)
+    for pixels in (1, 7 * SIDE * SIDE, COUNT * SIDE * SIDE):  # the last part is not full, or is
+        monkeypatch.setattr(resampling, "PART", pixels)
+        np.testing.assert_array_equal(varied(**ON), reference)
+        again, _ = mixup(BATCH, np.eye(COUNT, dtype=np.float32), np.random.default_rng(0), 1.0)
+        np.testing.assert_array_equal(again, mixed)

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from facial_expression.network.recipe import Optimizer
+from facial_expression.train.optimizers import create
+
+SETTINGS = Optimizer(
+    name="sgd", learning_rate=0.1, momentum=0, weight_decay=0, bias_rate=1, adam_rate=1
+)
+KINDS = ("adam", "adamw", "muon", "sgd")
+
+
+def step(settings: Optimizer, gradient: float) -> dict[str, np.ndarray]:
+    """How one step with the same gradient everywhere changes variables that are all one."""
+    keras.utils.clear_session()
+    model = keras.Sequential(
+        [keras.Input((4, 4, 1)), layers.Conv2D(2, 3, name="c"), layers.BatchNormalization(name="n")]
+    )
+    for variable in model.trainable_variables:
+        variable.assign(keras.ops.ones_like(variable))
+    optimizer = create(settings)
+    optimizer.build(model.trainable_variables)
+    gradients = [keras.ops.full(v.shape, gradient) for v in model.trainable_variables]
+    optimizer.apply(gradients, model.trainable_variables)
+    names = ["/".join(v.path.split("/")[-2:]) for v in model.trainable_variables]
+    changes = [np.asarray(v) - 1 for v in model.trainable_variables]
+    return dict(zip(names, changes, strict=True))
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_offsets_learn_at_their_own_rate(name):
+    plain = step(replace(SETTINGS, name=name), 0.5)
+    faster = step(replace(SETTINGS, name=name, bias_rate=8), 0.5)
+    assert set(plain) == {"c/kernel", "c/bias", "n/gamma", "n/beta"}
+    for path, change in plain.items():
+        factor = 8 if path in ("c/bias", "n/beta") else 1
+        np.testing.assert_allclose(faster[path], factor * change, rtol=1e-5)
+        assert (change < 0).all()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_only_kernels_decay_and_in_step_with_the_rate(name):
+    changes = step(replace(SETTINGS, name=name, weight_decay=0.2), 0.0)
+    np.testing.assert_allclose(changes.pop("c/kernel"), -0.1 * 0.2, rtol=1e-5)
+    for change in changes.values():
+        np.testing.assert_array_equal(change, 0)
+
+
+def test_momentum_is_nesterovs():
+    changes = step(replace(SETTINGS, momentum=0.9), 0.5)
+    # velocity -0.1 * 0.5, and the step looks ahead along it: 0.9 * velocity - 0.1 * 0.5
+    np.testing.assert_allclose(changes["c/kernel"], 0.9 * -0.05 - 0.05, rtol=1e-5)
+
+
+def test_adamw_without_decay_decays_nothing():
+    changes = step(replace(SETTINGS, name="adamw"), 0.0)
+    np.testing.assert_array_equal(changes["c/kernel"], 0)
+
+
+def orthogonalised(matrix: np.ndarray, iterations: int) -> np.ndarray:
+    """Jordan's quintic Newton-Schulz iteration, in float64."""
+    x = matrix / np.linalg.norm(matrix)
+    for _ in range(iterations):
+        gram = x @ x.T
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    return x
+
+
+def test_muon_steps_along_the_orthogonalised_momentum():
+    rng = np.random.default_rng(0)
+    keras.utils.clear_session()
+    convolution = layers.Conv2D(6, 3, use_bias=False)
+    convolution.build((None, 8, 8, 4))
+    kernel = convolution.kernel
+    kernel.assign(keras.ops.zeros_like(kernel))
+    optimizer = create(replace(SETTINGS, name="muon", momentum=0.9))
+    optimizer.build([kernel])
+    momentum = np.zeros(kernel.shape)
+    expected = np.zeros(kernel.shape)
+    for _ in range(3):
+        gradient = rng.normal(size=kernel.shape)
+        optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")], [kernel])
+        momentum = 0.9 * momentum + gradient
+        matrix = (gradient + 0.9 * momentum).reshape(36, 6)
+        update = orthogonalised(matrix.T, 3).T  # the wide side is the long one
+        expected -= 0.1 * 0.2 * 6 * update.reshape(kernel.shape)  # 0.2 * sqrt(max(36, 6))
+    np.testing.assert_allclose(np.asarray(kernel), expected, atol=1e-5)
+    values = np.linalg.svd(orthogonalised(matrix.T, 3), compute_uv=False)
+    assert values.max() < 1.3
+    assert values.min() > 0.3  # near one, whatever those of the gradient were
+
+
+def test_muon_leaves_the_rest_to_adam_at_its_own_rate():
+    plain = step(replace(SETTINGS, name="adam"), 0.5)
+    slow = step(replace(SETTINGS, name="muon", adam_rate=0.25), 0.5)
+    for path in ("c/bias", "n/gamma", "n/beta", "c/kernel"):  # the kernel reads one channel
+        np.testing.assert_allclose(slow[path], 0.25 * plain[path], rtol=1e-4)

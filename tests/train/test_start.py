@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from keras import layers
+from scipy.ndimage import gaussian_filter
+
+from facial_expression.core.errors import ModelError
+from facial_expression.train import models
+from facial_expression.train.start import (
+    FLOOR,
+    adopt,
+    identity,
+    initialise,
+    whitening,
+)
+
+NOISE = np.random.default_rng(0).normal(0, 1, (300, 24, 24))
+SMOOTH = gaussian_filter(NOISE, (0, 1.5, 1.5))
+IMAGES = np.clip(128 + SMOOTH * 250, 0, 255).astype(np.uint8)
+
+
+def test_whitening_whitens():
+    kernel, bias = whitening(IMAGES, 3, 4)
+    convolution = layers.Conv2D(8, 3)
+    convolution.build((None, 24, 24, 1))
+    convolution.set_weights([kernel, bias])
+    out = np.asarray(convolution(IMAGES[..., None] / np.float32(255))).reshape(-1, 8)
+    np.testing.assert_allclose(out.mean(axis=0), 0, atol=0.05)
+    covariance = np.cov(out[:, :4], rowvar=False)
+    np.testing.assert_allclose(covariance - np.diag(np.diag(covariance)), 0, atol=0.05)
+    windows = np.lib.stride_tricks.sliding_window_view(IMAGES / 255, (3, 3), axis=(1, 2))
+    patches = windows.reshape(-1, 9)
+    strengths = np.linalg.svd(patches - patches.mean(axis=0), compute_uv=False)[:4] ** 2
+    strengths /= len(patches) - 1
+    # one, but for FLOOR, which makes faint components fainter
+    np.testing.assert_allclose(np.diag(covariance), strengths / (strengths + FLOOR), rtol=0.05)
+    np.testing.assert_allclose(out[:, :4], -out[:, 4:], atol=1e-5)
+
+
+def test_whitening_does_not_depend_on_chance():
+    first, second = whitening(IMAGES, 3, 4), whitening(IMAGES.copy(), 3, 4)
+    np.testing.assert_array_equal(first[0], second[0])
+    np.testing.assert_array_equal(first[1], second[1])
+
+
+def test_flat_pictures_give_finite_filters():
+    kernel, bias = whitening(np.full((9, 8, 8), 7, np.uint8), 5, 6)
+    assert np.isfinite(kernel).all()
+    assert np.isfinite(bias).all()
+
+
+@given(st.sampled_from([1, 3, 5]), st.integers(1, 5), st.integers(1, 9))
+def test_the_identity_is_an_identity(size, channels, filters):
+    rng = np.random.default_rng(size)
+    kernel = rng.normal(size=(size, size, channels, filters)).astype(np.float32)
+    before = kernel.copy()
+    convolution = layers.Conv2D(filters, size, padding="same", use_bias=False)
+    convolution.build((None, 6, 6, channels))
+    convolution.set_weights([identity(kernel)])
+    x = rng.normal(size=(2, 6, 6, channels)).astype(np.float32)
+    copied = min(channels, filters)
+    np.testing.assert_allclose(np.asarray(convolution(x))[..., :copied], x[..., :copied], rtol=1e-6)
+    np.testing.assert_array_equal(identity(kernel)[..., copied:], before[..., copied:])
+    np.testing.assert_array_equal(kernel, before)
+
+
+def test_layers_say_by_their_names_how_they_start():
+    keras.utils.set_random_seed(0)
+    x = inputs = keras.Input((24, 24, 1))
+    for name in ("whitening", "identity_1", "other"):
+        x = layers.Conv2D(8, 3, padding="same", name=name)(x)
+    model = keras.Model(inputs, x)
+    before = [layer.get_weights() for layer in model.layers[1:]]
+    initialise(model, IMAGES)
+    first, second, third = (layer.get_weights() for layer in model.layers[1:])
+    np.testing.assert_array_equal(first[0], whitening(IMAGES, 3, 4)[0])
+    np.testing.assert_array_equal(second[0], identity(before[1][0]))
+    np.testing.assert_array_equal(third[0], before[2][0])
+
+
+def trained(classes: int, name: str = "small") -> keras.Model:
+    keras.utils.set_random_seed(classes)
+    return models.build(name, 48, classes)
+
+
+def test_a_network_starts_from_anothers_weights_head_included():
+    source, model = trained(3), models.build("small", 48, 3)
+    assert adopt(model, source, "m.keras")
+    for mine, theirs in zip(model.get_weights(), source.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_other_classes_get_a_new_head():
+    source, model = trained(7), trained(3)
+    head = model.get_layer("logits").get_weights()[0]
+    assert not adopt(model, source, "m.keras")
+    np.testing.assert_array_equal(model.get_layer("logits").get_weights()[0], head)
+    np.testing.assert_array_equal(model.get_weights()[0], source.get_weights()[0])
+
+
+def test_another_network_is_refused():
+    with pytest.raises(ModelError, match=r"m\.keras: expected weights of the network 'seed'"):
+        adopt(models.build("seed", 48, 7), trained(7), "m.keras")

@@ -1,5 +1,0 @@
-"""Keras is set up once, as the stages' tests do it: whichever comes first, both agree."""
-
-from facial_expression.training.backend import configure
-
-configure("tensorflow", 2)

@@ -1,0 +1,1 @@
+"""Command: score a network on a folder of pictures."""

@@ -1,0 +1,1 @@
+"""Command: which labels look wrong."""

@@ -1,0 +1,1 @@
+"""Command: expressions of the faces on photographs and videos."""

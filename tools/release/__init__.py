@@ -1,0 +1,1 @@
+"""Command: keep the embedded remote and released/ up to date."""

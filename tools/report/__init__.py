@@ -1,0 +1,1 @@
+"""Command: one HTML page about the active run."""

@@ -1,0 +1,80 @@
+"""One HTML file of a run, for reading and mailing: scores, figures, audit, card, parameters.
+
+    python -m tools.report [--run DIR] [--out FILE]
+
+Reads   what the stages wrote in DIR (data/), and beside it params.yaml, the two files in conf/
+        that it names, and dvc.lock, against which all of it is held.
+Writes  FILE: everything in one file, pictures included; no script, no request to anywhere.
+        It shows pictures of the data, so a path that git would track is refused.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from facial_expression.core.command import new_file
+from facial_expression.core.errors import ParameterError, run
+from facial_expression.core.files import write_text
+
+LIMIT = 5_000_000  # bytes that a mail may carry nearly everywhere
+
+
+def check_untracked(path: Path) -> None:
+    """Raise ParameterError if git would track the file: it is in a work tree and not ignored."""
+    path = path.resolve()
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    if not any((parent / ".git").exists() for parent in (folder, *folder.parents)):
+        return
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    command = ["git", "-C", str(folder), "check-ignore", "--quiet", "--", str(path)]
+    try:
+        ignored = subprocess.run(command, env=clean, capture_output=True, check=False)
+        known = ignored.returncode == 0
+    except FileNotFoundError:
+        known = False
+    if not known:
+        raise ParameterError(
+            f"{path}: expected a path that git ignores or knows nothing of, since the report shows "
+            "pictures, found one that git would track; name a place outside the repository by --out"
+        )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Read the run, write the page, say how large it is."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.report",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--run", type=Path, default=Path("data"), metavar="DIR", help="of a run (default: data)")
+    add("--out", type=new_file, metavar="FILE", help="to write (default: DIR/report.html)")
+    args = parser.parse_args(argv)
+    out = args.out or args.run / "report.html"
+    from tools.report import lock, page
+    from tools.report.run import read
+
+    found = read(args.run.resolve())
+    check_untracked(out)
+    differences = lock.differences(found)
+    text = page.render(found, differences)
+    write_text(out, text)
+    size = len(text.encode())
+    print(f"wrote {out}, {size / 1e6:.1f} MB; open it in a browser")
+    if differences:
+        print(
+            f"note: {differences[0]} The report says so too ({len(differences)}).", file=sys.stderr
+        )
+    if size > LIMIT:
+        print(
+            f"note: over {LIMIT / 1e6:.0f} MB; a lower plot.dpi makes it smaller", file=sys.stderr
+        )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,60 @@
+"""A run -> one HTML file that asks for nothing outside itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from facial_expression.export.card import SPLITS
+from tools.report import lock, tables, words
+from tools.report.card import read_card
+from tools.report.run import Run
+
+HERE = Path(__file__).parent
+TABLES = (
+    *(tables.scores, tables.per_class, tables.confusion, tables.confused_pairs),
+    *(tables.calibration, tables.selective, tables.class_counts, tables.findings),
+)
+
+
+def render(run: Run, differences: Sequence[str]) -> str:
+    """The page; the same run gives the same text.
+
+    Args:
+        run: what it shows.
+        differences: of `lock.differences`, for its head.
+
+    Raises:
+        DatasetError: the model card lacks a part that the page shows.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = tables.percent
+    environment.filters["count"] = lambda number: f"{number:,}"
+    outputs = [
+        [path, stage, f"{size:,}", md5.removesuffix(".dir")]
+        for stage, path, md5, size in lock.outputs(run)
+    ]
+    header = ("file", "stage", "bytes", "md5")
+    return environment.get_template("report.html").render(
+        run=run,
+        card=read_card(run.card),
+        style=Markup((HERE / "report.css").read_text(encoding="utf-8")),
+        tables={make.__name__: make(run) for make in TABLES},
+        outputs=tables.Table(
+            "What the stages wrote, as dvc.lock names it", header, outputs, words=(1, 3)
+        ),
+        alternatives=words.alternatives(run),
+        accuracy=tables.interval(run.scores, "accuracy"),
+        commonest=max(run.tables["per_class"], key=lambda row: int(row["support"])),
+        split_is=SPLITS[run.split],
+        differences=differences,
+    )

@@ -1,0 +1,142 @@
+"""The tables of a report, formatted.  A cell is a text, or a value and its interval."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from facial_expression.export.card import AVERAGES, CALIBRATION, SCORES, SPLITS
+from tools.report.run import Run
+
+KINDS = {
+    "duplicate": "equal grey pixels; the partner is the first such picture",
+    "near_duplicate": "one photograph in two files; the score is their similarity",
+    "conflicting_label": "a pair of either kind under two classes",
+    "blank": "deviation of the grey levels under 1, which is the score",
+    "almost_blank": "deviation of the grey levels under 8, which is the score",
+    "size_outlier": "unusual width or height; the score is over the median",
+    "mode_outlier": "unusual colour mode; the score is its share of the set",
+}
+SHARES = ("accuracy", "balanced_accuracy", "top_2_accuracy")  # in percent; the rest as they are
+MOST = 10  # confused pairs
+
+Cell = str | tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A caption, the names of the columns, and rows whose first cell is the row's name.
+
+    `words` are the places of further columns that hold words instead of numbers.
+    """
+
+    caption: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    words: Sequence[int] = ()
+
+
+def percent(share: float) -> str:
+    """.9 -> "90.0 %"."""
+    return f"{100 * share:.1f} %"
+
+
+def interval(scores: Mapping[str, float], name: str) -> Cell:
+    """The score and, where it has one, its interval."""
+    factor, digits = (100, 1) if name in SHARES else (1, 3)
+    unit = " %" if name in SHARES else ""
+    value = f"{factor * scores[name]:.{digits}f}{unit}"
+    if f"{name}_low" not in scores:
+        return value
+    low, high = (f"{factor * scores[f'{name}_{end}']:.{digits}f}" for end in ("low", "high"))
+    return value, f"{low} to {high}"
+
+
+def scores(run: Run) -> Table:
+    """Every split, in every way it was scored."""
+    metrics = run.facts["metrics"]
+    names = {"accuracy": "accuracy", **SCORES}
+    rows: list[list[Cell]] = []
+    for split in SPLITS:
+        for kind, how in {**AVERAGES, "_leak_free": "plain, without leaks"}.items():
+            if found := metrics.get(split + kind):
+                cells = [interval(found, name) if name in found else "" for name in names]
+                rows.append([f"{split}, {how}", f"{found['n']:,}", *cells])
+    return Table("Scores by split", ("split", "n", *names.values()), rows)
+
+
+def per_class(run: Run) -> Table:
+    """Precision, recall, F1 and support."""
+    rows = [
+        [row["class"], *(f"{float(row[key]):.3f}" for key in ("precision", "recall", "f1"))]
+        + [f"{int(row['support']):,}"]
+        for row in run.tables["per_class"]
+    ]
+    return Table(f"Scores by class, {run.split}", ("class", "precision", "recall", "F1", "n"), rows)
+
+
+def confusion(run: Run) -> Table:
+    """Counts; rows are the actual classes."""
+    classes = [row["class"] for row in run.tables["per_class"]]
+    counts = Counter((row["actual"], row["predicted"]) for row in run.tables["confusion"])
+    rows = [[actual, *(f"{counts[actual, guess]:,}" for guess in classes)] for actual in classes]
+    return Table(f"Confusion, {run.split}: pictures", ("actual, as predicted", *classes), rows)
+
+
+def confused_pairs(run: Run) -> Table:
+    """The most frequent kinds of mistake."""
+    rows = [
+        [
+            f"{row['actual']} taken for {row['predicted']}",
+            f"{int(row['count']):,}",
+            percent(float(row["share_of_actual"])),
+        ]
+        for row in run.tables["confused_pairs"][:MOST]
+    ]
+    return Table(f"Most frequent mistakes, {run.split}", ("mistake", "n", "of that class"), rows)
+
+
+def calibration(run: Run) -> Table:
+    """Before and after the temperature."""
+    found = run.facts["metrics"]["calibration"]
+    rows = [
+        [name, *(f"{found[when][key]:.4f}" for when in ("before", "after"))]
+        for key, name in CALIBRATION.items()
+    ]
+    return Table(f"Calibration, {run.split}", ("measure", "before", "after"), rows)
+
+
+def selective(run: Run) -> Table:
+    """Accuracy of the surest answers."""
+    found = run.facts["metrics"]["selective"]
+    rows = [
+        [f"the surest {share} %", percent(found[f"accuracy_at_{share}"])] for share in (50, 80, 90)
+    ]
+    rows.append(["all", percent(run.scores["accuracy"])])
+    return Table(f"If only the surest are answered, {run.split}", ("answered", "accuracy"), rows)
+
+
+def class_counts(run: Run) -> Table:
+    """Pictures used, by class and split."""
+    counts = {(row["class"], row["split"]): int(row["count"]) for row in run.tables["class_counts"]}
+    splits = [name for name in SPLITS if any(split == name for _, split in counts)]
+    classes = sorted({name for name, _ in counts})
+    rows = [[name, *(f"{counts.get((name, s), 0):,}" for s in splits)] for name in classes]
+    totals = (sum(n for (_, split), n in counts.items() if split == s) for s in splits)
+    rows.append(["all", *(f"{total:,}" for total in totals)])
+    return Table("Pictures used", ("class", *splits), rows)
+
+
+def findings(run: Run) -> Table:
+    """What the audit found, kind by kind, with the first of each."""
+    first: dict[str, str] = {}
+    for row in run.tables["audit"]:
+        both = " and ".join(filter(None, (row["path"], row["partner"])))
+        first.setdefault(row["kind"], f"{both}, {float(row['score']):.3f}")
+    rows = [
+        [kind.replace("_", " "), f"{count:,}", KINDS.get(kind, ""), first.get(kind, "")]
+        for kind, count in run.facts["audit"]["findings"].items()
+    ]
+    header = ("kind", "n", "what it is", "first, with score")
+    return Table("Findings of the audit", header, rows, words=(2, 3))

@@ -1,0 +1,1 @@
+"""Command: accuracy under corruptions of the pictures."""
