@@ -1,15 +1,35 @@
-"""Arguments that several tools share."""
+"""The one argument parser of stages, tools and benchmarks, and the types of their arguments."""
 
 from __future__ import annotations
 
 import argparse
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 RELEASED = Path(__file__).parents[2] / "released" / "expression.onnx"
 """The network that predicts unless another one is named, wherever the command is given."""
+
+
+def parser(
+    name: str, description: str | None, paths: Mapping[str, str] | None = None
+) -> argparse.ArgumentParser:
+    """The argument parser of `python -m NAME`.
+
+    Args:
+        name: of the module, such as `stages.index`.
+        description: printed by --help as it stands; a module's docstring.
+        paths: required options that take a path, such as `--out`, each with its help.
+    """
+    made = argparse.ArgumentParser(
+        prog=f"python -m {name}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for option, text in (paths or {}).items():
+        made.add_argument(option, type=Path, required=True, help=text)
+    return made
 
 
 def at_least(lowest: int) -> Callable[[str], int]:

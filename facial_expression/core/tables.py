@@ -1,0 +1,69 @@
+"""CSV tables as pandas DataFrames: one reader and one writer for every stage and tool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from facial_expression.core.errors import DatasetError
+from facial_expression.core.files import DECIMALS, atomic
+
+Columns = Mapping[str, type]
+"""Names of columns, each with `str`, `int` or `float`."""
+
+
+def read_table(
+    path: Path, columns: Columns, written_by: str = "", empty: bool = False
+) -> pd.DataFrame:
+    """Read a CSV table with a header.
+
+    Args:
+        path: a file in UTF-8, with or without a byte-order mark.
+        columns: what it must have.  A text is taken as it stands (`NA` is a name); an empty field
+            is "" in a text and NaN in a float.  Other columns are read as text.
+        written_by: what to run where the table is missing or damaged, such as `the index stage`.
+        empty: whether a table without rows is one.
+
+    Returns:
+        All columns of the file, in its order.
+
+    Raises:
+        DatasetError: there is no such table, it is none, a column is missing, or a value is not
+            of its column's type.
+    """
+    remedy = f"run {written_by} again" if written_by else "check the file"
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise DatasetError(f"{path}: no such table; {remedy}") from None
+    except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
+        raise DatasetError(f"{path}: expected a CSV table: {_line(error)}; {remedy}") from None
+    if lacking := [name for name in columns if name not in table]:
+        raise DatasetError(
+            f"{path}: expected a column {', '.join(lacking)}, found {', '.join(table)}; {remedy}"
+        )
+    if table.empty and not empty:
+        raise DatasetError(f"{path}: expected rows, found none; {remedy}")
+    for name, kind in columns.items():
+        if kind is not str:
+            try:
+                values = table[name].mask(table[name] == "") if kind is float else table[name]
+                table[name] = values.astype("float64" if kind is float else "int64")
+            except (ValueError, OverflowError) as error:
+                raise DatasetError(f"{path}: column {name}: {_line(error)}; {remedy}") from None
+    return table
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a CSV table atomically: floats with `DECIMALS` decimals, a missing value as nothing."""
+    text = table.to_csv(
+        index=False, lineterminator="\n", float_format=lambda number: f"{number:z.{DECIMALS}f}"
+    )
+    with atomic(path) as temporary:
+        temporary.write_bytes(text.encode())
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
