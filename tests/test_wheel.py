@@ -1,0 +1,112 @@
+"""The wheel of `pip wheel .`, installed into an environment of its own and used from elsewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import venv
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+
+from tests.clones import ROOT
+from tests.export.test_card import FACTS
+
+PACKAGES = ("facial_expression", "stages", "tools")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def place(kind: str, environment: Path) -> Path:
+    """A folder of a virtual environment: `purelib` or `scripts`."""
+    return Path(sysconfig.get_path(kind, "venv", {"base": str(environment)}))
+
+
+def files(folder: Path) -> set[Path]:
+    """What lies in the packages below `folder`, without what Python wrote there."""
+    found = (path for name in PACKAGES for path in (folder / name).rglob("*") if path.is_file())
+    return {path.relative_to(folder) for path in found if path.suffix != ".pyc"}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """site-packages of an environment with the wheel; its dependencies are this environment's."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    for name in PACKAGES:  # a copy, since building writes beside the sources
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copyfile(ROOT / name, source / name)
+    options = ("--no-deps", "--no-build-isolation", "--no-index", "--quiet")
+    pip(sys.executable, "wheel", *options, "--wheel-dir", str(folder), str(source))
+    venv.create(folder / "env", symlinks=os.name != "nt")
+    site = place("purelib", folder / "env")
+    (wheel,) = folder.glob("*.whl")
+    pip(sys.executable, "install", "--no-deps", "--no-index", "--target", str(site), str(wheel))
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib"), encoding="utf-8")
+    return site
+
+
+def pip(python: str, *arguments: str) -> None:
+    command = [python, "-m", "pip", "--disable-pip-version-check", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def ask(site: Path, script: str, given: bytes = b"") -> str:
+    """What a script prints in the new environment, isolated from this folder and its variables."""
+    environment = next(folder for folder in site.parents if (folder / "pyvenv.cfg").exists())
+    command = [str(place("scripts", environment) / "python"), "-I", "-W", "ignore", "-c", script]
+    done = subprocess.run(command, cwd=environment, input=given, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode()
+
+
+def test_it_holds_every_module_template_and_page_and_no_other(site):
+    assert files(site) == files(ROOT)
+    (found,) = (one for one in distributions(path=[str(site)]) if one.name == PROJECT["name"])
+    assert found.version == PROJECT["version"]
+    assert len(found.requires or ()) >= len(PROJECT["dependencies"])
+
+
+def test_every_module_can_be_imported(site):
+    script = f"""
+import importlib, pkgutil
+for package in {PACKAGES}:
+    folder = importlib.import_module(package).__path__
+    for module in pkgutil.walk_packages(folder, package + "."):
+        try:
+            print(importlib.import_module(module.name).__file__)
+        except ModuleNotFoundError as error:  # of an extra
+            assert error.name not in {PACKAGES} and module.name.startswith("tools.web"), error
+"""
+    found = ask(site, script).split()
+    assert all(Path(path).is_relative_to(site) for path in found)
+    assert len(found) > 80
+
+
+def test_the_card_is_written(site):
+    script = """
+import pickle, sys
+from facial_expression.export.card import render
+print(render(pickle.load(sys.stdin.buffer)))
+"""
+    assert "Bias, risks and limitations" in ask(site, script, pickle.dumps(FACTS))
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("flask"), reason="the extra web is not installed")
+def test_the_page_is_served(site):
+    script = """
+from tools.web.server import application
+client = application(None, {}, "", {}).test_client()
+for name in ("page.js", "page.css", "camera.js"):
+    assert client.get(f"/static/{name}").status_code == 200, name
+print(client.get("/").text)
+"""
+    assert "<html" in ask(site, script)
