@@ -23,7 +23,7 @@ from facial_expression.pictures.images import decode, square
 from tests.clones import ROOT, environment
 from tests.helpers import picture
 from tests.networks import CLASSES, expected, tiny_network
-from tools.predict.__main__ import __main__ as predict
+from tools.predict import __main__ as predict
 
 PHOTOGRAPH = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
 FACE = (183, 120, 170, 212)  # left, top, width, height, roughly
@@ -370,7 +370,7 @@ def test_an_interruption_keeps_what_was_written(album: Path, network: Path) -> N
 
 def test_only_what_it_needs_is_imported(album: Path, network: Path) -> None:
     script = (
-        "import sys; before = set(sys.modules); from tools.predict import main; "
+        "import sys; before = set(sys.modules); from tools.predict.__main__ import main; "
         f"main([{str(album / 'face.jpg')!r}, '--model', {str(network)!r}, '--draw', "
         f"{str(album / 'drawn')!r}, '--format', 'csv']); "
         "print(*(name for name, module in sys.modules.items() if name not in before and "
