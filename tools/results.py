@@ -1,29 +1,34 @@
-"""Keep a reference run in results/, and write the tables of README and docs from what is there.
+"""Keep reference runs in results/, and write the tables of their scores into the documents.
 
     python -m tools.results keep NAME --command "dvc exp run ..." [--run DIR] [--note TEXT]
     python -m tools.results tables [--check]
 
-`keep` copies a finished run's metrics, history, per-class scores and audit out of the clone DIR
-(where FER2013 was trained) into results/NAME, with the parameters in force, the command, the
-machine and the date.  It copies numbers only: no file that holds a picture or a path of one.
+`keep` copies the metrics, history, per-class scores and audit of a finished run from the clone DIR
+into results/NAME, with its parameters, command, machine and date.  It copies numbers only, never a
+file that holds a picture or the path of one.  `tables` writes the tables of README.md and
+results/README.md from the runs kept; --check only says whether they are current.
 """
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import json
 import os
 import platform
+import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
+import pandas as pd
 from ruamel.yaml import YAML
 
+from facial_expression.core.command import parser
 from facial_expression.core.errors import PipelineError, run
-from facial_expression.core.files import atomic, read_csv, write_text
+from facial_expression.core.files import atomic, write_text
+from facial_expression.core.tables import read_table
 
 NUMBERS = (
     "data/evaluation/metrics.json",
@@ -31,10 +36,17 @@ NUMBERS = (
     "data/index/audit.json",
     "data/model/history.csv",
 )
-BEGIN, END = "<!-- results: begin (python -m tools.results tables) -->", "<!-- results: end -->"
-DOCUMENTS = ("README.md", "docs/recipes.md")
-HEADER = ["run", "protocol", "epochs", "split", "n", "accuracy (95 % interval)"]
-HEADER += ["leak-free", "with flip", "18 views", "macro F1"]
+DOCUMENTS = ("README.md", "results/README.md")
+MARKED = re.compile(r"<!-- tools\.results: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
+SHOWN = {
+    "released network": "fer2013-lean-longer",
+    "`best`": "fer2013-best",
+    "`compact`": "fer2013-compact",
+    "`fast`": "fer2013-fast",
+    "`seed`": "fer2013-seed-notebook",
+}
+"""The runs in README.md, by the name that they have there; seeds other than 0 are found."""
+SCORES = ["accuracy", "leak-free", "with mirror image", "18 views", "macro F1"]
 SPLITS = ("val", "test")  # FER2013's PublicTest and PrivateTest
 NOTEBOOK = {5: 0.482, 10: 0.531, 15: 0.559, 45: 0.604, 100: 0.636}
 """The seed notebook's validation accuracy by epoch, as its own output cells print it."""
@@ -75,83 +87,115 @@ def machine() -> str:
     )
 
 
-def overview(results: Path, splits: Sequence[str] = SPLITS) -> list[str]:
-    """A Markdown table of the runs kept that scored one of the splits, a row for each they did."""
-    lines = [_line(HEADER), _line(["---"] * len(HEADER))]
-    for folder in _runs(results):
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        epochs = sum(1 for _ in read_csv(folder / "history.csv"))
-        run = f"[{folder.name}](results/{folder.name})", metrics["protocol"], str(epochs)
-        lines += [_line([*run, *_scores(metrics, name)]) for name in splits if name in metrics]
-    return [*lines, ""]
+def recipes(results: Path) -> list[str]:
+    """A Markdown table of the runs in SHOWN."""
+    return _over_seeds(results, SHOWN)
 
 
-def notes(results: Path) -> list[str]:
-    """Markdown: command, machine and date of each run kept, and what a reader must know of it."""
-    lines = []
-    for folder in _runs(results):
-        record = YAML(typ="safe").load(folder / "run.yaml")
-        facts = f"`{record['command']}`, {record['machine']}, {record['date']}. {record['note']}"
-        lines += [f"*{folder.name}*: {facts}".rstrip(), ""]
+def seeds(results: Path) -> list[str]:
+    """A Markdown table of the runs that were repeated with other seeds."""
+    names = sorted({path.name.partition("-seed-")[0] for path in results.glob("*-seed-[0-9]*")})
+    return _over_seeds(results, {f"`{name}`": name for name in names})
+
+
+def _over_seeds(results: Path, shown: Mapping[str, str]) -> list[str]:
+    """A row for each run, on the split that it reports, with the spread over its seeds."""
+    lines = _head(["run", "seeds", "protocol", "epochs", "split", "n", *SCORES])
+    for name, kept in shown.items():
+        first = results / kept
+        folders = [first, *results.glob(f"{kept}-seed-[0-9]*")]
+        found = [_metrics(folder) for folder in folders]
+        split = found[0]["reported_split"]
+        facts = [name, str(len(found)), found[0]["protocol"], str(len(_history(first)))]
+        columns = zip(*(_scores(metrics, split) for metrics in found), strict=True)
+        lines.append(_line([*facts, split, f"{found[0][split]['n']:,}", *map(_spread, columns)]))
     return lines
 
 
-def _scores(metrics: dict[str, Any], split: str) -> list[str]:
-    plain = metrics[split]
-    interval = f"{100 * plain['accuracy_low']:.1f} to {100 * plain['accuracy_high']:.1f}"
-    others = (metrics.get(f"{split}_{kind}") for kind in ("leak_free", "flip", "views"))
-    return [
-        split,
-        f"{plain['n']:,}",
-        f"{100 * plain['accuracy']:.1f} % ({interval})",
-        *map(_percent, others),
-        f"{plain['macro_f1']:.3f}",
-    ]
+def runs(results: Path) -> list[str]:
+    """A Markdown table of all runs kept, a row for each split that they scored."""
+    lines = _head(["run", "protocol", "epochs", "split", "n", SCORES[0], "95 %", *SCORES[1:]])
+    for path in sorted(results.glob("*/metrics.json")):
+        folder = path.parent
+        metrics = _metrics(folder)
+        facts = [f"[{folder.name}]({folder.name})", metrics["protocol"], str(len(_history(folder)))]
+        for split in SPLITS:
+            if split in metrics:
+                plain = metrics[split]
+                low, high = (f"{100 * plain[f'accuracy_{end}']:.1f}" for end in ("low", "high"))
+                first, *others = (_spread([score]) for score in _scores(metrics, split))
+                cells = [split, f"{plain['n']:,}", first, f"{low} to {high}", *others]
+                lines.append(_line([*facts, *cells]))
+    return lines
+
+
+def notebook(results: Path) -> list[str]:
+    """A Markdown table of the seed recipe's validation accuracy beside the notebook's, by epoch."""
+    history = _history(results / "fer2013-seed-notebook")
+    lines = _head(["epoch", "here", "notebook"])
+    for epoch, accuracy in zip(history["epoch"], history["val_accuracy"], strict=True):
+        theirs = f"{100 * NOTEBOOK[epoch]:.1f}" if epoch in NOTEBOOK else ""
+        lines.append(_line([str(epoch), f"{100 * accuracy:.1f}", theirs]))
+    return lines
+
+
+TABLES = {"recipes": recipes, "seeds": seeds, "runs": runs, "notebook": notebook}
+
+
+def _metrics(folder: Path) -> dict[str, Any]:
+    metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return metrics
+
+
+def _history(folder: Path) -> pd.DataFrame:
+    return read_table(folder / "history.csv", {"epoch": int, "val_accuracy": float})
+
+
+def _scores(metrics: dict[str, Any], split: str) -> list[float | None]:
+    """The scores of SCORES, shares but for the last in percent; None where there is none."""
+    kinds = (split, f"{split}_leak_free", f"{split}_flip", f"{split}_views")
+    shares = [100 * metrics[kind]["accuracy"] if kind in metrics else None for kind in kinds]
+    return [*shares, metrics[split]["macro_f1"]]
+
+
+def _spread(values: Sequence[float | None]) -> str:
+    """Mean and standard deviation over seeds; nothing where a seed lacks the score."""
+    found = [value for value in values if value is not None]
+    if len(found) < len(values):
+        return ""
+    digits = 1 if max(found) > 1 else 3
+    deviation = f" ± {stdev(found):.{digits}f}" if len(found) > 1 else ""
+    return f"{mean(found):.{digits}f}{deviation}"
+
+
+def _head(names: Sequence[str]) -> list[str]:
+    return [_line(names), _line(["---"] * len(names))]
 
 
 def _line(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _percent(scores: dict[str, float] | None) -> str:
-    return f"{100 * scores['accuracy']:.1f} %" if scores else ""
-
-
-def seed_by_epoch(results: Path) -> list[str]:
-    """A Markdown table of the seed recipe's validation accuracy beside the notebook's, by epoch."""
-    path = results / "fer2013-seed-notebook" / "history.csv"
-    if not path.exists():
-        return []
-    history = {int(row["epoch"]): float(row["val_accuracy"]) for row in read_csv(path)}
-    lines = ["| epoch | here | seed notebook |", "|---|---|---|"]
-    for epoch, accuracy in history.items():
-        if epoch <= 10 or epoch in NOTEBOOK or epoch == len(history):
-            theirs = f"{NOTEBOOK[epoch]:.3f}" if epoch in NOTEBOOK else ""
-            lines.append(f"| {epoch} | {accuracy:.3f} | {theirs} |")
-    return [*lines, ""]
-
-
-def filled(document: str, results: Path, *, brief: bool) -> str:
-    """The document with the part between the marks written anew from results/.
-
-    Args:
-        document: Markdown with the marks.
-        results: the folder of runs kept.
-        brief: only what was scored on test, as README wants it; else everything, for docs/.
+def filled(document: str, results: Path) -> str:
+    """The document with every marked table written anew from the runs in `results`.
 
     Raises:
-        PipelineError: the marks are missing.
+        PipelineError: no table is marked, or a mark names none of TABLES.
     """
-    head, begin, rest = document.partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise PipelineError(f"expected the marks {BEGIN} and {END} in the document; put them back")
-    if brief:
-        lines = overview(results, ("test",))
-    else:
-        table = [line.replace("](results/", "](../results/") for line in overview(results)]
-        lines = [*table, *notes(results), *seed_by_epoch(results)]
-    return "\n".join([head + BEGIN, "", *lines]) + END + tail
+
+    def table(mark: re.Match[str]) -> str:
+        if mark[1] not in TABLES:
+            raise PipelineError(f"expected one of {', '.join(TABLES)} in a mark, found {mark[1]}")
+        lines = TABLES[mark[1]](results)
+        return "\n".join([mark[0].partition("\n")[0], *lines, "<!-- end -->"])
+
+    text, count = MARKED.subn(table, document)
+    if not count:
+        raise PipelineError(
+            "expected the marks <!-- tools.results: NAME --> and <!-- end --> in the document; "
+            "put them back"
+        )
+    return text
 
 
 def write_tables(root: Path, *, check: bool) -> None:
@@ -159,15 +203,11 @@ def write_tables(root: Path, *, check: bool) -> None:
     for name in DOCUMENTS:
         path = root / name
         before = path.read_text(encoding="utf-8")
-        after = filled(before, root / "results", brief="/" not in name)
+        after = filled(before, root / "results")
         if check and before != after:
             raise PipelineError(f"{name} is out of date; run python -m tools.results tables")
         if before != after:
             write_text(path, after)
-
-
-def _runs(results: Path) -> list[Path]:
-    return sorted(path.parent for path in results.glob("*/metrics.json"))
 
 
 def parameters_of(source: Path) -> dict[str, Any]:
@@ -195,20 +235,16 @@ def _dump(value: Any, path: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Keep a run, or write the tables."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.results",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    verbs = parser.add_subparsers(dest="verb", required=True)
+    commands = parser("tools.results", __doc__)
+    verbs = commands.add_subparsers(dest="verb", required=True)
     keeper = verbs.add_parser("keep", help="copy a finished run's numbers to results/NAME")
     keeper.add_argument("name")
     keeper.add_argument("--command", required=True, help="what was run")
     keeper.add_argument("--run", type=Path, default=Path(), help="the clone it was run in")
     keeper.add_argument("--note", default="", help="anything a reader must know")
-    tables = verbs.add_parser("tables", help="write the tables of README and docs")
+    tables = verbs.add_parser("tables", help="write the tables of the documents")
     tables.add_argument("--check", action="store_true", help="only say whether they are current")
-    args = parser.parse_args(argv)
+    args = commands.parse_args(argv)
     if args.verb == "keep":
         print(f"wrote {keep(args.name, args.run, args.command, args.note, Path('results'))}")
     else:

@@ -6,10 +6,7 @@ import shutil
 import pytest
 from ruamel.yaml import YAML
 
-from facial_expression.core import params
 from facial_expression.core.errors import PipelineError
-from facial_expression.network.recipe import Recipe
-from stages.index import IndexParameters
 from tests.clones import ROOT
 from tools import results
 
@@ -62,9 +59,24 @@ def test_each_scored_split_has_a_row(finished, tmp_path):
     both = METRICS | {"test": METRICS["val"] | {"accuracy": 0.6}}
     (finished / "data/evaluation/metrics.json").write_text(json.dumps(both), encoding="utf-8")
     results.keep("x", finished, "dvc exp run", "", tmp_path / "results")
-    rows = results.overview(tmp_path / "results")
-    assert [row.split(" | ")[3] for row in rows[2:4]] == ["val", "test"]
-    assert "60.0 % (48.0 to 52.0) |  |  |  | 0.400 |" in rows[3]
+    val, test = results.runs(tmp_path / "results")[2:]
+    assert val.startswith(
+        "| [x](x) | clean | 5 | val | 3,589 | 50.0 | 48.0 to 52.0 | 49.0 | 51.0 |"
+    )
+    assert test.endswith("| test | 3,589 | 60.0 | 48.0 to 52.0 |  |  |  | 0.400 |")
+
+
+def test_seeds_of_a_recipe_stand_in_one_row(finished, tmp_path, monkeypatch):
+    kept = tmp_path / "results"
+    for name, accuracy in (("x", 0.5), ("x-seed-1", 0.52)):
+        metrics = METRICS | {"val": METRICS["val"] | {"accuracy": accuracy}}
+        path = finished / "data/evaluation/metrics.json"
+        path.write_text(json.dumps(metrics), encoding="utf-8")
+        results.keep(name, finished, "dvc exp run", "", kept)
+    monkeypatch.setattr(results, "SHOWN", {"ours": "x"})
+    (ours,), (every,) = results.recipes(kept)[2:], results.seeds(kept)[2:]
+    assert ours.startswith("| ours | 2 | clean | 5 | val | 3,589 | 51.0 ± 1.4 | 49.0 ± 0.0 |")
+    assert every == ours.replace("ours", "`x`")
 
 
 def test_an_unfinished_run_is_refused(finished, tmp_path):
@@ -73,46 +85,23 @@ def test_an_unfinished_run_is_refused(finished, tmp_path):
         results.keep("x", finished, "", "", tmp_path / "results")
 
 
-def test_the_table_says_what_the_metrics_say(finished, tmp_path):
+def test_marked_tables_are_written_anew(finished, tmp_path):
     kept = tmp_path / "results"
     results.keep("fer2013-seed-notebook", finished, "dvc exp run", "", kept)
-    document = f"before\n{results.BEGIN}\nold\n{results.END}\nafter\n"
-    text = results.filled(document, kept, brief=False)
-    assert "50.0 % (48.0 to 52.0)" in text
-    assert "| 49.0 % | 51.0 % | 52.0 % | 0.400 |" in text
-    assert "](../results/fer2013-seed-notebook)" in text
-    assert "| 5 | 0.500 | 0.482 |" in text
+    document = "before\n<!-- tools.results: notebook -->\nold\n<!-- end -->\nafter\n"
+    text = results.filled(document, kept)
+    assert "| 5 | 50.0 | 48.2 |" in text
     assert "old" not in text
-    assert text.startswith("before")
-    assert text.endswith("after\n")
-    assert results.filled(text, kept, brief=False) == text
+    assert text.startswith("before\n<!-- tools.results: notebook -->\n")
+    assert text.endswith("<!-- end -->\nafter\n")
+    assert results.filled(text, kept) == text
 
 
-def test_a_brief_document_has_what_was_scored_on_test_and_no_notes(finished, tmp_path):
-    kept = tmp_path / "results"
-    results.keep("attempt", finished, "dvc exp run", "a note", kept)
-    both = METRICS | {"test": METRICS["val"] | {"accuracy": 0.6}}
-    (finished / "data/evaluation/metrics.json").write_text(json.dumps(both), encoding="utf-8")
-    results.keep("frozen", finished, "dvc exp run", "a note", kept)
-    text = results.filled(f"{results.BEGIN}{results.END}", kept, brief=True)
-    rows = [line for line in text.splitlines() if line.startswith("| [")]
-    assert len(rows) == 1
-    assert rows[0].startswith("| [frozen](results/frozen) ")
-    assert "60.0 %" in rows[0]
-    assert "a note" not in text
-    assert "a note" in results.filled(text, kept, brief=False)
-
-
-def test_a_document_without_marks_is_refused(tmp_path):
-    with pytest.raises(PipelineError, match="expected the marks"):
-        results.filled("nothing", tmp_path, brief=True)
+@pytest.mark.parametrize("text", ["nothing", "<!-- tools.results: other -->\n<!-- end -->"])
+def test_a_document_without_marks_or_with_an_unknown_one_is_refused(text, tmp_path):
+    with pytest.raises(PipelineError, match="mark"):
+        results.filled(text, tmp_path)
 
 
 def test_the_documents_of_this_repository_are_current():
     results.write_tables(ROOT, check=True)
-
-
-def test_the_parameters_of_every_kept_run_can_be_read_by_the_stages():
-    for path in (ROOT / "results").glob("*/params.yaml"):
-        assert params.load(path, "train", Recipe).epochs >= 1
-        assert params.load(path, "index", IndexParameters).protocol in ("clean", "notebook")
