@@ -35,7 +35,6 @@ from facial_expression.core.errors import ModelError, run
 from facial_expression.core.labels import FER2013_IDS, read_classes
 from facial_expression.inference.network import Network
 from facial_expression.inference.sessions import session
-from facial_expression.metrics.leaks import read_leaks
 from facial_expression.network.backend import configure
 from tools.quantise import quantise, setting_ranges
 
@@ -118,13 +117,6 @@ def accuracy(form: Form, split: Split) -> float:
     return right / len(split)
 
 
-def without_leaks(split: Split, leaks: set[str]) -> Split:
-    """The pictures of a split that no finding of the audit ties to another picture."""
-    free = np.array([path not in leaks for path in split.paths])
-    paths = [path for path in split.paths if path not in leaks]
-    return Split(split.images[free], split.labels[free], paths)
-
-
 def rates(
     forms: Sequence[Form], images: NDArray[np.uint8], batch: int, rounds: int
 ) -> dict[str, list[float]]:
@@ -178,7 +170,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("arrays", type=Path, help="folder of stage preprocess, with 48x48 pictures")
     parser.add_argument("models", type=Path, nargs="+", help="model.onnx of stage export")
     parser.add_argument("--splits", nargs="+", default=["val"], choices=("val", "test"))
-    parser.add_argument("--audit", type=Path, help="audit.csv of stage index: leak-free scores too")
+    parser.add_argument("--leak-free", action="store_true", help="leak-free scores too")
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 8, 64, 256])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
@@ -186,9 +178,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     configure("tensorflow", args.threads)
     classes = read_classes(args.arrays / "classes.json")
     splits = {name: read_split(args.arrays, name) for name in args.splits}
-    if args.audit:
-        leaks = read_leaks(args.audit)
-        splits |= {f"{name}, leak-free": without_leaks(s, leaks) for name, s in splits.items()}
+    if args.leak_free:
+        splits |= {f"{name}, leak-free": s.where(s.leak_free) for name, s in splits.items()}
     images = next(iter(splits.values())).images
     with tempfile.TemporaryDirectory() as folder:
         forms = [ours(path, args.threads, classes) for path in args.models]

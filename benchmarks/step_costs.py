@@ -46,7 +46,12 @@ def random_split(count: int) -> Split:
     """Random pictures, uint8 (count, SIDE, SIDE), and labels."""
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (count, SIDE, SIDE), np.uint8)
-    return Split(images, random.integers(0, CLASSES, count), [str(row) for row in range(count)])
+    return Split(
+        images,
+        random.integers(0, CLASSES, count),
+        [str(row) for row in range(count)],
+        np.ones(count, bool),
+    )
 
 
 def batches(recipe: Recipe, split: Split) -> Iterator[Batch]:

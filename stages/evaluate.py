@@ -1,7 +1,7 @@
 """Stage `evaluate`: score the network.  INDEX, ARRAYS, MODEL -> OUT  (params: evaluate).
 
 Reads   ARRAYS/<split> of the splits to score, MODEL, protocol and labels from INDEX/audit.json,
-        the leaks from INDEX/audit.csv, and backend and threads from the recipe.
+        and backend and threads from the recipe.
 Writes  OUT/metrics.json             scores by split, plain, averaged over both mirror images
                                      (_flip), over 18 moved views (_views), and plain on the part
                                      without a leak (_leak_free); calibration, selective
@@ -35,7 +35,6 @@ from facial_expression.core.errors import DatasetError, ModelError, ParameterErr
 from facial_expression.core.files import atomic_folder, write_csv, write_json
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import CLOSED, load
-from facial_expression.metrics.leaks import read_leaks
 from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
 
@@ -135,7 +134,6 @@ def evaluate(
     check_splits(params.splits)
     reported = params.splits[-1]
     metrics: dict[str, Any] = {**read_origin(index / "audit.json"), "reported_split": reported}
-    leaks = read_leaks(index / "audit.csv")
     splits = {name: read_split(arrays, name) for name in params.splits}
     configure(recipe.backend, recipe.threads)
     from facial_expression.evaluate import tables
@@ -151,8 +149,7 @@ def evaluate(
             check_fit(model, split, classes, path)
             means = predictions(model, name, split, params.batch_size)
             plain[name] = means["plain"]
-            leak_free = np.array([member not in leaks for member in split.paths])
-            metrics |= tables.split_scores(name, split.labels, means, leak_free)
+            metrics |= tables.split_scores(name, split.labels, means, split.leak_free)
             header, rows = tables.predictions(split.paths, split.labels, plain[name], classes)
             write_csv(folder / f"{name}.csv", header, rows)
     temperature = fit_temperature(splits["val"].labels, plain["val"])
@@ -196,7 +193,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     paths = {
         "--params": "YAML with section evaluate:",
         "--recipe": "YAML with section train:",
-        "--index": "folder of stage index; reads audit.json and audit.csv",
+        "--index": "folder of stage index; reads audit.json",
         "--arrays": "folder of stage preprocess",
         "--model": "model.keras",
         "--out": "folder to write to",

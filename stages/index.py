@@ -3,8 +3,9 @@
 Reads   images.zip, the normalised archive that stage `fetch` wrote, and the tables that
         index.labels and index.exclude name, if they name some.
 Writes  OUT/index.csv         one row a picture: path, class, split, sha256 of its decoded pixels,
-                              width, height, mode, mean, std, duplicate_of, dropped_because;
-                              and votes, with soft targets
+                              width, height, mode, mean, std, duplicate_of, dropped_because,
+                              votes (with soft targets only), leak_free: 1 if no duplicate or
+                              near-duplicate of it was found in any split, else 0
         OUT/audit.csv         every finding: path, kind, partner, score
         OUT/audit.json        counts of findings and drops, class imbalance
         OUT/class_counts.csv  pictures used, by class and split
@@ -189,9 +190,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     hidden = {"perceptual_hash"} if any(row.votes for row in rows) else {"perceptual_hash", "votes"}
     names = [field.name for field in fields(table.Row) if field.name not in hidden]
     header = ["class" if name == "label" else name for name in names]
-    write_csv(
-        args.out / "index.csv", header, ([getattr(row, name) for name in names] for row in rows)
-    )
+    paired = audit.paired(found)
+    cells = ([*(getattr(row, name) for name in names), int(row.path not in paired)] for row in rows)
+    write_csv(args.out / "index.csv", [*header, "leak_free"], cells)
     write_csv(args.out / "class_counts.csv", ("class", "split", "count"), audit.class_counts(rows))
     write_csv(args.out / "audit.csv", audit.Finding._fields, found)
     summary = audit.summary(

@@ -5,7 +5,7 @@ Writes  OUT/<split>/images-000.npy ...  uint8 (N, side, side), fixed-size shards
         OUT/<split>/labels-000.npy ...  int64 (N,), positions in classes.json
         OUT/<split>/targets-000.npy ... float32 (N, classes), shares of the votes; only where
                                         index.csv has a column votes
-        OUT/<split>/rows.csv            row of index.csv and member path of each element
+        OUT/<split>/rows.csv            row of index.csv, member path and leak_free of each element
         OUT/classes.json                class names in label order
 The bytes do not depend on the number of worker processes.
 """

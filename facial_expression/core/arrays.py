@@ -6,15 +6,21 @@ With soft labels <split>/targets-*.npy as well.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from facial_expression.core.errors import DatasetError
-from facial_expression.core.files import atomic, read_csv, write_csv
+from facial_expression.core.files import atomic
+from facial_expression.core.tables import read_table, write_table
+
+ROWS = {"row": int, "path": str, "leak_free": int}
+"""Columns of rows.csv: row of index.csv, member path of images.zip, 1 if leak-free else 0."""
 
 
 @dataclass(frozen=True)
@@ -25,16 +31,24 @@ class Split:
         images: uint8 (N, side, side), grey, 0 black to 255 white.
         labels: int64 (N,), positions in classes.json.
         paths: N member paths of images.zip.
+        leak_free: bool (N,), whether no duplicate or near-duplicate was found in any split.
         targets: float32 (N, classes), rows sum to 1: soft labels to train on, where there are some.
     """
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     paths: list[str]
+    leak_free: NDArray[np.bool_]
     targets: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def where(self, mask: NDArray[np.bool_]) -> Split:
+        """The pictures where `mask`, bool (N,), is true, in their order."""
+        targets = None if self.targets is None else self.targets[mask]
+        paths = [self.paths[row] for row in np.flatnonzero(mask)]
+        return Split(self.images[mask], self.labels[mask], paths, self.leak_free[mask], targets)
 
 
 def splits_in(folder: Path) -> list[str]:
@@ -50,9 +64,12 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
         stream.write(buffer.getbuffer())
 
 
-def write_rows(folder: Path, split: str, rows: list[tuple[int, str]]) -> None:
-    """Write which row of index.csv, and so which picture, each array element is."""
-    write_csv(folder / split / "rows.csv", ("row", "path"), rows)
+def write_rows(
+    folder: Path, split: str, rows: pd.DataFrame | Sequence[tuple[int, str, bool]]
+) -> None:
+    """Write the columns `ROWS` of each array element to rows.csv."""
+    table = pd.DataFrame(rows, columns=list(ROWS)).astype({"leak_free": int})
+    write_table(folder / split / "rows.csv", table)
 
 
 def read_split(folder: Path, split: str) -> Split:
@@ -70,11 +87,11 @@ def read_split(folder: Path, split: str) -> Split:
         )
     images = _concatenated(where, "images")
     labels = _concatenated(where, "labels")
-    paths = [row["path"] for row in read_csv(where / "rows.csv")]
-    if images.ndim != 3 or images.dtype != np.uint8 or not len(images) == len(labels) == len(paths):
+    rows = read_table(where / "rows.csv", ROWS, "the preprocess stage")
+    if images.ndim != 3 or images.dtype != np.uint8 or not len(images) == len(labels) == len(rows):
         raise DatasetError(
             f"{where}: expected uint8 (N, side, side) pictures with N labels and N rows, found "
-            f"{images.dtype} {images.shape}, {len(labels)} labels and {len(paths)} rows; "
+            f"{images.dtype} {images.shape}, {len(labels)} labels and {len(rows)} rows; "
             "run the preprocess stage again"
         )
     targets = _concatenated(where, "targets") if any(where.glob("targets-*.npy")) else None
@@ -83,7 +100,8 @@ def read_split(folder: Path, split: str) -> Split:
             f"{where}: expected float32 targets for {len(labels)} labels, found {targets.dtype} "
             f"{targets.shape}; run the preprocess stage again"
         )
-    return Split(images, labels, paths, targets)
+    leak_free = rows["leak_free"].to_numpy() == 1
+    return Split(images, labels, rows["path"].tolist(), leak_free, targets)
 
 
 def _concatenated(folder: Path, name: str) -> NDArray[Any]:

@@ -63,6 +63,12 @@ def findings(
     return [*pairs, *blanks(decoded), *size_outliers(decoded), *mode_outliers(decoded)]
 
 
+def paired(found: Sequence[Finding]) -> set[str]:
+    """Paths of the pictures that have a duplicate or near-duplicate, in whatever split."""
+    pairs = [finding for finding in found if finding.kind in ("duplicate", "near_duplicate")]
+    return {path for pair in pairs for path in (pair.path, pair.partner)}
+
+
 def conflicting(*labels: str) -> bool:
     """Whether there are different labels among them; an empty one (no FER+ label) is none."""
     return len({*labels} - {""}) > 1

@@ -43,6 +43,7 @@ class Used(NamedTuple):
     path: str
     label: str
     votes: str
+    leak_free: int
 
 
 class Shard(NamedTuple):
@@ -66,7 +67,8 @@ def read_index(path: Path) -> tuple[list[str], dict[str, list[Used]]]:
     for number, row in enumerate(read_csv(path)):
         if not row["dropped_because"]:
             label = labels.setdefault(row["class"], row["class"])
-            splits[row["split"]].append(Used(number, row["path"], label, row.get("votes", "")))
+            votes, leak_free = row.get("votes", ""), int(row["leak_free"])
+            splits[row["split"]].append(Used(number, row["path"], label, votes, leak_free))
     if not splits["train"]:
         raise DatasetError(f"{path}: expected rows to train on, found none; run index again")
     return class_order(labels), splits
@@ -113,7 +115,7 @@ def write_arrays(
     ]
     with atomic_folder(out) as folder:
         for split, rows in splits.items():
-            write_rows(folder, split, [(used.row, used.path) for used in rows])
+            write_rows(folder, split, [(used.row, used.path, used.leak_free) for used in rows])
         write_json(folder / "classes.json", classes)
         total = sum(len(shard.places) for shard in shards)
         with (

@@ -138,7 +138,7 @@ def test_what_is_there_is_not_fitted_again_and_a_failure_stops_nothing(
         pictures = rng.integers(0, 256, (count, 48, 48), dtype=np.uint8)
         write_array(tmp_path / split / "images-000.npy", pictures)
         write_array(tmp_path / split / "labels-000.npy", rng.integers(0, 7, count))
-        write_rows(tmp_path, split, [(row, f"{row}.png") for row in range(count)])
+        write_rows(tmp_path, split, [(row, f"{row}.png", True) for row in range(count)])
     write_json(tmp_path / "classes.json", sorted(FER2013_IDS))
     recipe, out = varied(BASELINE, {"epochs": 1}), tmp_path / "out.json"
     changes = {"huge": {"optimizer.learning_rate": 1e30}, "baseline": {}}

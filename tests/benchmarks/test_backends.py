@@ -43,7 +43,7 @@ def test_tensorflow_and_jax_agree_on_one_file(tmp_path: Path, capsys):
     images = np.random.default_rng(0).integers(0, 256, (9, 48, 48), dtype=np.uint8)
     write_array(tmp_path / "val" / "images-000.npy", images)
     write_array(tmp_path / "val" / "labels-000.npy", np.arange(9) % 3)
-    write_rows(tmp_path, "val", [(row, f"{row}.png") for row in range(9)])
+    write_rows(tmp_path, "val", [(row, f"{row}.png", True) for row in range(9)])
     with pytest.raises(SystemExit) as ended:
         backends.main([str(tmp_path / "model.keras"), str(tmp_path), "--batch=4"])
     assert ended.value.code == 0, capsys.readouterr().out

@@ -79,7 +79,7 @@ def test_scores_of_all_join_the_splits_and_flips_are_averaged() -> None:
     splits = {}
     for name, count in (("val", 30), ("test", 50)):
         images = rng.integers(1, 256, (count, 4, 4), dtype=np.uint8)
-        splits[name] = Split(images, rng.integers(0, 2, count), [""] * count)
+        splits[name] = Split(images, rng.integers(0, 2, count), [""] * count, images[:, 0, 0] > 0)
     scores = score(predict, splits)
     assert list(scores) == ["val", "val_flip", "test", "test_flip", "all", "all_flip"]
     joined = (30 * scores["val"]["accuracy"] + 50 * scores["test"]["accuracy"]) / 80
@@ -95,7 +95,7 @@ def test_one_fit_in_a_process_of_its_own_is_timed_and_scored(tmp_path: Path) -> 
         pictures = rng.integers(0, 256, (count, 48, 48), dtype=np.uint8)
         write_array(tmp_path / split / "images-000.npy", pictures)
         write_array(tmp_path / split / "labels-000.npy", rng.integers(0, 7, count))
-        write_rows(tmp_path, split, [(row, f"{row}.png") for row in range(count)])
+        write_rows(tmp_path, split, [(row, f"{row}.png", True) for row in range(count)])
     write_json(tmp_path / "classes.json", sorted(FER2013_IDS))
     recipes = {"sample": time_to_accuracy.find_recipe("sample")}
     plan = time_to_accuracy.Plan(recipes, {"sample": 2}, [3], tmp_path, test=True)

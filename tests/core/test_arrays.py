@@ -22,7 +22,7 @@ def write_split(folder: Path, split: str, sizes: list[int], side: int = 2) -> No
         images = np.broadcast_to((labels % 256).astype(np.uint8)[:, None, None], (size, side, side))
         write_array(folder / split / f"images-{number:03d}.npy", images)
         write_array(folder / split / f"labels-{number:03d}.npy", labels)
-    write_rows(folder, split, [(10 * i, f"{split}/a/{i}.png") for i in range(sum(sizes))])
+    write_rows(folder, split, [(10 * i, f"{split}/a/{i}.png", True) for i in range(sum(sizes))])
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6))
@@ -36,6 +36,17 @@ def test_shards_are_read_as_one(tmp_path_factory: pytest.TempPathFactory, sizes:
     np.testing.assert_array_equal(split.labels, np.arange(count))
     np.testing.assert_array_equal(split.images[:, 0, 0], np.arange(count))
     assert split.paths == [f"val/a/{i}.png" for i in range(count)]
+
+
+def test_a_part_of_a_split_keeps_every_column_together(tmp_path: Path) -> None:
+    write_split(tmp_path, "val", [3, 2])
+    write_array(tmp_path / "val" / "targets-000.npy", np.eye(5, dtype=np.float32))
+    write_rows(tmp_path, "val", [(i, f"{i}.png", i > 2) for i in range(5)])
+    part = (split := read_split(tmp_path, "val")).where(split.leak_free)
+    assert (part.paths, part.labels.tolist()) == (["3.png", "4.png"], [3, 4])
+    np.testing.assert_array_equal(part.images, split.images[3:])
+    np.testing.assert_array_equal(part.targets, np.eye(5)[3:])
+    assert part.leak_free.all()
 
 
 def test_soft_targets_are_read_where_there_are_some(tmp_path: Path) -> None:
@@ -87,9 +98,9 @@ def test_no_object_is_pickled(tmp_path: Path) -> None:
 
 
 def test_rows_say_which_picture_each_element_is(tmp_path: Path) -> None:
-    write_rows(tmp_path, "test", [(3, "test/a/x,1.png"), (7, "test/b/y.png")])
+    write_rows(tmp_path, "test", [(3, "test/a/x,1.png", True), (7, "test/b/y.png", False)])
     text = (tmp_path / "test" / "rows.csv").read_bytes()
-    assert text == b'row,path\n3,"test/a/x,1.png"\n7,test/b/y.png\n'
+    assert text == b'row,path,leak_free\n3,"test/a/x,1.png",1\n7,test/b/y.png,0\n'
 
 
 def test_splits_come_in_the_order_of_the_protocol(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from facial_expression.core import saliency_file
 from facial_expression.core.arrays import Split, read_split, write_array, write_rows
 from facial_expression.core.errors import DatasetError, ModelError, ParameterError, run
-from facial_expression.core.files import write_csv, write_json
+from facial_expression.core.files import write_json
 from facial_expression.network.backend import configure
 from stages import evaluate
 
@@ -36,12 +36,7 @@ SCORES = [
     "brier",
 ]
 DRAWN = [f"{score}_{end}" for score in SCORES[4:] for end in ("low", "high")]
-FINDINGS = [
-    (f"train/{CLASSES[1]}/é 1.png", "duplicate", f"val/{CLASSES[1]}/é 1.png", 1.0),
-    (f"val/{CLASSES[0]}/é 3.png", "near_duplicate", f"test/{CLASSES[2]}/é 2.png", 0.95),
-    (f"val/{CLASSES[2]}/é 5.png", "blank", None, 1.0),
-]
-LEAKS = {"val": [1, 3], "test": [2]}  # rows of each split that stand in a pair
+LEAKS = {"train": [1], "val": [1, 3], "test": [2]}  # rows of each split that are not leak-free
 
 
 def build(shape: tuple[int, ...] = (SIDE, SIDE, 1), classes: int = 3) -> keras.Model:
@@ -81,11 +76,12 @@ def folder(save: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) 
         for number, part in enumerate(np.array_split(np.arange(size), 2)):
             write_array(root / "arrays" / name / f"images-{number:03d}.npy", images[part])
             write_array(root / "arrays" / name / f"labels-{number:03d}.npy", part % 3)
-        rows = [(i, f"{name}/{CLASSES[i % 3]}/é {i}.png") for i in range(size)]
+        rows = [
+            (i, f"{name}/{CLASSES[i % 3]}/é {i}.png", i not in LEAKS[name]) for i in range(size)
+        ]
         write_rows(root / "arrays", name, rows)
     write_json(root / "arrays" / "classes.json", CLASSES)
     write_json(root / "index" / "audit.json", {"protocol": "clean", "labels": "ferplus"})
-    write_csv(root / "index" / "audit.csv", ("path", "kind", "partner", "score"), FINDINGS)
     recipe = YAML(typ="safe").load(Path(__file__).parents[2] / "conf" / "recipe" / "sample.yaml")
     recipe["train"] |= {"backend": "tensorflow", "threads": THREADS}
     YAML(typ="safe").dump(recipe, root / "recipe.yaml")
@@ -173,9 +169,10 @@ def test_metrics_name_protocol_splits_model_and_versions(done: Path, model: kera
         assert metrics[name]["n"] == SIZES[name.split("_")[0]]
 
 
-def test_the_leak_free_part_is_without_every_picture_of_a_pair(done: Path) -> None:
+def test_the_leak_free_part_is_scored_alone(done: Path) -> None:
     metrics = metrics_of(done)
-    for name, leaks in LEAKS.items():
+    for name in ("val", "test"):
+        leaks = LEAKS[name]
         rows = table(done / "predictions" / f"{name}.csv")
         right = [row["actual"] == row["predicted"] for i, row in enumerate(rows) if i not in leaks]
         found = metrics[f"{name}_leak_free"]
@@ -246,12 +243,9 @@ def test_confused_pairs_count_the_confusion(done: Path) -> None:
 def test_without_a_word_on_labels_they_are_the_folders(folder: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     write_json(index / "audit.json", {"protocol": "notebook"})
-    write_csv(index / "audit.csv", ("path", "kind", "partner", "score"), [])
     evaluate.main(arguments(folder, tmp_path / "out", ["val"], index=index))
     metrics = metrics_of(tmp_path / "out")
     assert (metrics["protocol"], metrics["labels"]) == ("notebook", "folders")
-    plain, leak_free = metrics["val"], metrics["val_leak_free"]
-    assert leak_free == {name: plain[name] for name in leak_free}
 
 
 def test_the_labels_are_those_of_the_audit(tmp_path: Path) -> None:
@@ -439,13 +433,6 @@ def test_what_is_no_audit_is_refused(folder: Path, tmp_path: Path, text: str) ->
     path.write_text(text)
     argv = arguments(folder, tmp_path / "out", ["val"], index=path.parent)
     refused(argv, DatasetError, r"audit\.json: expected the audit")
-
-
-def test_an_audit_without_findings_is_refused(folder: Path, tmp_path: Path) -> None:
-    index = tmp_path / "index"
-    write_json(index / "audit.json", {"protocol": "clean"})
-    argv = arguments(folder, tmp_path / "out", ["val"], index=index)
-    refused(argv, DatasetError, r"audit\.csv: expected a table of findings .* run the index stage")
 
 
 def test_a_user_s_mistake_is_one_line_and_exit_code_1(folder: Path, tmp_path: Path) -> None:

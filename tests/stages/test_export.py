@@ -38,7 +38,7 @@ def arguments(tmp_path: Path, weights: Path) -> list[str]:
     arrays = tmp_path / "arrays" / FACTS.metrics["reported_split"]
     write_array(arrays / "images-000.npy", images)
     write_array(arrays / "labels-000.npy", np.zeros(20, np.int64))
-    write_rows(arrays.parent, arrays.name, [(row, f"{row}.png") for row in range(20)])
+    write_rows(arrays.parent, arrays.name, [(row, f"{row}.png", True) for row in range(20)])
     write_json(tmp_path / "source.json", FACTS.source)
     write_json(tmp_path / "audit.json", FACTS.audit)
     calibrated = {"temperature": 1.25, "fitted_on": "val", "before": {}, "after": {}}

@@ -78,7 +78,7 @@ def test_four_files_with_the_columns_of_the_contract(tiny_archive: Path, tmp_pat
     ]
     rows = table(out / "index.csv")
     assert ",".join(rows[0]) == (
-        "path,class,split,sha256,width,height,mode,mean,std,duplicate_of,dropped_because"
+        "path,class,split,sha256,width,height,mode,mean,std,duplicate_of,dropped_because,leak_free"
     )
     assert [row["path"] for row in rows] == sorted(tiny_pictures())
     assert Counter(row["split"] for row in rows) == {"train": 18, "val": 6, "test": 6}
@@ -187,6 +187,8 @@ def test_every_finding_is_a_row_of_audit_csv(tmp_path: Path) -> None:
     images = make_archive(tmp_path / "images.zip", pictures)
     out = indexed(images, tmp_path / "out", on_bad_image="skip")
     found = [[r["path"], r["kind"], r["partner"]] for r in table(out / "audit.csv")]
+    pairs = {path for path, kind, partner in found for path in (path, partner)}
+    assert {r["path"] for r in table(out / "index.csv") if r["leak_free"] == "0"} == pairs
     leak, near = "train/happy/Training_90.jpg", "train/angry/Training_1.png"
     assert found == [
         [leak, "duplicate", "test/sad/PublicTest_0.jpg"],
@@ -373,7 +375,7 @@ def test_ferplus_labels_and_what_leaves_for_them_in_every_split(
 def test_soft_targets_hand_the_votes_on(tiny_archive: Path, tmp_path: Path) -> None:
     labels = with_votes(tmp_path, targets="distribution")
     rows = table(indexed(tiny_archive, tmp_path / "out", **labels) / "index.csv")
-    assert list(rows[0])[-2:] == ["dropped_because", "votes"]
+    assert list(rows[0])[-3:] == ["dropped_because", "votes", "leak_free"]
     cast = {row["path"]: row["votes"] for row in rows}
     assert cast["train/happy/Training_1.png"] == "happy:6 fear:4"
     assert cast["train/sad/Training_0.jpg"] == ""

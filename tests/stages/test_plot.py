@@ -58,7 +58,7 @@ def write_arrays(data: Path, split: str, number: int) -> list[str]:
         write_array(folder / f"images-{shard:03}.npy", images[rows])
         write_array(folder / f"labels-{shard:03}.npy", labels[rows])
     paths = [f"{split}/{CLASSES[label]}/{row}.png" for row, label in enumerate(labels)]
-    write_rows(data / "arrays", split, list(enumerate(paths)))
+    write_rows(data / "arrays", split, [(i, path, True) for i, path in enumerate(paths)])
     return paths
 
 

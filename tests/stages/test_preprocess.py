@@ -23,10 +23,11 @@ from facial_expression.core.errors import (
 from facial_expression.core.files import write_csv
 from facial_expression.core.labels import read_classes
 from facial_expression.pictures.images import decode, square
+from facial_expression.preprocess import shards
 from stages import preprocess
 from tests.helpers import make_archive, picture, tiny_pictures
 
-HEADER = ("path", "class", "split", "dropped_because")
+HEADER = ("path", "class", "split", "dropped_because", "leak_free")
 SPLIT = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
 
 
@@ -38,6 +39,7 @@ def write_index(path: Path, names: Sequence[str], dropped: Sequence[str] = ()) -
             name.split("/")[1],
             SPLIT[name.split("/")[2].partition("_")[0]],
             "also in val" if name in dropped else "",
+            int("Training" in name),
         )
         for name in names
     ]
@@ -103,6 +105,7 @@ def test_arrays_are_what_a_plain_loop_over_the_files_gives(
             assert f"/{classes[label]}/" in path
             assert SPLIT[path.split("/")[2].partition("_")[0]] == name
             seen += 1
+        assert split.leak_free.tolist() == [name == "train"] * len(split)
     assert seen == len(pictures) - 1, "the dropped one is not there"
 
 
@@ -230,7 +233,7 @@ def test_a_full_disk_in_a_worker_is_one_line_and_leaves_the_old_arrays(
 ) -> None:
     preprocess.main(arguments(images, tmp_path / "arrays"))
     old = contents(tmp_path / "arrays")
-    monkeypatch.setattr(preprocess, "write_shard", write_to_a_full_disk)
+    monkeypatch.setattr(shards, "write_shard", write_to_a_full_disk)
     with pytest.raises(SystemExit) as caught:
         run(lambda: preprocess.main(arguments(images, tmp_path / "arrays", 2)))
     assert str(caught.value.code) == (
@@ -240,7 +243,7 @@ def test_a_full_disk_in_a_worker_is_one_line_and_leaves_the_old_arrays(
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
-def write_to_a_full_disk(images: Path, out: Path, side: int, shard: preprocess.Shard) -> int:
+def write_to_a_full_disk(images: Path, out: Path, side: int, shard: shards.Shard) -> int:
     """Stands for `write_shard` in the workers: some bytes arrive, then the disk is full."""
     (out / shard.split / "images-000.npy").write_bytes(b"half")
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "images-000.npy")

@@ -32,7 +32,7 @@ def write_arrays(folder: Path, classes: list[str]) -> Path:
         images = rng.integers(0, 100, (pictures, 48, 48)) + labels[:, None, None] * 20
         write_array(folder / split / "images-000.npy", images.astype(np.uint8))
         write_array(folder / split / "labels-000.npy", labels)
-        write_rows(folder, split, [(i, f"{i}.jpg") for i in range(pictures)])
+        write_rows(folder, split, [(i, f"{i}.jpg", True) for i in range(pictures)])
     write_json(folder / "classes.json", classes)
     return folder
 

@@ -35,7 +35,7 @@ def write_train(folder: Path) -> Path:
     labels[WRONG] = (truth[WRONG] + 1) % 3
     write_array(folder / "train/images-000.npy", images.astype(np.uint8))
     write_array(folder / "train/labels-000.npy", labels)
-    write_rows(folder, "train", [(i, f"train/{i}.jpg") for i in range(120)])
+    write_rows(folder, "train", [(i, f"train/{i}.jpg", True) for i in range(120)])
     write_json(folder / "classes.json", CLASSES)
     return folder
 

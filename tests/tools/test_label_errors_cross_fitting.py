@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from facial_expression.core.arrays import Split
 from facial_expression.core.errors import DatasetError, ParameterError
 from tests.train.recipes import RECIPE
-from tools.label_errors.cross_fitting import assign_folds, judging, parts, taken
+from tools.label_errors.cross_fitting import assign_folds, judging, parts
 
 CLASSES = ["angry", "happy", "sad"]
 
@@ -18,7 +18,8 @@ CLASSES = ["angry", "happy", "sad"]
 def split_of(pictures: list[int], labels: list[int]) -> Split:
     """Pictures of one grey level each; equal levels are equal pictures."""
     images = np.array(pictures, np.uint8)[:, None, None].repeat(2, 1).repeat(2, 2)
-    return Split(images, np.array(labels), [f"{i}.jpg" for i in range(len(labels))])
+    paths = [f"{i}.jpg" for i in range(len(labels))]
+    return Split(images, np.array(labels), paths, np.ones(len(labels), bool))
 
 
 @settings(max_examples=30)
@@ -66,12 +67,3 @@ def test_too_few_folds_or_pictures_are_refused():
 def test_nothing_is_chosen_on_the_pictures_that_are_judged():
     recipe = judging(replace(RECIPE, keep="best", patience=3))
     assert recipe == RECIPE
-
-
-def test_a_part_keeps_order_types_and_paths():
-    split = split_of([5, 6, 7], [0, 1, 2])
-    part = taken(split, np.array([True, False, True]))
-    assert part.labels.tolist() == [0, 2]
-    assert part.paths == ["0.jpg", "2.jpg"]
-    assert part.images[:, 0, 0].tolist() == [5, 7]
-    assert part.images.dtype == np.uint8

@@ -38,7 +38,7 @@ def arrays(tmp_path: Path) -> Path:
         images = random.integers(0, 256, (count, 48, 48), np.uint8)
         write_array(folder / split / "images-000.npy", images)
         write_array(folder / split / "labels-000.npy", random.integers(0, 2, count))
-        write_rows(folder, split, [(row, f"{row}.png") for row in range(count)])
+        write_rows(folder, split, [(row, f"{row}.png", True) for row in range(count)])
     write_json(folder / "classes.json", ["happy", "sad"])
     return folder
 

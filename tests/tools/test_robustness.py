@@ -28,7 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     images = np.random.default_rng(0).integers(0, 256, (COUNT, SIDE, SIDE), dtype=np.uint8)
     write_array(root / "arrays/val/images-000.npy", images)
     write_array(root / "arrays/val/labels-000.npy", np.arange(COUNT) % 3)
-    write_rows(root / "arrays", "val", [(i, f"val/{i}.png") for i in range(COUNT)])
+    write_rows(root / "arrays", "val", [(i, f"val/{i}.png", True) for i in range(COUNT)])
     write_json(root / "arrays/classes.json", CLASSES)
     keras_file.save(build(), root / "model.keras")
     return root

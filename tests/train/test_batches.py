@@ -17,7 +17,7 @@ from tests.train.recipes import PLAIN, RECIPE
 
 LABELS = np.random.default_rng(0).choice(3, 70, p=[0.7, 0.25, 0.05])
 IMAGES = np.random.default_rng(1).integers(0, 256, (70, 12, 12), dtype=np.uint8)
-SPLIT = Split(IMAGES, LABELS, [f"{i}.jpg" for i in range(70)])
+SPLIT = Split(IMAGES, LABELS, [f"{i}.jpg" for i in range(70)], np.ones(70, bool))
 VARIED = Augmentation(
     flip="alternating",
     shift=2,

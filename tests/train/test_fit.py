@@ -20,7 +20,12 @@ def split(pictures: int, seed: int) -> Split:
     images = rng.integers(0, 60, (pictures, 48, 48))
     images[labels == 0, :, :24] += 150
     images[labels == 1, :, 24:] += 150
-    return Split(images.astype(np.uint8), labels, [f"{i}.jpg" for i in range(pictures)])
+    return Split(
+        images.astype(np.uint8),
+        labels,
+        [f"{i}.jpg" for i in range(pictures)],
+        np.ones(pictures, bool),
+    )
 
 
 RATE = RECIPE.optimizer.learning_rate

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,16 +54,4 @@ def judging(recipe: Recipe) -> Recipe:
 
 def parts(split: Split, fold_of: NDArray[np.int64], fold: int) -> tuple[Split, Split]:
     """The pictures of the other folds, and those of this fold, in their order."""
-    return taken(split, fold_of != fold), taken(split, fold_of == fold)
-
-
-def taken(split: Split, mask: NDArray[np.bool_]) -> Split:
-    """The pictures of a split where the mask, bool (N,), is true; every column of it."""
-    rows = np.flatnonzero(mask)
-
-    def column(value: Any) -> Any:
-        if isinstance(value, list):
-            return [value[row] for row in rows]
-        return None if value is None else value[rows]
-
-    return Split(**{field.name: column(getattr(split, field.name)) for field in fields(split)})
+    return split.where(fold_of != fold), split.where(fold_of == fold)
