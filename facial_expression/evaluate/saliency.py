@@ -1,6 +1,9 @@
-"""Where in a picture a network found its evidence: Grad-CAM."""
+"""Saliency maps: which places of a picture spoke for a class, by Grad-CAM."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -9,10 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facial_expression.core.errors import ModelError
-from facial_expression.evaluate.gradients import gradient
 
 LOCAL = (layers.MaxPooling2D, layers.AveragePooling2D, layers.Dropout, layers.SpatialDropout2D)
-"""What may stand between the last feature map and the flattening, and only coarsens it."""
+"""Layers between the last feature map and the flattening that only make the map coarser."""
 
 Floats = NDArray[np.float32]
 
@@ -23,39 +25,41 @@ def grad_cam(
     labels: NDArray[np.int64],
     batch_size: int = 64,
 ) -> Floats:
-    """Grad-CAM of each picture for a class: how much each place spoke for that class.
+    """Grad-CAM: how much each place of a picture speaks for a class.
 
     Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
-    Localization" (arXiv:1610.02391): the channels of the last feature map, each weighted by the
-    mean gradient of the class's score before the softmax, are summed; what speaks against the
-    class is cut off.  The map is as fine as that feature map (`fast`, `compact` and `best`: 3x3 for
-    pictures of side 48); enlarging is bilinear.  A softmax that is no layer of its own stays in
-    the score.
+    Localization" (arXiv:1610.02391).  Each channel of the last feature map is weighted by the mean
+    gradient of the class's score before the softmax; the sum is cut off at 0.  The map is as fine
+    as that feature map (3x3 in most networks of this project) and enlarged bilinearly.  A softmax
+    inside the last dense layer stays in the score.
 
     Args:
         model: a network with one chain of layers between its last feature map and its output.
         images: uint8 (N, side, side).
-        labels: int64 (N,), the class that is asked about.
-        batch_size: pictures a pass.
+        labels: int64 (N,), the class in question for each picture.
+        batch_size: pictures a forward pass.
 
     Returns:
-        float32 (N, side, side) in [0, 1]: each map divided by its own maximum, so that maps of two
-        pictures do not compare; all zero where nothing spoke for the class.
+        float32 (N, side, side) in [0, 1].  Each map is divided by its own maximum, so maps of two
+        pictures cannot be compared.  A map is 0 everywhere if nothing speaks for the class.
 
     Raises:
         ModelError: the network has no feature map that is flattened or averaged.
     """
     features = last_feature_map(model)
     body = keras.Model(model.input, features)
-    head = keras.Model(features, _scores(model))
+    last = model.layers[-1]
+    scores = last.input if isinstance(last, layers.Softmax) else model.output
+    head = keras.Model(features, scores)
     side = images.shape[1]
     maps = np.zeros(images.shape, np.float32)
     for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)
         values = ops.convert_to_numpy(body(images[part][..., None], training=False))
-        coarse = _weighted(head, values, labels[part])
-        for place, values_of_one in enumerate(coarse, start):
-            maps[place] = _enlarged(values_of_one, side)
+        for place, coarse in enumerate(_weighted(head, values, labels[part]), start):
+            large = Image.fromarray(coarse).resize((side, side), Image.Resampling.BILINEAR)
+            maps[place] = np.asarray(large)
+            maps[place] /= maps[place].max() or 1
     return maps
 
 
@@ -74,7 +78,7 @@ def last_feature_map(model: keras.Model) -> keras.KerasTensor:
     ]
     if not ends or ends[-1] is model.input:
         raise ModelError(
-            f"saliency: expected a network with a feature map that is flattened or averaged, "
+            f"saliency maps: expected a network with a feature map that is flattened or averaged, "
             f"found none in '{model.name}'; Grad-CAM does not apply to it"
         )
     tensor = ends[-1]
@@ -83,21 +87,24 @@ def last_feature_map(model: keras.Model) -> keras.KerasTensor:
     return tensor
 
 
-def _scores(model: keras.Model) -> keras.KerasTensor:
-    """What the network gives before its softmax."""
-    last = model.layers[-1]
-    return last.input if isinstance(last, layers.Softmax) else model.output
+def gradient(function: Callable[[Any], Any], at: Floats) -> Floats:
+    """The gradient of a scalar `function` of Keras operations at `at`; the same shape."""
+    if keras.backend.backend() == "jax":
+        import jax  # type: ignore[import-not-found]
+
+        return np.asarray(jax.grad(function)(at), np.float32)
+    import tensorflow as tf
+
+    point = tf.convert_to_tensor(at)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(point)
+        value = function(point)
+    return np.asarray(tape.gradient(value, point), np.float32)
 
 
 def _weighted(head: keras.Model, values: Floats, labels: NDArray[np.int64]) -> Floats:
-    """The rectified sum of the channels (N, rows, columns), each weighted by its mean gradient."""
+    """The sum of the channels by their mean gradients, at least 0; float32 (N, rows, columns)."""
     chosen = np.eye(head.output.shape[-1], dtype=np.float32)[labels]
     slopes = gradient(lambda point: ops.sum(head(point, training=False) * chosen), values)
     weights = slopes.mean(axis=(1, 2), keepdims=True)  # (N, 1, 1, channels)
     return np.maximum((values * weights).sum(axis=-1), 0)
-
-
-def _enlarged(values: Floats, side: int) -> Floats:
-    """A map (rows, columns) at (side, side), its maximum 1 unless all of it is 0."""
-    large = np.asarray(Image.fromarray(values).resize((side, side), Image.Resampling.BILINEAR))
-    return large / large.max() if large.max() > 0 else large

@@ -3,11 +3,11 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
-from keras import layers
+from keras import layers, ops
 from scipy import ndimage, stats
 
 from facial_expression.core.errors import ModelError
-from facial_expression.evaluate.saliency import grad_cam, last_feature_map
+from facial_expression.evaluate.saliency import grad_cam, gradient, last_feature_map
 from facial_expression.train import models
 
 SIDE = 32
@@ -166,3 +166,10 @@ def test_a_network_without_a_feature_map_is_refused():
     model = keras.Model(pictures, layers.Dense(2)(layers.Flatten()(pictures)), name="flat")
     with pytest.raises(ModelError, match="found none in 'flat'"):
         grad_cam(model, np.zeros((1, 8, 8), np.uint8), np.array([0]))
+
+
+def test_the_gradient_is_that_of_calculus():
+    at = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
+    found = gradient(lambda x: ops.sum(ops.sin(x) * x), at)
+    np.testing.assert_allclose(found, np.cos(at) * at + np.sin(at), atol=1e-6)
+    assert found.dtype == np.float32

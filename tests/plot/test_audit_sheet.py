@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from facial_expression.plot.audit_sheet import Finding, audit_sheet, by_kind
-from tests.plotting.test_figures import assert_nothing_is_cut_off, texts
+from tests.plot.test_figures import assert_nothing_is_cut_off, texts
 
 ROWS = [
     {"path": "train/sad/b.png", "kind": "duplicate", "partner": "test/sad/a.png", "score": "1"},

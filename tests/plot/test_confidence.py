@@ -5,7 +5,7 @@ import pytest
 
 from facial_expression.plot.confidence import reliability, risk_coverage
 from facial_expression.plot.tables import RELIABILITY, Bins
-from tests.plotting.test_figures import BLUE, assert_nothing_is_cut_off, grey, texts
+from tests.plot.test_figures import BLUE, assert_nothing_is_cut_off, grey, texts
 
 
 def bins(temperature: float, *rows: tuple[float, ...]) -> Bins:

@@ -6,7 +6,7 @@ import pytest
 from facial_expression.plot.saliency_sheet import overlay, saliency_sheet
 from facial_expression.plot.sheets import Predicted
 from facial_expression.plot.style import png
-from tests.plotting.test_figures import assert_nothing_is_cut_off, texts
+from tests.plot.test_figures import assert_nothing_is_cut_off, texts
 
 CLASSES = ["calm", "glad", "sad"]
 SIDE = 8

@@ -16,7 +16,7 @@ from facial_expression.plot.sheets import (
     sample_sheet,
 )
 from facial_expression.plot.style import png
-from tests.plotting.test_figures import BLUE, assert_nothing_is_cut_off, texts
+from tests.plot.test_figures import BLUE, assert_nothing_is_cut_off, texts
 
 
 def predicted(actual: list[int], rows: list[list[float]]) -> Predicted:

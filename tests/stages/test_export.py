@@ -16,7 +16,7 @@ from facial_expression.inference.network import Network, Output
 from facial_expression.network.backend import configure
 from stages import export
 from tests.clones import ROOT
-from tests.test_model_card import FACTS
+from tests.export.test_card import FACTS
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from facial_expression.pictures.images import decode, square
 from tests.helpers import picture
 from tests.stages.test_evaluate import CLASSES, SIDE, build  # angry, happy, sad; 16
 from tools.beside import find_temperature, read_names
-from tools.evaluate.__main__ import __main__ as evaluate
+from tools.evaluate import __main__ as evaluate
 
 FOLDERS = {"angry": ("angry", 7), "happy": ("happy", 3), "joy": ("happy", 4), "contempt": (None, 2)}
 MAPS = ["--map", "joy=happy", "--map", "contempt="]

@@ -17,7 +17,7 @@ from facial_expression.core.errors import DatasetError, run
 from facial_expression.core.files import read_csv, write_json
 from facial_expression.network.recipe import Teacher
 from tests.train.recipes import RECIPE
-from tools.label_errors.__main__ import __main__ as label_errors
+from tools.label_errors import __main__ as label_errors
 
 ROOT = Path(__file__).parents[2]
 CLASSES = ["dark", "light", "striped"]

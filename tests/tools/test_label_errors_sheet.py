@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facial_expression.plot.style import png
-from tests.plotting.test_figures import AWKWARD, SEVEN, assert_nothing_is_cut_off, texts
+from tests.plot.test_figures import AWKWARD, SEVEN, assert_nothing_is_cut_off, texts
 from tools.label_errors.sheet import suspect_sheet
 
 

@@ -12,7 +12,7 @@ from facial_expression.core.errors import DatasetError, ModelError
 from facial_expression.core.files import read_csv, write_json
 from facial_expression.network.backend import configure
 from tests.stages.test_evaluate import CLASSES, SIDE, build
-from tools.robustness.__main__ import __main__ as robustness
+from tools.robustness import __main__ as robustness
 from tools.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupted
 
 COUNT = 30

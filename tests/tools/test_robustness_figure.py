@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from facial_expression.plot.style import png
-from tests.plotting.test_figures import BLUE, assert_nothing_is_cut_off, texts
+from tests.plot.test_figures import BLUE, assert_nothing_is_cut_off, texts
 from tools.robustness.figure import Curve, accuracy_by_strength, corruption_sheet
 
 ACCURACY = [0.9, 0.8, 0.5]

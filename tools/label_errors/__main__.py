@@ -3,15 +3,15 @@
     python -m tools.label_errors --arrays data/arrays --recipe RECIPE --out data/label_errors
 
 Fits the recipe once a fold on the other folds, so that every training picture is judged by a
-network that has not seen it, then applies confident learning (metrics/suspects.py).  Val and
+network that has not seen it, then applies confident learning (suspects.py).  Val and
 test are never read, and nothing is chosen on the fold that is judged: all epochs, last weights.
 
 Reads   ARRAYS/train and ARRAYS/classes.json of stage preprocess.
-Writes  OUT/suspects.csv   rank, path, label, suggested, self_confidence (probability of the
+Writes  OUT/label_errors.csv   rank, path, label, suggested, self_confidence (probability of the
                                label), margin (less that of the suggestion; lowest first), and one
                                probability a class
-        OUT/suspects.json  counts: estimated joint of labels and true classes, noise rates
-        OUT/suspects.png   the 25 most suspect pictures; keep it, and OUT, out of git if they
+        OUT/label_errors.json  counts: estimated joint of labels and true classes, noise rates
+        OUT/label_errors.png   the 25 most suspect pictures; keep it, and OUT, out of git if they
                                show people
 Probabilities of finished folds stay in OUT/folds/, named after a hash of recipe, arrays and code: a
 killed run goes on after its last whole fold.  Look at the pictures, delete the rows that are right,
@@ -121,7 +121,7 @@ def _kept(done: Path, fold: int) -> Path:
 def write_list(
     out: Path, train: Split, probabilities: NDArray[np.float64], classes: list[str]
 ) -> None:
-    """Write suspects.csv and suspects.png."""
+    """Write label_errors.csv and label_errors.png."""
     from facial_expression.plot.style import png
     from tools.label_errors.sheet import suspect_sheet
 
@@ -129,7 +129,7 @@ def write_list(
     ranked = suspects.suspects(labels, probabilities)
     suggested = probabilities.argmax(axis=1)
     write_csv(
-        out / "suspects.csv",
+        out / "label_errors.csv",
         ("rank", "path", "label", "suggested", "self_confidence", "margin", *classes),
         (
             (
@@ -148,7 +148,7 @@ def write_list(
     figure = suspect_sheet(
         classes, train.images[top], labels[top], suggested[top], probabilities[top], len(ranked)
     )
-    write_bytes(out / "suspects.png", png(figure, DPI))
+    write_bytes(out / "label_errors.png", png(figure, DPI))
 
 
 def find(arrays: Path, recipe: Recipe, folds: int, out: Path) -> None:
@@ -177,11 +177,11 @@ def find(arrays: Path, recipe: Recipe, folds: int, out: Path) -> None:
     probabilities = out_of_fold(recipe, train, classes, fold_of, out / "folds" / key)
     counts = suspects.summary(train.labels, probabilities, classes)
     write_list(out, train, probabilities, classes)
-    write_json(out / "suspects.json", counts | {"classes": classes} | identity)
+    write_json(out / "label_errors.json", counts | {"classes": classes} | identity)
     print(
-        f"wrote {out / 'suspects.csv'}: {counts['suspects']:,} suspects of "
+        f"wrote {out / 'label_errors.csv'}: {counts['suspects']:,} suspects of "
         f"{counts['pictures']:,} pictures, {100 * counts['noise_rate']:.1f} % of the labels are "
-        "estimated to be wrong; look at suspects.png first"
+        "estimated to be wrong; look at label_errors.png first"
     )
 
 
