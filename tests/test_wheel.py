@@ -37,6 +37,7 @@ def files(folder: Path) -> set[Path]:
 @pytest.fixture(scope="module")
 def site(tmp_path_factory) -> Path:
     """site-packages of an environment with the wheel; its dependencies are this environment's."""
+    pytest.importorskip("pip")
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     for name in PACKAGES:  # a copy, since building writes beside the sources

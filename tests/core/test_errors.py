@@ -19,6 +19,13 @@ def raising(error: BaseException) -> Callable[[], None]:
     return main
 
 
+def test_a_missing_extra_is_one_line_and_any_other_module_is_a_defect():
+    text = printed(raising(ModuleNotFoundError("No module named 'flask'", name="flask")))
+    assert "extra web: pip install -r requirements-extras.txt" in text
+    with pytest.raises(ModuleNotFoundError):
+        errors.run(raising(ModuleNotFoundError(name="facial_expression.nothing")))
+
+
 def printed(main: Callable[[], None]) -> str:
     """What `run` says of a failure with exit code 1; exactly one line."""
     with pytest.raises(SystemExit) as caught:

@@ -167,6 +167,7 @@ def test_an_unknown_protocol_is_one_line(tmp_path: Path) -> None:
 
 
 def test_from_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("moto", reason="the extra s3 is not installed")
     import s3fs  # type: ignore[import-untyped]
     from moto.server import ThreadedMotoServer
 
