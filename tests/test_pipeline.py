@@ -15,7 +15,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 from tests.clones import ROOT, make_clone, run, stages_run
-from tests.test_structure import SOURCES, STAGES, closure
+from tests.test_structure import PACKAGES, STAGES, deps_of
 from tools.release.__main__ import check, named_objects, tracked_objects
 
 pytestmark = pytest.mark.pipeline
@@ -126,15 +126,12 @@ def test_a_parameter_touches_exactly_its_stage(pulled, name, section, key):
     assert changed_stages(pulled) == set()
 
 
-@pytest.mark.parametrize(
-    "path",
-    [path for path in SOURCES if path.parts[len(ROOT.parts)] in ("facial_expression", "stages")],
-    ids=lambda path: path.relative_to(ROOT).as_posix(),
-)
-def test_a_module_touches_exactly_the_stages_that_import_it(pulled, path):
-    copy = pulled / path.relative_to(ROOT)
-    expected = {stage for stage in ALL if path in closure(ROOT / "stages" / f"{stage}.py")}
-    with edited(copy, copy.read_text(encoding="utf-8") + "\n# a remark\n"):
+@pytest.mark.parametrize("package", sorted(PACKAGES))
+def test_an_edit_touches_exactly_the_stages_that_name_its_package(pulled, package):
+    edit = sorted((pulled / "facial_expression" / package).glob("*.py"))[-1]
+    named = ROOT / "facial_expression" / package
+    expected = {stage for stage in ALL if named in deps_of(stage)}
+    with edited(edit, edit.read_text(encoding="utf-8") + "\n# a remark\n"):
         assert changed_stages(pulled) == expected
 
 

@@ -13,7 +13,7 @@ from facial_expression.train import checkpoints
 ROOT = Path(__file__).parents[1]
 OURS = ("facial_expression", "stages", "tools", "benchmarks")
 STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
-PACKAGES = {path.name for path in (ROOT / "facial_expression").iterdir() if path.is_dir()}
+PACKAGES = {path.parent.name for path in (ROOT / "facial_expression").glob("*/__init__.py")}
 KERAS = {"keras", "tensorflow", "jax"}
 TENSORFLOW = {"network", "train", "evaluate", "export"}  # the packages that may import it
 LIGHT = ("fetch", "index", "preprocess", "plot")  # stages that start without TensorFlow

@@ -11,7 +11,7 @@ from facial_expression.core.errors import DatasetError
 from facial_expression.index.audit import Finding, group
 from facial_expression.index.dropping import Drop, drop
 from facial_expression.index.table import Row
-from tests.dataset.test_audit import assigned, equal_pixels
+from tests.index.test_audit import assigned, equal_pixels
 
 KINDS: tuple[Drop, ...] = get_args(Drop)
 

@@ -19,8 +19,8 @@ from facial_expression.core.errors import DatasetError, ParameterError
 from facial_expression.core.files import read_csv, write_csv
 from tests.clones import make_clone, run
 from tests.test_plots_page import CHROMIUM, assert_asks_for_nothing
+from tools.report import __main__ as report
 from tools.report import expected
-from tools.report.__main__ import __main__ as report
 from tools.report.expected import WRITTEN_BY
 
 pytestmark = pytest.mark.pipeline
