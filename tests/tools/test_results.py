@@ -105,3 +105,15 @@ def test_a_document_without_marks_or_with_an_unknown_one_is_refused(text, tmp_pa
 
 def test_the_documents_of_this_repository_are_current():
     results.write_tables(ROOT, check=True)
+
+
+@pytest.mark.parametrize("name", ["fast", "compact", "slim", "best"])
+def test_the_page_of_recipes_states_the_scores_of_their_runs(name):
+    (kept,) = [
+        row.split(" | ") for row in results.seeds(ROOT / "results") if f"`fer2013-{name}`" in row
+    ]
+    page = (ROOT / "docs/recipes.md").read_text(encoding="utf-8").splitlines()
+    (stated,) = [row for row in page if row.startswith(f"| `{name}` | ")]
+    _, seeds, _, epochs, _, _, one_pass, _, _, views, _ = kept
+    assert f" | {epochs} | " in stated
+    assert stated.endswith(f" | {one_pass} | {views} | {seeds} |")
