@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.pictures import archive
+from facial_expression.core.zips import write_zip
 from facial_expression.sample.faces import contraction, identity
 from facial_expression.sample.portraits import looks, portrait
 
@@ -57,7 +57,7 @@ def tiny_pictures() -> dict[str, bytes]:
 
 def make_archive(path: Path, pictures: Mapping[str, bytes]) -> Path:
     """Write the members as a normalised archive, whatever their order."""
-    archive.write(path, ((name, [pictures[name]]) for name in sorted(pictures)))
+    write_zip(path, ((name, [pictures[name]]) for name in sorted(pictures)))
     return path
 
 

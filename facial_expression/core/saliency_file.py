@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from facial_expression.core.errors import DatasetError
 from facial_expression.core.files import atomic
+from facial_expression.core.zips import write_zip
 
 RIGHT, WRONG = 0, 1
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Saliency:
     Attributes:
         rows: int64 (N,), positions in the split's arrays.
         kinds: int64 (N,), `RIGHT` or `WRONG`.
-        maps: uint8 (N, side, side); 255 is where most spoke for the predicted class, 0 where
-            nothing did.
+        maps: uint8 (N, side, side); 255 where the evidence for the predicted class is strongest, 0
+            where there is none.
     """
 
     rows: NDArray[np.int64]
@@ -42,17 +42,17 @@ def choose(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Up to `per_class` right and as many wrong predictions of each actual class, at random.
 
-    Each class and kind has a generator of its own, so that none depends on the others.
+    Each class and kind has its own random generator, so that no choice depends on the others.
 
     Args:
         actual: labels, int64 (N,).
-        predicted: the same.
-        classes: how many there are.
-        per_class: of each kind.
+        predicted: predicted labels, int64 (N,).
+        classes: number of classes.
+        per_class: most pictures of each class and kind.
         seed: of the choice.
 
     Returns:
-        Rows and kinds, int64; ascending rows within a class and kind.
+        Rows and kinds, int64; rows ascend within a class and kind.
     """
     rows, kinds = [], []
     for label in range(classes):
@@ -66,19 +66,17 @@ def choose(
 
 
 def write(path: Path, saliency: Saliency) -> None:
-    """Write the file atomically; equal content is equal bytes, whatever the clock says."""
-    with atomic(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-        for name, array in vars(saliency).items():
-            stream = io.BytesIO()
-            np.save(stream, array, allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", EPOCH), stream.getvalue())
+    """Write the file atomically; equal content gives equal bytes."""
+    with atomic(path) as temporary:
+        arrays = ((f"{name}.npy", [_npy(array)]) for name, array in vars(saliency).items())
+        write_zip(temporary, arrays, permissions=0o600)
 
 
 def read(path: Path) -> Saliency:
     """Read the file that evaluate wrote.
 
     Raises:
-        DatasetError: it is missing, broken, or another file.
+        DatasetError: the file is missing, damaged, or holds other arrays.
     """
     try:
         with np.load(path) as arrays:
@@ -88,3 +86,9 @@ def read(path: Path) -> Saliency:
         raise DatasetError(
             f"{path}: expected rows, kinds and maps in an .npz file: {reason}; run evaluate again"
         ) from None
+
+
+def _npy(array: NDArray[np.integer]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()

@@ -1,4 +1,4 @@
-"""The challenge's fer2013.csv (Goodfellow et al. 2013) -> the folder copy's layout, losslessly."""
+"""The challenge's fer2013.csv (Goodfellow et al. 2013) -> the folder copy's layout, lossless."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from facial_expression.core.labels import FER2013_IDS
 SIDE = 48
 SPLITS = {"Training": "train", "PublicTest": "test", "PrivateTest": "test"}
 HEADER = f"P5\n{SIDE} {SIDE}\n255\n".encode()  # a binary grey map: the pixels as they are
+SIZE = len(HEADER) + SIDE * SIDE
+"""Bytes of each picture."""
 LONGEST_LINE = 1 << 16  # characters; a row has some 9,000
 
 _LEVELS = {str(level): level for level in range(256)}
@@ -20,6 +22,10 @@ _LEVELS = {str(level): level for level in range(256)}
 
 def pictures(stream: IO[bytes], where: str) -> Iterator[tuple[str, bytes]]:
     """Yield (`<split>/<class>/<Usage>_<row>.pgm`, bytes of that file) for each row, from row 0.
+
+    Args:
+        stream: the table, in UTF-8.
+        where: the table, for messages.
 
     Raises:
         ArchiveError: a column is missing, or a row has an unknown emotion or Usage, or not 2304

@@ -1,45 +1,50 @@
-"""Member paths of any source -> `<split>/<class>/<name>`, or a refusal of what is unsafe."""
+"""Where the pictures of a source are -> `<split>/<class>/<name>`, the normalised archive."""
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 from itertools import groupby, pairwise
-from typing import TypeVar
+from pathlib import Path
+from typing import IO, TypeVar
 
 from facial_expression.core.errors import ArchiveError
+from facial_expression.core.zips import write_zip
+from facial_expression.fetch import fer2013_csv
+from facial_expression.fetch.unpack import Files, Limits, is_junk, opened, reading
 from facial_expression.pictures.archive import is_picture
 
-LONGEST = 1000  # characters of a member path
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # the last: bytes that are not UTF-8
+Pictures = Iterator[tuple[str, Iterator[bytes]]]
+"""Sorted member names, each with the pieces of its bytes, to be used up before the next."""
 
 Key = TypeVar("Key")
 
 
-def safe_path(name: str, where: str) -> str:
-    """`name` with `/` between its parts, without `.` parts, in Unicode's composed form (NFC).
+def normalise(source: Path, out: Path, limits: Limits, where: str) -> int:
+    """Write the pictures of `source` to `out` as a normalised archive.
 
-    Archives made on Windows may separate by backslashes, those made on a Mac decompose accents;
-    the same pictures must have the same names.
+    The same pictures give the same bytes, however they are packed, wrapped in folders and ordered.
+
+    Args:
+        source: what `unpack.opened` reads.
+        out: the file to write; temporary files lie beside it.
+        limits: how much the source may unpack to.
+        where: the source, for messages.
+
+    Returns:
+        The number of pictures.
 
     Raises:
-        ArchiveError: the path is absolute, climbs out, or cannot be a file's name everywhere.
+        ArchiveError: the source is empty, corrupt, dangerous, or has no pictures in
+            `<split>/<class>/` folders.
     """
-    path = unicodedata.normalize("NFC", name.replace("\\", "/"))
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    if path.startswith("/") or path[1:2] == ":":
-        raise _unsafe(name, where, "is an absolute path")
-    if ".." in parts:
-        raise _unsafe(name, where, "climbs out of the archive")
-    if len(path) > LONGEST or UNPRINTABLE.search(path):
-        raise _unsafe(name[:80], where, "is too long or holds control characters or is not UTF-8")
-    return "/".join(parts)
-
-
-def is_junk(path: str) -> bool:
-    """Whether a path is hidden (`.DS_Store`, `._x`) or inside the Mac's `__MACOSX`."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
+    with (
+        opened(source, limits, where, out.parent) as files,
+        tempfile.TemporaryFile(dir=out.parent) as scratch,
+    ):
+        if any(is_wanted(file.path) for file in files.found):
+            return write_zip(out, _in_class_folders(files, limits))
+        return write_zip(out, _in_table(files, limits, scratch))
 
 
 def is_wanted(path: str) -> bool:
@@ -59,8 +64,7 @@ def arrange(
 
     Raises:
         ArchiveError: there is no picture, a class folder holds none, a path has fewer than three
-            parts, pictures have different wrapping folders, or two names are equal but for their
-            case.
+            parts, pictures have different wrapping folders, or two names differ in case only.
     """
     arranged: list[tuple[str, Key]] = []
     wrapper: str | None = None
@@ -86,9 +90,40 @@ def arrange(
             "put train/<class>/ and test/<class>/ there"
         )
     arranged.sort(key=lambda item: item[0])
-    _refuse_empty_classes(folders, wrapper or "", [name for name, _ in arranged], where)
-    _refuse_collisions([name for name, _ in arranged], where)
+    names = [name for name, _ in arranged]
+    _refuse_empty_classes(folders, wrapper or "", names, where)
+    _refuse_collisions(names, where)
     return arranged
+
+
+def _in_class_folders(files: Files, limits: Limits) -> Pictures:
+    wanted = [(file.path, file) for file in files.found if is_wanted(file.path)]
+    total = sum(file.size for _, file in wanted)
+    limits.check(total, len(wanted), total, files.where)
+    arranged = arrange(wanted, files.where, files.folders)
+    # A million members take a gigabyte here and another one in the zip that is written, so each is
+    # freed before the next is written.
+    files.found.clear()
+    wanted.clear()
+    arranged.reverse()
+    while arranged:
+        name, file = arranged.pop()
+        yield name, files.pieces(file)
+
+
+def _in_table(files: Files, limits: Limits, scratch: IO[bytes]) -> Pictures:
+    """The rows of fer2013.csv; they come unsorted, so `scratch` keeps them until all are read."""
+    kept: list[tuple[str, int]] = []
+    for file in files.found:
+        if file.path.rpartition("/")[2].lower() == "fer2013.csv" and not is_junk(file.path):
+            with reading(files.where), files.open(file) as table:
+                for path, content in fer2013_csv.pictures(table, files.where):
+                    kept.append((path, scratch.tell()))
+                    scratch.write(content)
+                    limits.check(scratch.tell(), len(kept), scratch.tell(), files.where)
+    for name, start in arrange(kept, files.where):
+        scratch.seek(start)
+        yield name, iter([scratch.read(fer2013_csv.SIZE)])
 
 
 def _refuse_empty_classes(
@@ -99,7 +134,7 @@ def _refuse_empty_classes(
     splits = {folder.partition("/")[0] for folder in filled}
     prefix = f"{wrapper}/" if wrapper else ""
     for folder in folders:
-        inside = folder.rstrip("/").removeprefix(prefix)
+        inside = folder.removeprefix(prefix)
         split, _, label = inside.partition("/")
         if is_junk(folder) or not folder.startswith(prefix) or split not in splits:
             continue
@@ -119,7 +154,3 @@ def _refuse_collisions(names: list[str], where: str) -> None:
                 raise ArchiveError(
                     f"{where}: expected distinct names, found {left!r} and {right!r}; rename one"
                 )
-
-
-def _unsafe(name: str, where: str, fault: str) -> ArchiveError:
-    return ArchiveError(f"{where}: the member {name!r} {fault}; do not trust this source")

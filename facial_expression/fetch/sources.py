@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facial_expression.core.errors import SourceError
+from facial_expression.core.zips import write_zip
 from facial_expression.fetch import download
-from facial_expression.fetch.limits import Limits
-from facial_expression.fetch.normalise import normalise
-from facial_expression.pictures import archive
+from facial_expression.fetch.layout import normalise
+from facial_expression.fetch.unpack import Limits
 
 HANDLES = {"kaggle": r"[\w-]+/[\w-]+(/versions/\d+)?", "gdrive": r"[\w-]+"}
 KNOWN = (
@@ -25,29 +25,41 @@ KNOWN = (
 
 @dataclass(frozen=True)
 class Source:
-    """One place that a data set comes from."""
+    """One place that a data set comes from.
+
+    Attributes:
+        kind: sample, local, url, kaggle or gdrive.
+        address: a path, a URL, a Kaggle handle or the id of a Drive file; as configured.
+    """
 
     kind: str
-    """sample, local, url, kaggle or gdrive."""
     address: str
-    """A path, a URL, a Kaggle handle or the id of a Drive file; as configured."""
 
     @property
     def is_remote(self) -> bool:
-        """Whether it lies where nothing here can notice that it changed."""
+        """Whether DVC cannot notice that it changed."""
         return self.kind in ("url", "kaggle", "gdrive")
 
     @property
+    def path(self) -> Path:
+        """The path of a local source, `~` being the home folder."""
+        return Path(self.address).expanduser()
+
+    @property
     def label(self) -> str:
-        """What messages call it: as configured, without credentials."""
+        """Its name in messages: as configured, without credentials."""
         prefix = f"{self.kind}:" if self.kind in HANDLES else ""
         return prefix + download.without_credentials(self.address)
 
     @property
     def record(self) -> str:
-        """What is written about it: the label, without the folders of this machine."""
-        absolute = self.kind == "local" and Path(self.address).expanduser().is_absolute()
-        return Path(self.address).name if absolute else self.label
+        """Its name in source.json: the label, without the folders of this machine."""
+        absolute = self.kind == "local" and self.path.is_absolute()
+        return self.path.name if absolute else self.label
+
+    def is_inside(self, folder: Path) -> bool:
+        """Whether a local source lies in `folder`, links followed."""
+        return self.path.resolve().is_relative_to(folder.resolve())
 
 
 def parse(text: str) -> Source:
@@ -57,7 +69,7 @@ def parse(text: str) -> Source:
     Source(kind='kaggle', address='msambare/fer2013')
 
     Raises:
-        SourceError: the text names no kind of source.
+        SourceError: the text is not a source.
     """
     kind, _, handle = text.partition(":")
     if text == "sample":
@@ -72,28 +84,18 @@ def parse(text: str) -> Source:
     raise SourceError(f"fetch.source: expected {KNOWN}; found {text!r}")
 
 
-def is_inside(source: Source, folder: Path) -> bool:
-    """Whether a local source lies in `folder`, links followed."""
-    return local_path(source).resolve().is_relative_to(folder.resolve())
-
-
-def local_path(source: Source) -> Path:
-    """The path of a local source, `~` being the home folder."""
-    return Path(source.address).expanduser()
-
-
 def write_archive(source: Source, out: Path, downloads: Path, limits: Limits) -> int:
     """Bring the pictures of `source` here and write them to `out` as a normalised archive.
 
     Args:
         source: where they are.
         out: the file to write.
-        downloads: a folder for downloads in progress; gone when the last has ended, kept with
-            what has come so far when the connection failed.
+        downloads: a folder for downloads in progress, removed at the end; an interrupted download
+            stays there if the next run can continue it.
         limits: how much the source may unpack to.
 
     Returns:
-        How many pictures there are.
+        The number of pictures.
 
     Raises:
         SourceError: the source is missing or cannot be reached.
@@ -102,12 +104,11 @@ def write_archive(source: Source, out: Path, downloads: Path, limits: Limits) ->
     if source.kind == "sample":
         from facial_expression.sample import dataset
 
-        return archive.write(out, ((name, [jpeg]) for name, jpeg in sorted(dataset.draw())))
+        return write_zip(out, ((name, [jpeg]) for name, jpeg in sorted(dataset.draw())))
     if source.kind == "local":
-        path = local_path(source)
-        if not path.exists():
-            raise SourceError(f"{source.label}: no such file or folder; mend fetch.source")
-        return normalise(path, out, limits, source.label)
+        if not (source.path.is_file() or source.path.is_dir()):
+            raise SourceError(f"{source.label}: no such file or folder; correct fetch.source")
+        return normalise(source.path, out, limits, source.label)
     fetch = {
         "url": download.from_url,
         "kaggle": download.from_kaggle,
@@ -119,14 +120,14 @@ def write_archive(source: Source, out: Path, downloads: Path, limits: Limits) ->
 
 @contextmanager
 def _workplace(source: Source, downloads: Path) -> Iterator[Path]:
-    """A folder for one download, which stays only where the download can go on."""
+    """A folder for one download, which stays only if the download can be continued."""
     folder = downloads / hashlib.sha256(source.address.encode()).hexdigest()[:16]
     folder.mkdir(parents=True, exist_ok=True)
     resumable = False
     try:
         yield folder
     except (download.Interrupted, KeyboardInterrupt):
-        resumable = any(folder.glob("part*"))
+        resumable = any(folder.glob("part*"))  # only gdown writes these
         raise
     finally:
         if not resumable:

@@ -1,7 +1,7 @@
-"""A model file with canonical bytes: equal models are equal files.
+"""Model files with canonical bytes: equal models are equal files.
 
-Keras writes the date and object ids into a `.keras` file, so that every run would change it and
-everything downstream would run again for nothing.
+Keras writes the date and object ids into a `.keras` file.  With them every run would change the
+file, and DVC would run all later stages again.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import io
 import json
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +21,20 @@ import numpy as np
 from facial_expression.core.errors import ModelError
 from facial_expression.core.files import atomic
 from facial_expression.core.params import pinned
+from facial_expression.core.zips import write_zip
 
 VOLATILE = ("date_saved", "shared_object_id")
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date a zip can hold
+"""Keys of its JSON members that differ between two saves of one model."""
 
 
 def save(model: keras.Model, path: Path, *, half: bool = False) -> None:
     """Write `model` as a `.keras` file without optimizer state; equal models give equal bytes.
 
-    With `half`, kernels are rounded to float16 in the file, which is half as large and loads as
-    any other; the network computes in its own precision.
+    Args:
+        model: a functional Keras model.
+        path: the file to write, atomically.
+        half: round arrays of more than one axis to float16 in the file.  It is half as large and
+            loads like any other; the network computes in its own precision.
     """
     bare = keras.Model.from_config(model.get_config())
     for target, source in zip(bare.variables, model.variables, strict=True):
@@ -37,14 +42,14 @@ def save(model: keras.Model, path: Path, *, half: bool = False) -> None:
     with tempfile.TemporaryDirectory() as folder, atomic(path) as temporary:
         written = Path(folder) / "model.keras"
         bare.save(written)
-        _rewrite(written, temporary, half)
+        write_zip(temporary, _canonical(written, half), permissions=0o600)
 
 
 def load(path: Path) -> keras.Model:
     """Read a `.keras` file for inference.
 
     Raises:
-        ModelError: the file is missing or is no Keras model.
+        ModelError: the file is missing or is not a Keras model.
     """
     try:
         return keras.saving.load_model(path, compile=False)
@@ -59,22 +64,23 @@ def load_pinned(path: str, sha256: str, key: str) -> keras.Model:
     """Read the `.keras` file that a recipe names under `key`.
 
     Raises:
-        ParameterError: the file is missing, or is another one than the recipe says.
-        ModelError: it is no Keras model.
+        ParameterError: the file is missing, or its sha256 is not the one in the recipe.
+        ModelError: the file is not a Keras model.
     """
     remedy = "dvc pull brings the released network; a recipe's first lines say how others are made"
     return load(pinned(path, sha256, f"{key}.weights", remedy))
 
 
-def _rewrite(source: Path, target: Path, half: bool) -> None:
-    with zipfile.ZipFile(source) as read, zipfile.ZipFile(target, "w") as write:
-        for name in sorted(read.namelist()):
-            data = read.read(name)
+def _canonical(source: Path, half: bool) -> Iterator[tuple[str, list[bytes]]]:
+    """The members of a `.keras` file, sorted, without what changes from run to run."""
+    with zipfile.ZipFile(source) as archive:
+        for name in sorted(archive.namelist()):
+            data = archive.read(name)
             if name.endswith(".json"):
-                data = json.dumps(_steady(json.loads(data)), sort_keys=True).encode()
+                data = json.dumps(_without_volatile(json.loads(data)), sort_keys=True).encode()
             elif half and name.endswith(".h5"):
                 data = _halved(data)
-            write.writestr(zipfile.ZipInfo(name, EPOCH), data)
+            yield name, [data]
 
 
 def _halved(data: bytes) -> bytes:
@@ -94,9 +100,9 @@ def _halved(data: bytes) -> bytes:
     return stream.getvalue()
 
 
-def _steady(value: Any) -> Any:
+def _without_volatile(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _steady(item) for key, item in value.items() if key not in VOLATILE}
+        return {key: _without_volatile(item) for key, item in value.items() if key not in VOLATILE}
     if isinstance(value, list):
-        return [_steady(item) for item in value]
+        return [_without_volatile(item) for item in value]
     return value

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from facial_expression.core.errors import ArchiveError
-from facial_expression.fetch.layout import arrange, is_wanted, safe_path
+from facial_expression.fetch.layout import arrange, is_wanted
+from facial_expression.fetch.unpack import safe_path
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facial_expression.core.errors import ArchiveError
-from facial_expression.fetch.limits import Limits
-from facial_expression.fetch.normalise import normalise
+from facial_expression.fetch.layout import normalise
+from facial_expression.fetch.unpack import Limits
 from facial_expression.pictures import archive
 from tests.helpers import make_archive, tiny_pictures
 
@@ -209,7 +209,7 @@ def test_an_encrypted_zip_is_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_compression_is_refused(tmp_path: Path) -> None:
     source = patched(make_zip(tmp_path / "set.zip", GOOD), b"PK\1\2", 10, "<H", 97)
-    refuse(source, "unknown compression 97")
+    refuse(source, "compression method is not supported; unpack it")
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])

@@ -10,8 +10,8 @@ import pytest
 
 from facial_expression.core.errors import ArchiveError, SourceError
 from facial_expression.fetch import download, sources
-from facial_expression.fetch.limits import Limits
 from facial_expression.fetch.sources import Source, parse
+from facial_expression.fetch.unpack import Limits
 from facial_expression.pictures import archive
 from tests.helpers import make_archive, tiny_pictures
 
@@ -134,7 +134,7 @@ def test_is_inside_follows_links(tmp_path: Path) -> None:
     (watched / "link").symlink_to(elsewhere)
 
     def inside(path: Any) -> bool:
-        return sources.is_inside(parse(str(path)), watched)
+        return parse(str(path)).is_inside(watched)
 
     assert inside(watched)
     assert inside(watched / "set.zip")

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from ruamel.yaml import YAML
 
+from facial_expression.core.zips import write_zip
 from facial_expression.index import audit, dropping, table
 from facial_expression.pictures import archive
 from facial_expression.sample import dataset
@@ -116,7 +117,7 @@ def test_no_other_pictures_are_equal(pixels):
 
 def test_the_audit_finds_every_planted_fault_and_invents_none(members, tmp_path):
     path = tmp_path / "images.zip"
-    archive.write(path, ((name, [data]) for name, data in sorted(members.items())))
+    write_zip(path, ((name, [data]) for name, data in sorted(members.items())))
     rows = list(table.scan(path, archive.members(path), 1))
     rows = audit.group(table.assign_splits(rows, "clean", 0.1, 0.1, 0))
     conf = YAML(typ="safe").load(Path(__file__).parents[2] / "conf" / "data" / "sample.yaml")

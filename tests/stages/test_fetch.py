@@ -12,7 +12,8 @@ import pytest
 
 from facial_expression.core.errors import ChecksumError, ParameterError, SourceError, run
 from facial_expression.core.files import sha256_of
-from facial_expression.fetch import download, sources
+from facial_expression.fetch import download, layout
+from facial_expression.fetch import run as fetch_run
 from facial_expression.pictures import archive
 from stages import fetch
 from tests.helpers import make_archive, tiny_pictures
@@ -151,7 +152,7 @@ def test_a_remote_source_without_a_pin_fails_before_it_downloads(
     def refuse(*_: object) -> int:
         raise AssertionError("nothing may be fetched")
 
-    monkeypatch.setattr(sources, "write_archive", refuse)
+    monkeypatch.setattr(fetch_run, "write_archive", refuse)
     with pytest.raises(SourceError, match=r"get the hash by `python -m stages.fetch .*--print-sha"):
         project.fetch(source=source)
 
@@ -189,7 +190,7 @@ def test_a_full_disk_leaves_nothing_and_takes_one_line(
 ) -> None:
     lay_out(project.watched)
 
-    write = archive.write
+    write = layout.write_zip
 
     def full(path: Path, pictures: Iterable[tuple[str, Iterable[bytes]]]) -> int:
         def some() -> Iterator[tuple[str, Iterable[bytes]]]:
@@ -198,7 +199,7 @@ def test_a_full_disk_leaves_nothing_and_takes_one_line(
 
         return write(path, some())
 
-    monkeypatch.setattr(archive, "write", full)
+    monkeypatch.setattr(layout, "write_zip", full)
     with pytest.raises(SystemExit, match=r"^error: .*no space left on the device"):
         run(lambda: project.fetch(source=str(project.watched)))
     assert project.written() == []
@@ -245,7 +246,7 @@ def test_fer2013_has_the_committed_hash(project: Project, fer2013_zip: Path) -> 
     conf = Path(__file__).parents[2] / "conf" / "data" / "fer2013.yaml"
     from facial_expression.core.params import load
 
-    pin = load(conf, "fetch", fetch.FetchParams).sha256
+    pin = load(conf, "fetch", fetch.FetchParameters).sha256
     project.fetch(source=str(fer2013_zip), sha256=pin)
     assert json.loads((project.out / "source.json").read_text())["files"] == 35_887
     shutil.rmtree(project.root)  # no picture of it stays behind

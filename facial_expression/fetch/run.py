@@ -1,0 +1,110 @@
+"""What stage `fetch` does: bring the pictures here, check them against the pin, write them."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from facial_expression.core.errors import ChecksumError, SourceError
+from facial_expression.core.files import atomic, sha256_of, write_json
+from facial_expression.core.params import CLOSED
+from facial_expression.fetch.sources import Source, parse, write_archive
+from facial_expression.fetch.unpack import Limits
+
+
+@dataclass(frozen=True, config=CLOSED)
+class FetchParameters:
+    """Section `fetch` of conf/data/*.yaml.
+
+    Attributes:
+        source: `sample`, a local path, a URL, `kaggle:owner/name` or `gdrive:<id>`.
+        licence: who may use the pictures, and for what; copied to source.json.
+        sha256: of the normalised archive; None where DVC itself notices a change.
+        max_bytes: a source that unpacks to more is refused as a decompression bomb.
+        max_files: a source with more members is refused.
+    """
+
+    source: str
+    licence: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
+    max_bytes: Annotated[int, Field(gt=0)] = 4 << 30
+    max_files: Annotated[int, Field(gt=0)] = 1_000_000
+
+
+def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
+    """Write images.zip and source.json to `out`, both whole.
+
+    Args:
+        params: what to fetch.
+        params_file: where the parameters stand; its name is that of the data set.
+        out: data/raw.  DVC watches data/source/<data set> beside it for changes.
+
+    Raises:
+        SourceError: the source needs a pin, is missing or cannot be reached.
+        ArchiveError: the source is empty, corrupt, dangerous or of another layout.
+        ChecksumError: the pin is that of another archive.
+    """
+    source = parse(params.source)
+    if source.is_remote and params.sha256 is None:
+        raise SourceError(
+            f"{params_file}: {source.label} is remote, so pin it by fetch.sha256; get the hash by "
+            f"`python -m stages.fetch --params {params_file} --out {out} --print-sha256`"
+        )
+    with atomic(out / "images.zip") as archive:
+        files = _write(source, archive, params, out)
+        sha256, size = sha256_of(archive), archive.stat().st_size
+        watched = out.parent / "source" / params_file.stem
+        _check_pin(params.sha256, sha256, source, watched, params_file)
+    record = {
+        "kind": source.kind,
+        "source": source.record,
+        "sha256": sha256,
+        "bytes": size,
+        "files": files,
+        "licence": params.licence,
+    }
+    write_json(out / "source.json", record)
+
+
+def sha256_only(params: FetchParameters, out: Path) -> str:
+    """The hash of the archive that `fetch` would write; nothing stays on the disk."""
+    downloads = _downloads(out)  # which git ignores
+    downloads.mkdir(parents=True, exist_ok=True)
+    try:
+        with tempfile.TemporaryDirectory(dir=downloads) as folder:
+            archive = Path(folder) / "images.zip"
+            _write(parse(params.source), archive, params, out)
+            return sha256_of(archive)
+    finally:
+        with suppress(OSError):
+            downloads.rmdir()  # unless a download is kept there
+
+
+def _write(source: Source, archive: Path, params: FetchParameters, out: Path) -> int:
+    limits = Limits(params.max_bytes, params.max_files)
+    return write_archive(source, archive, _downloads(out), limits)
+
+
+def _downloads(out: Path) -> Path:
+    return out.parent.parent / ".download"  # data/raw -> .download beside data
+
+
+def _check_pin(
+    pin: str | None, found: str, source: Source, watched: Path, params_file: Path
+) -> None:
+    """Compare the archive's hash with the pin; only what DVC watches needs none."""
+    if pin is not None and pin != found:
+        raise ChecksumError(
+            f"{params_file}: fetch.sha256 expects {pin}, {source.label} gives {found}; "
+            "find out why they differ before you change the pin"
+        )
+    if pin is None and source.kind == "local" and not source.is_inside(watched):
+        raise SourceError(
+            f"{params_file}: {source.label} lies outside {watched}, where DVC would notice a "
+            f"change; move it there, or pin it with fetch.sha256: {found}"
+        )
