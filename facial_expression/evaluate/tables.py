@@ -1,4 +1,4 @@
-"""The parts of metrics.json and the tables beside it.  Labels and probabilities -> plain values."""
+"""What the evaluate stage reports of one split.  Labels and probabilities -> scores and tables."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from facial_expression.metrics.calibration import (
@@ -24,8 +25,11 @@ from facial_expression.metrics.scores import (
 )
 from facial_expression.metrics.selective import risk_coverage, selective_scores
 
-Table = tuple[tuple[str, ...], Sequence[tuple[Any, ...]]]
-"""A header and its rows."""
+LEAK_FREE = (
+    "n",
+    *(f"{score}{end}" for score in ("accuracy", "macro_f1") for end in ("", "_low", "_high")),
+)
+"""Scores that are reported of the leak-free rows."""
 
 
 def split_scores(
@@ -34,16 +38,16 @@ def split_scores(
     means: Mapping[str, Probabilities],
     leak_free: NDArray[np.bool_],
 ) -> dict[str, dict[str, float]]:
-    """Every entry of metrics.json that is one split's.
+    """The entries of metrics.json for one split.
 
-    The training split gets its plain scores only: it is no sample of new pictures.  Where no row
-    is leak-free, there is no entry for those.
+    The training split has plain scores only, without bootstrap intervals: it is no sample of new
+    pictures.  If no row is leak-free, the entry for the leak-free rows is missing.
 
     Args:
         name: of the split.
         labels: int64 (N,), the actual classes.
         means: "plain" and each kind of test-time averaging -> float (N, classes).
-        leak_free: (N,), whether a row has no duplicate anywhere.
+        leak_free: bool (N,), whether a picture has no duplicate in any split.
     """
     scores = {
         name if kind == "plain" else f"{name}_{kind}": headline(labels, mean)
@@ -52,74 +56,56 @@ def split_scores(
     if name != "train":
         scores[name] |= intervals(labels, means["plain"])
         if leak_free.any():
-            scores[f"{name}_leak_free"] = leak_free_scores(labels, means["plain"], leak_free)
+            part = labels[leak_free], means["plain"][leak_free]
+            found = headline(*part) | intervals(*part)
+            scores[f"{name}_leak_free"] = {key: found[key] for key in LEAK_FREE}
     return scores
-
-
-def leak_free_scores(
-    labels: Labels, probabilities: Probabilities, leak_free: NDArray[np.bool_]
-) -> dict[str, float]:
-    """n, accuracy and macro F1 with intervals on the leak-free rows, at least one."""
-    labels, probabilities = labels[leak_free], probabilities[leak_free]
-    scores = headline(labels, probabilities) | intervals(labels, probabilities)
-    names = ("accuracy", "macro_f1")
-    kept = ["n", *(name + end for name in names for end in ("", "_low", "_high"))]
-    return {name: scores[name] for name in kept}
-
-
-def before_and_after(
-    probabilities: Probabilities, temperature: float
-) -> dict[str, tuple[float, Probabilities]]:
-    """The probabilities as they are (temperature 1), and after the temperature."""
-    after = with_temperature(probabilities, temperature)
-    return {"before": (1.0, probabilities), "after": (temperature, after)}
 
 
 def trust(labels: Labels, probabilities: Probabilities, temperature: float) -> dict[str, Any]:
     """Entries `calibration` and `selective` of metrics.json; the temperature was fitted on val."""
-    calibration: dict[str, Any] = {"temperature": temperature, "fitted_on": "val"}
-    for when, (_, rows) in before_and_after(probabilities, temperature).items():
-        calibration[when] = calibration_scores(labels, rows)
+    calibration = {
+        "temperature": temperature,
+        "fitted_on": "val",
+        "before": calibration_scores(labels, probabilities),
+        "after": calibration_scores(labels, with_temperature(probabilities, temperature)),
+    }
     return {"calibration": calibration, "selective": selective_scores(labels, probabilities)}
 
 
 def predictions(
     paths: Sequence[str], labels: Labels, probabilities: Probabilities, classes: Sequence[str]
-) -> Table:
-    """The table predictions/<split>.csv; `classes` are the names in label order."""
-    predicted = probabilities.argmax(axis=1)
-    rows = zip(paths, labels, predicted, probabilities.tolist(), strict=True)
-    return (
-        ("path", "actual", "predicted", *classes),
-        [(path, classes[actual], classes[guess], *row) for path, actual, guess, row in rows],
-    )
+) -> pd.DataFrame:
+    """Columns path, actual, predicted and one probability a class; `classes` in label order."""
+    names = np.array(classes)
+    said = {
+        "path": paths,
+        "actual": names[labels],
+        "predicted": names[probabilities.argmax(axis=1)],
+    }
+    shares = pd.DataFrame(probabilities, columns=classes)
+    return pd.concat([pd.DataFrame(said), shares], axis=1)
 
 
 def tables(
     labels: Labels, probabilities: Probabilities, temperature: float, classes: Sequence[str]
-) -> dict[str, Table]:
+) -> dict[str, pd.DataFrame]:
     """The CSV tables of one split by name; `classes` are the names in label order."""
     predicted = probabilities.argmax(axis=1)
-    pairs = [(classes[a], classes[p]) for a, p in zip(labels, predicted, strict=True)]
+    names = np.array(classes)
     bins = [
-        (when, degree, binning, *part)
-        for when, (degree, rows) in before_and_after(probabilities, temperature).items()
+        reliability(labels, rows, binning).assign(when=when, temperature=degree, binning=binning)
+        for when, degree, rows in (
+            ("before", 1.0, probabilities),
+            ("after", temperature, with_temperature(probabilities, temperature)),
+        )
         for binning in BINNINGS
-        for part in reliability(labels, rows, binning)
     ]
+    order = ["when", "temperature", "binning", "low", "high", "n", "confidence", "accuracy"]
     return {
-        "confusion": (("actual", "predicted"), pairs),
-        "confused_pairs": (
-            ("actual", "predicted", "count", "share_of_actual"),
-            confused_pairs(labels, predicted, classes),
-        ),
-        "per_class": (
-            ("class", "precision", "recall", "f1", "support"),
-            per_class(labels, predicted, classes),
-        ),
-        "reliability": (
-            ("when", "temperature", "binning", "low", "high", "n", "confidence", "accuracy"),
-            bins,
-        ),
-        "risk_coverage": (("coverage", "risk", "threshold"), risk_coverage(labels, probabilities)),
+        "confusion": pd.DataFrame({"actual": names[labels], "predicted": names[predicted]}),
+        "confused_pairs": confused_pairs(labels, predicted, classes),
+        "per_class": per_class(labels, predicted, classes),
+        "reliability": pd.concat(bins, ignore_index=True)[order],
+        "risk_coverage": risk_coverage(labels, probabilities),
     }

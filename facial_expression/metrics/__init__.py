@@ -1,1 +1,1 @@
-"""Scores of a classifier, written where scikit-learn and SciPy have none."""
+"""Scores of a classifier, their intervals, calibration, and comparisons of runs."""

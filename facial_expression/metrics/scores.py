@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binom
 from sklearn.metrics import (
@@ -19,21 +20,23 @@ from sklearn.metrics import (
 
 Labels = NDArray[np.int64]
 Probabilities = NDArray[np.float64]
-SMALLEST = 1e-15  # probabilities are clipped to it before their logarithm
-TAILS = (0.025, 0.975)  # what a 95 % interval leaves out on either side
+SMALLEST = 1e-15
+"""Probabilities are raised to it before their logarithm is taken."""
+TAILS = (0.025, 0.975)
+"""Quantiles at the ends of a 95 % interval."""
 
 
 def headline(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
-    """The scores that metrics.json reports for one split.
+    """The main scores of one split.
 
     Args:
         labels: int64 (N,), the actual classes.
         probabilities: float (N, classes), rows sum to 1 up to rounding.
 
     Returns:
-        n, accuracy with its 95 % bootstrap interval, balanced accuracy (over the classes that
-        occur), macro F1 (over all classes; one that never occurs counts 0), top-2 accuracy, and
-        the two of `proper_scores`.
+        n; accuracy with its 95 % bootstrap interval; balanced accuracy over the classes that
+        occur; macro F1 over all classes, where one that never occurs counts 0; top-2 accuracy; log
+        loss and Brier score as in `proper_scores`.
     """
     predicted = probabilities.argmax(axis=1)
     low, high = share_interval(int((predicted == labels).sum()), len(labels))
@@ -46,7 +49,7 @@ def headline(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
             recall_score(labels, predicted, labels=np.unique(labels), average="macro")
         ),
         "macro_f1": macro_f1(labels, predicted, probabilities.shape[1]),
-        "top_2_accuracy": top_2_accuracy(labels, probabilities),
+        "top_2_accuracy": float(top_2_hits(labels, probabilities).mean()),
         **proper_scores(labels, probabilities),
     }
 
@@ -54,24 +57,24 @@ def headline(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
 def share_interval(hits: int, n: int) -> tuple[float, float]:
     """The 95 % percentile-bootstrap interval of the share hits / n.
 
-    Of n rows drawn with replacement a Binomial(n, hits / n) number are hits, so the limit of ever
-    more draws is known: that distribution's quantiles.
+    The number of hits among n rows drawn with replacement follows Binomial(n, hits / n).  So the
+    interval for infinitely many draws is known: the quantiles of that distribution.
     """
     low, high = binom.ppf(TAILS, n, hits / n) / n
     return float(low), float(high)
 
 
 def normalised(probabilities: Probabilities) -> Probabilities:
-    """No probability below `SMALLEST`, and rows that sum to 1 in float64 (a model's do in float32).
+    """Probabilities (N, classes), at least `SMALLEST`, whose rows sum to 1 in float64.
 
-    Shape (N, classes), as given.
+    The rows of a model's float32 output sum to 1 only in float32.
     """
     clipped = np.clip(probabilities, SMALLEST, 1.0)
     return clipped / clipped.sum(axis=1, keepdims=True)
 
 
 def proper_scores(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
-    """Log loss in nats, and Brier score (the original multi-class form, 0 to 2).
+    """Log loss in nats, and Brier score in its original multi-class form, 0 to 2.
 
     Brier 1950, "Verification of forecasts expressed in terms of probability".
     """
@@ -83,60 +86,51 @@ def proper_scores(labels: Labels, probabilities: Probabilities) -> dict[str, flo
     }
 
 
-def top_2_accuracy(labels: Labels, probabilities: Probabilities) -> float:
-    """Share of rows whose label is among the two most probable classes; 1.0 with two classes.
-
-    Of equally probable classes the first counts as the more probable, as in argmax; scikit-learn's
-    `top_k_accuracy_score` takes the last, so that it can be below the accuracy.
-    """
-    return float(top_2_hits(labels, probabilities).mean())
-
-
 def top_2_hits(labels: Labels, probabilities: Probabilities) -> NDArray[np.bool_]:
-    """Which rows have their label among the two most probable classes, (N,)."""
+    """Whether the label of each row is among its two most probable classes, (N,).
+
+    Of equally probable classes the first one counts as more probable, as in argmax.  scikit-learn's
+    `top_k_accuracy_score` takes the last one, so that it can fall below the accuracy.
+    """
     order = np.argsort(-probabilities, axis=1, kind="stable")
     return (order[:, :2] == labels[:, None]).any(axis=1)
 
 
 def macro_f1(labels: Labels, predicted: Labels, classes: int) -> float:
     """Mean F1 over all classes; one that never occurs counts 0."""
-    return _mean_f1(labels, predicted, np.arange(classes))
+    over = np.arange(classes)
+    return float(f1_score(labels, predicted, labels=over, average="macro", zero_division=0.0))
 
 
 def macro_f1_present(labels: Labels, predicted: Labels) -> float:
     """Mean F1 over the classes that occur in `labels`."""
-    return _mean_f1(labels, predicted, np.unique(labels))
-
-
-def _mean_f1(labels: Labels, predicted: Labels, over: Labels) -> float:
+    over = np.unique(labels)
     return float(f1_score(labels, predicted, labels=over, average="macro", zero_division=0.0))
 
 
-def per_class(
-    labels: Labels, predicted: Labels, names: Sequence[str]
-) -> list[tuple[str, float, float, float, int]]:
-    """(class, precision, recall, F1, support) in the order of `names`; an empty ratio is 0."""
-    precision, recall, f1, support = precision_recall_fscore_support(
+def per_class(labels: Labels, predicted: Labels, names: Sequence[str]) -> pd.DataFrame:
+    """Columns class, precision, recall, f1, support; a row a class; a ratio x / 0 is 0."""
+    scores = precision_recall_fscore_support(
         labels, predicted, labels=np.arange(len(names)), zero_division=0.0
     )
-    return [
-        (name, float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
-        for i, name in enumerate(names)
-    ]
+    columns = ("precision", "recall", "f1", "support")
+    return pd.DataFrame({"class": names, **dict(zip(columns, scores, strict=True))})
 
 
-def confused_pairs(
-    labels: Labels, predicted: Labels, names: Sequence[str]
-) -> list[tuple[str, str, int, float]]:
-    """(actual, predicted, count, share of the actual class) of every kind of mistake made.
+def confused_pairs(labels: Labels, predicted: Labels, names: Sequence[str]) -> pd.DataFrame:
+    """Columns actual, predicted, count, share_of_actual; a row for each kind of mistake made.
 
-    The most frequent first; equally frequent ones in the order of `names`.
+    The most frequent kind comes first, equally frequent ones in the order of `names`.
     """
     counts = confusion_matrix(labels, predicted, labels=np.arange(len(names)))
-    support = counts.sum(axis=1)
-    wrong = [pair for pair in zip(*np.nonzero(counts), strict=True) if pair[0] != pair[1]]
-    wrong.sort(key=lambda pair: -counts[pair])  # stable
-    return [
-        (names[pair[0]], names[pair[1]], int(counts[pair]), float(counts[pair] / support[pair[0]]))
-        for pair in wrong
-    ]
+    actual, guess = np.nonzero(counts * (1 - np.eye(len(names), dtype=np.int64)))
+    found = counts[actual, guess]
+    table = pd.DataFrame(
+        {
+            "actual": np.array(names)[actual],
+            "predicted": np.array(names)[guess],
+            "count": found,
+            "share_of_actual": found / counts.sum(axis=1)[actual],
+        }
+    )
+    return table.sort_values("count", ascending=False, kind="stable", ignore_index=True)

@@ -27,7 +27,6 @@ from facial_expression.metrics.scores import headline
 from tests.metrics.cases import Case, calibrated, cases, sharpened
 
 binnings = st.sampled_from(BINNINGS)
-temperatures = st.floats(0.3, 5)
 
 
 def error(case: Case, binning: Binning) -> float:
@@ -38,57 +37,36 @@ def loss(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float
     return headline(labels, probabilities)["log_loss"]
 
 
-@given(st.integers(0, 1000), temperatures)
-def test_it_is_the_division_of_logits(seed: int, temperature: float) -> None:
+@given(st.integers(0, 1000), st.floats(0.3, 5))
+def test_a_temperature_divides_the_logits(seed: int, temperature: float) -> None:
     logits = np.random.default_rng(seed).normal(0, 3, (20, 7))
     found = with_temperature(softmax(logits, axis=1), temperature)
     np.testing.assert_allclose(found, softmax(logits / temperature, axis=1), atol=1e-9)
 
 
-@given(cases())
-def test_a_temperature_of_one_changes_nothing(case: Case) -> None:
-    np.testing.assert_allclose(with_temperature(case[1], 1.0), case[1], atol=1e-6)
-
-
-@given(cases(), temperatures)
-def test_rows_stay_distributions_and_keep_their_order(case: Case, temperature: float) -> None:
-    before = case[1]
-    after = with_temperature(before, temperature)
-    np.testing.assert_allclose(after.sum(axis=1), 1)
-    picked = np.take_along_axis(after, before.argsort(axis=1), axis=1)
-    assert (np.diff(picked, axis=1) >= -1e-12).all()
-
-
-@pytest.mark.parametrize("factor", [0.4, 1.0, 1.7, 3.0])
+@pytest.mark.parametrize("factor", [0.4, 1.0, 3.0])
 def test_a_known_sharpening_is_recovered(factor: float) -> None:
     """Labels drawn from p, predictions p ** factor: dividing logarithms by `factor` gives p."""
     labels, truth = calibrated(20_000, 7, seed=0)
-    given_out = sharpened(truth, factor)
-    temperature = fit_temperature(labels, given_out)
+    sharp = sharpened(truth, factor)
+    temperature = fit_temperature(labels, sharp)
     assert temperature == pytest.approx(factor, rel=0.03)
-    before, after = (
-        calibration_scores(labels, rows)
-        for rows in (given_out, with_temperature(given_out, temperature))
-    )
+    before = calibration_scores(labels, sharp)
+    after = calibration_scores(labels, with_temperature(sharp, temperature))
     for binning in BINNINGS:
         assert after[f"ece_{binning}"] < 0.015
-        if factor != 1.0:
-            assert before[f"ece_{binning}"] > 0.06
-    if factor != 1.0:
-        assert after["log_loss"] < before["log_loss"]
-        assert after["brier"] < before["brier"]
+        assert factor == 1 or before[f"ece_{binning}"] > 0.06
+    assert factor == 1 or after["log_loss"] < before["log_loss"]
+    assert factor == 1 or after["brier"] < before["brier"]
+    assert before["log_loss"] == loss(labels, sharp)
 
 
-def test_the_temperature_is_a_search_s_over_a_fine_grid() -> None:
+def test_the_temperature_is_the_best_of_a_fine_grid() -> None:
     labels, truth = calibrated(300, 5, seed=8)
-    given_out = sharpened(truth, 2.2)
+    sharp = sharpened(truth, 2.2)
     grid = np.geomspace(1, 5, 401)
-    losses = []
-    for temperature in grid:
-        powers = np.clip(given_out, 1e-15, 1) ** (1 / temperature)
-        rows = powers / powers.sum(axis=1, keepdims=True)
-        losses.append(log_loss(labels, rows, labels=range(5)))
-    assert fit_temperature(labels, given_out) == pytest.approx(grid[np.argmin(losses)], rel=3e-3)
+    losses = [log_loss(labels, sharpened(np.clip(sharp, 1e-15, 1), 1 / t)) for t in grid]
+    assert fit_temperature(labels, sharp) == pytest.approx(grid[np.argmin(losses)], rel=3e-3)
 
 
 @given(cases())
@@ -100,27 +78,16 @@ def test_the_fitted_temperature_never_raises_the_loss(case: Case) -> None:
     assert after <= loss(labels, probabilities) + 1e-9
 
 
-@given(cases())
-def test_a_fitted_temperature_has_nothing_left_to_gain(case: Case) -> None:
-    labels, probabilities = case
-    first = fit_temperature(labels, probabilities)
-    assume(0.1 < first < 10)
-    cooled = with_temperature(probabilities, first)
-    assume(cooled.min() > 1e-12)  # else the second clips what the first did not
-    gain = loss(labels, cooled) - loss(
-        labels, with_temperature(cooled, fit_temperature(labels, cooled))
-    )
-    assert abs(gain) < 1e-6
-
-
-def test_where_no_temperature_matters_it_is_one() -> None:
-    assert fit_temperature(np.array([0, 1, 2]), np.full((3, 3), 1 / 3)) == 1.0
-
-
-def test_always_right_and_always_wrong_have_no_temperature_of_their_own() -> None:
-    probabilities = np.array([[0.6, 0.4], [0.6, 0.4]])
-    assert fit_temperature(np.array([0, 0]), probabilities) == 1.0
-    assert fit_temperature(np.array([1, 1]), probabilities) == 1.0
+@pytest.mark.parametrize(
+    "case",
+    [
+        (np.array([0, 1, 2]), np.full((3, 3), 1 / 3)),  # no temperature matters
+        (np.array([0, 0]), np.array([[0.6, 0.4], [0.6, 0.4]])),  # all right
+        (np.array([1, 1]), np.array([[0.6, 0.4], [0.6, 0.4]])),  # all wrong
+    ],
+)
+def test_without_a_best_temperature_it_is_one(case: Case) -> None:
+    assert fit_temperature(*case) == 1.0
 
 
 def naive_bins(case: Case, binning: Binning) -> dict[int, list[tuple[float, bool]]]:
@@ -153,7 +120,7 @@ def test_bins_and_their_error_are_their_definition(case: Case, binning: Binning)
     expected = naive_bins(case, binning)
     assume(len(found) == len(expected) or binning == "equal_width")
     total = 0.0
-    for part, (_, rows) in zip(found, sorted(expected.items()), strict=True):
+    for part, (_, rows) in zip(found.itertuples(), sorted(expected.items()), strict=True):
         mean = math.fsum(confidence for confidence, _ in rows) / len(rows)
         share = sum(right for _, right in rows) / len(rows)
         assert part.n == len(rows)
@@ -174,23 +141,9 @@ def test_bins_are_scikit_learn_s(binning: Binning, strategy: str) -> None:
         right, probabilities.max(axis=1), n_bins=BINS, strategy=strategy
     )
     found = reliability(labels, probabilities, binning)
-    np.testing.assert_allclose([part.accuracy for part in found], accuracy)
-    np.testing.assert_allclose([part.confidence for part in found], confidence)
-
-
-def test_bins_of_equal_mass_hold_equally_many() -> None:
-    found = reliability(*calibrated(1003, 7, seed=6), "equal_mass")
-    assert len(found) == BINS
-    assert {part.n for part in found} <= {66, 67, 68}
-
-
-@given(cases(), binnings)
-def test_an_error_is_a_share_and_every_row_counts_once(case: Case, binning: Binning) -> None:
-    found = reliability(*case, binning)
-    assert sum(part.n for part in found) == len(case[0])
-    assert 0 <= expected_calibration_error(found) <= 1
-    assert [part.low for part in found] == sorted(part.low for part in found)
-    assert all(part.low <= part.high for part in found)
+    np.testing.assert_allclose(found["accuracy"], accuracy)
+    np.testing.assert_allclose(found["confidence"], confidence)
+    assert binning == "equal_width" or set(found["n"]) <= {33, 34}
 
 
 @given(cases(), binnings, st.randoms(use_true_random=False))
@@ -203,29 +156,6 @@ def test_the_order_of_rows_does_not_matter(case: Case, binning: Binning, random:
     assert fit_temperature(*shuffled) == pytest.approx(fit_temperature(*case), rel=1e-3)
 
 
-@given(cases(), binnings)
-def test_the_names_of_the_classes_do_not_matter(case: Case, binning: Binning) -> None:
-    labels, probabilities = case
-    assume((np.sort(probabilities, axis=1)[:, -1] > np.sort(probabilities, axis=1)[:, -2]).all())
-    reversed_ = probabilities.shape[1] - 1 - labels, probabilities[:, ::-1]
-    assert error(reversed_, binning) == pytest.approx(error(case, binning), abs=1e-9)
-
-
-def test_perfectly_calibrated_predictions_have_no_error_and_need_no_temperature() -> None:
-    case = calibrated(40_000, 7, seed=2)
-    assert all(error(case, binning) < 0.01 for binning in BINNINGS)
-    assert fit_temperature(*case) == pytest.approx(1.0, abs=0.02)
-
-
 def test_sure_and_wrong_is_the_largest_error() -> None:
     case = np.array([0, 0]), np.array([[0.0, 1.0], [0.0, 1.0]])
     assert all(error(case, binning) == 1.0 for binning in BINNINGS)
-
-
-def test_calibration_scores_share_their_losses_with_the_headline() -> None:
-    case = calibrated(100, 4, seed=7)
-    found = calibration_scores(*case)
-    assert list(found) == ["log_loss", "brier", "ece_equal_width", "ece_equal_mass"]
-    assert (found["log_loss"], found["brier"]) == tuple(
-        headline(*case)[name] for name in ("log_loss", "brier")
-    )

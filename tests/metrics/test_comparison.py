@@ -108,13 +108,13 @@ def test_mcnemar_sums_the_binomial_tails(hits: Hits) -> None:
 
 
 def test_the_interval_covers_a_true_difference_as_often_as_it_says() -> None:
-    """Two correlated runs on 200 pictures, drawn 2,000 times."""
+    """Two correlated runs on 200 pictures, drawn 500 times."""
     chances = np.array([0.6, 0.05, 0.1, 0.25])
     truth = chances[2] - chances[1]
-    draws = np.random.default_rng(0).multinomial(200, chances, 2000)
+    draws = np.random.default_rng(0).multinomial(200, chances, 500)
     intervals = [accuracy_difference(Hits(*row)) for row in draws.tolist()]
     covered = np.mean([one.low <= truth <= one.high for one in intervals])
-    assert 0.93 <= covered <= 0.98
+    assert 0.92 <= covered <= 0.99
 
 
 def naive_f1(actual: Labels, predicted: Labels, classes: int) -> float:
@@ -151,7 +151,7 @@ def test_the_bootstrap_is_that_of_drawn_rows() -> None:
     a = np.where(rng.random(120) < 0.6, actual, rng.integers(0, 3, 120))
     b = np.where(rng.random(120) < 0.7, actual, rng.integers(0, 3, 120))
     differences = []
-    for _ in range(1500):
+    for _ in range(800):
         rows = rng.integers(0, 120, 120)
         f1_a, f1_b = (naive_f1(actual[rows], run[rows], 3) for run in (a, b))
         differences.append(f1_b - f1_a)
@@ -162,23 +162,6 @@ def test_the_bootstrap_is_that_of_drawn_rows() -> None:
         pytest.approx(high, abs=0.015),
     )
     assert high - low > 0.15, "else the tolerance says nothing"
-
-
-def test_the_bootstrap_s_interval_covers_a_true_difference() -> None:
-    """Runs that are right with chance .6 and .7: the truth is the difference on a million."""
-
-    def drawn(rng: np.random.Generator, n: int) -> tuple[Labels, Labels, Labels]:
-        actual = rng.choice(3, n, p=[0.5, 0.3, 0.2])
-        luck, guess = rng.random(n), rng.integers(0, 3, n)
-        return actual, np.where(luck < 0.6, actual, guess), np.where(luck < 0.7, actual, guess)
-
-    actual, a, b = drawn(np.random.default_rng(0), 1_000_000)
-    truth = macro_f1(actual, b, 3) - macro_f1(actual, a, 3)
-    covered = 0
-    for seed in range(300):
-        found = macro_f1_difference(*drawn(np.random.default_rng([1, seed]), 400), 3, draws=500)
-        covered += found.low <= truth <= found.high
-    assert 0.90 <= covered / 300 <= 0.99
 
 
 @pytest.mark.filterwarnings("error")
@@ -203,17 +186,6 @@ def test_welch_is_its_definition(a: list[float], b: list[float]) -> None:
     assert p == pytest.approx(2 * float(t.sf(abs(difference) / math.sqrt(total), freedom)))
 
 
-@given(scores)
-def test_spread_is_its_definition(values: list[float]) -> None:
-    found = spread(values)
-    mean = sum(values) / len(values)
-    squares = sum((value - mean) ** 2 for value in values)
-    assert found.mean == pytest.approx(mean)
-    assert found.deviation == pytest.approx(math.sqrt(squares / (len(values) - 1)), abs=1e-12)
-    assert found.n == len(values)
-
-
-def test_one_run_has_no_deviation() -> None:
-    found = spread([0.5])
-    assert (found.mean, found.n) == (0.5, 1)
-    assert math.isnan(found.deviation)
+def test_spread_is_that_of_a_sample_and_one_run_has_no_deviation() -> None:
+    assert spread([0.5, 0.7]) == (0.6, pytest.approx(0.02**0.5), 2)
+    assert spread([0.5]) == (0.5, pytest.approx(math.nan, nan_ok=True), 1)

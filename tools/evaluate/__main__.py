@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 
 from facial_expression.core.command import add_prediction, positive_float
 from facial_expression.core.errors import ParameterError, run
-from facial_expression.core.files import sha256_of, write_bytes, write_csv, write_json
+from facial_expression.core.files import sha256_of, write_bytes, write_json
+from facial_expression.core.tables import write_table
 from facial_expression.network.backend import configure, versions
 from tools.beside import find_classes, find_temperature, read_names
 from tools.evaluate import folders
@@ -150,8 +151,8 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     }
     written = tables.tables(pictures.labels, plain, temperature, classes)
     written["predictions"] = tables.predictions(pictures.paths, pictures.labels, plain, classes)
-    for table, (header, rows) in written.items():
-        write_csv(args.out / f"{table}.csv", header, rows)
+    for table, rows in written.items():
+        write_table(args.out / f"{table}.csv", rows)
     for figure, drawing in draw(name, pictures, plain, classes, args.out).items():
         write_bytes(args.out / f"{figure}.png", png(drawing, DPI))
     write_json(args.out / "metrics.json", metrics)

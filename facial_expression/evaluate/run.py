@@ -1,0 +1,154 @@
+"""The evaluate stage: score a network on some splits, write metrics, tables and saliency maps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from facial_expression.core import saliency_file
+from facial_expression.core.arrays import Split, read_split
+from facial_expression.core.errors import DatasetError, ParameterError
+from facial_expression.core.files import atomic_folder, write_json
+from facial_expression.core.labels import read_classes
+from facial_expression.core.params import CLOSED
+from facial_expression.core.tables import write_table
+from facial_expression.network.backend import configure, versions
+from facial_expression.network.recipe import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+ORDER = ("train", "val", "test")
+
+
+@dataclass(frozen=True, config=CLOSED)
+class SaliencyParameters:
+    """Which predictions get a saliency map.
+
+    Attributes:
+        per_class: right predictions of each class, and as many wrong ones.
+        seed: of the choice.
+    """
+
+    per_class: Annotated[int, Field(ge=1, le=8)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+@dataclass(frozen=True, config=CLOSED)
+class EvaluateParameters:
+    """Section `evaluate` of conf/data/*.yaml.
+
+    Attributes:
+        splits: what to score, in the order train, val, test.  val is always among them, because
+            the temperature is fitted on it.  The last one is reported.  FER2013's test
+            (PrivateTest) is scored only when a recipe is frozen.
+        batch_size: pictures a forward pass.
+        saliency: which predictions get a saliency map.
+    """
+
+    splits: Annotated[tuple[Literal["train", "val", "test"], ...], Field(min_length=1)]
+    batch_size: Annotated[int, Field(ge=1)]
+    saliency: SaliencyParameters
+
+
+def evaluate(
+    params: EvaluateParameters, recipe: Recipe, arrays: Path, path: Path, index: Path, out: Path
+) -> dict[str, Any]:
+    """Score a network and write every file of the stage.
+
+    Args:
+        params: see there.
+        recipe: its backend and threads are used.
+        arrays: folder of the preprocess stage.
+        path: model.keras.
+        index: folder of the index stage; its audit.json names protocol and labels.
+        out: folder to write to.
+
+    Returns:
+        The content of metrics.json.
+
+    Raises:
+        ParameterError: the splits are out of order, or val is missing.
+        DatasetError: audit.json or the arrays cannot be read.
+        ModelError: the network cannot be read, or does not fit the arrays.
+    """
+    _check_splits(params.splits)
+    reported = params.splits[-1]
+    metrics: dict[str, Any] = {**read_origin(index / "audit.json"), "reported_split": reported}
+    splits = {name: read_split(arrays, name) for name in params.splits}
+    classes = read_classes(arrays / "classes.json")
+    configure(recipe.backend, recipe.threads)
+    from facial_expression.evaluate import tables
+    from facial_expression.metrics.calibration import fit_temperature
+    from facial_expression.network.loading import check_probabilities, load_classifier
+    from facial_expression.network.macs import macs
+    from facial_expression.network.predict import averaged_predictions, predicted
+
+    model, side = load_classifier(path, len(classes), splits[reported].images.shape[1])
+    plain: dict[str, NDArray[np.float64]] = {}
+    with atomic_folder(out / "predictions") as folder:
+        for name, split in splits.items():
+            if name == "train":  # plain only: it is large, and there only to be compared
+                rows = predicted(model, split.images, params.batch_size)
+                means = {"plain": rows.astype(np.float64)}
+            else:
+                means = averaged_predictions(model, split.images, params.batch_size)
+            plain[name] = means["plain"]
+            check_probabilities(path, plain[name])
+            metrics |= tables.split_scores(name, split.labels, means, split.leak_free)
+            table = tables.predictions(split.paths, split.labels, plain[name], classes)
+            write_table(folder / f"{name}.csv", table)
+    temperature = fit_temperature(splits["val"].labels, plain["val"])
+    scored = splits[reported].labels, plain[reported], temperature
+    for file, table in tables.tables(*scored, classes).items():
+        write_table(out / f"{file}.csv", table)
+    maps = explain(model, splits[reported], plain[reported].argmax(axis=1), params.saliency)
+    saliency_file.write(out / "saliency.npz", maps)
+    metrics |= {
+        **tables.trust(*scored),
+        "model": {"side": side, "parameters": model.count_params(), "macs": macs(model)},
+        "versions": versions(recipe.backend),
+    }
+    write_json(out / "metrics.json", metrics)
+    return metrics
+
+
+def explain(
+    model: keras.Model, split: Split, predicted: NDArray[np.int64], params: SaliencyParameters
+) -> saliency_file.Saliency:
+    """Saliency maps of a seeded choice of predictions, for the predicted class."""
+    from facial_expression.evaluate.saliency import grad_cam
+
+    classes = int(model.output_shape[-1])
+    rows, kinds = saliency_file.choose(
+        split.labels, predicted, classes, params.per_class, params.seed
+    )
+    maps = grad_cam(model, split.images[rows], predicted[rows])
+    return saliency_file.Saliency(rows, kinds, np.rint(255 * maps).astype(np.uint8))
+
+
+def read_origin(audit: Path) -> dict[str, Any]:
+    """Protocol and labels (with FER+ also its rules) of the index stage, from audit.json."""
+    try:
+        found = json.loads(audit.read_text(encoding="utf-8"))
+        facts = {"protocol": str(found["protocol"]), "labels": found.get("labels", "folders")}
+        return facts | ({"ferplus": found["ferplus"]} if "ferplus" in found else {})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{audit}: expected the audit that the index stage writes: {error!r}; run that stage"
+        ) from None
+
+
+def _check_splits(splits: Sequence[str]) -> None:
+    if "val" not in splits or list(splits) != sorted(set(splits), key=ORDER.index):
+        raise ParameterError(
+            "evaluate.splits: expected distinct splits in the order train, val, test, with val "
+            f"(the temperature is fitted on it), found {', '.join(splits)}"
+        )
