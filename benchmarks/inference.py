@@ -33,8 +33,7 @@ from benchmarks.measuring import describe_machine
 from facial_expression.core.arrays import Split, read_split
 from facial_expression.core.errors import ModelError, run
 from facial_expression.core.labels import FER2013_IDS, read_classes
-from facial_expression.inference.network import Network
-from facial_expression.inference.sessions import session
+from facial_expression.inference.network import Network, session
 from facial_expression.network.backend import configure
 from tools.quantise import quantise, setting_ranges
 

@@ -1,7 +1,8 @@
-"""Faces and their expressions on any picture: detection, cutting out, an ONNX network, records."""
+"""Photographs -> faces -> probabilities of expressions, with ONNX networks, without TensorFlow."""
 
 import os
 
-# onnxruntime's wheels report models and machine to their maker from 1.29 on (its pull request
-# 27379).  This ends it, where it stands before the library is first imported; who sets it keeps it.
+# From 1.29 on, onnxruntime's wheels report models and machine to their maker (its pull request
+# 27379).  This switches the reports off unless the user has set the variable.  It must come before
+# the first import of onnxruntime.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

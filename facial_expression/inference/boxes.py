@@ -1,4 +1,4 @@
-"""Where a face is, and the rule that cuts it out as the training pictures are framed."""
+"""The box of a face, and the rule that crops it as the training pictures are cropped."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Box:
     """A face on an upright picture.
 
     Attributes:
-        left, top: pixels from the picture's corner.
+        left, top: pixels from the picture's upper left corner.
         width, height: pixels, above 0.
-        score: how sure the detector is; only scores of one detector compare.
+        score: confidence of the detector, 0 to 1; comparable within one detector only.
     """
 
     left: float
@@ -29,18 +29,18 @@ class Box:
 
 @dataclass(frozen=True)
 class CropRule:
-    """The square to cut out, from a detector's box.
+    """The square to crop, from a detector's box.
 
     Attributes:
-        scale: side of the square over the square root of the box's area.
-        drop: how far the square's centre lies below the box's, in sides of the square.
+        scale: side of the square divided by the square root of the box's area.
+        drop: distance from the box's centre down to the square's, in sides of the square.
     """
 
     scale: float
     drop: float
 
     def square(self, box: Box) -> tuple[float, float, float]:
-        """Left, top and side of the square, in pixels; it may reach beyond the picture."""
+        """Left, top and side of the square in pixels; it may reach beyond the picture."""
         side = self.scale * sqrt(box.width * box.height)
         left = box.left + (box.width - side) / 2
         top = box.top + (box.height - side) / 2 + self.drop * side
@@ -48,15 +48,15 @@ class CropRule:
 
 
 def crop(grey: Image.Image, box: Box, rule: CropRule, side: int) -> NDArray[np.uint8]:
-    """The face in `box`, cut out by `rule`: uint8 (side, side).
+    """Crop the face in `box` by `rule`: uint8 (side, side).
 
-    What lies beyond the picture repeats its edge.  Resampled like every other picture, with
-    Pillow's Lanczos filter (`facial_expression.pictures.images`).
+    Beyond the picture, its edge is repeated.  Resampled with Pillow's Lanczos filter, as the
+    training pictures are (`facial_expression.pictures.images`).
 
     Args:
-        grey: upright, of mode "L".
-        box: with its centre on the picture.
-        rule: see there.
+        grey: upright picture of mode "L".
+        box: its centre must lie on the picture.
+        rule: from box to square.
         side: pixels of the result.
     """
     left, top, edge = rule.square(box)
@@ -66,13 +66,11 @@ def crop(grey: Image.Image, box: Box, rule: CropRule, side: int) -> NDArray[np.u
         max(first_x, 0), max(first_y, 0),
         min(max(last_x, 1), grey.width), min(max(last_y, 1), grey.height),
     )  # fmt: skip
-    pixels = np.asarray(grey.crop(inside))
     beyond = (
         (inside[1] - first_y, last_y - inside[3]),
         (inside[0] - first_x, last_x - inside[2]),
     )
-    if any(amount for pair in beyond for amount in pair):
-        pixels = np.pad(pixels, beyond, mode="edge")
+    pixels = np.pad(np.asarray(grey.crop(inside)), beyond, mode="edge")
     window = (left - first_x, top - first_y, left - first_x + edge, top - first_y + edge)
     cut = Image.fromarray(pixels)
     return np.asarray(cut.resize((side, side), Image.Resampling.LANCZOS, box=window))

@@ -1,7 +1,7 @@
-"""Where a video's container says that it ends: a file that is shorter has been cut.
+"""Truncated video files: the container's own lengths compared with the size of the file.
 
-Decoders give the frames up to the cut and say nothing.  How many frames there should be is no help:
-headers give a guess in some formats, and count what an edit leaves out in others.
+Decoders return the frames before the cut without an error.  The number of frames in a header does
+not help: some formats only estimate it, others count frames that an edit list leaves out.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 EBML, SEGMENT = b"\x1aE\xdf\xa3", b"\x18S\x80g"
-BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # that a file may begin with
+BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # first box of MP4 and MOV files
 
 
 def missing_bytes(path: Path) -> int:
-    """How many bytes the container promises beyond the end of the file, at least.
+    """How many bytes are missing at the end of a video file, at least.
 
-    0 for a whole file, and where the container does not say: live recordings, and formats other
-    than AVI, MP4 and its kin (MOV, M4V), Matroska and WebM.
+    0 for a whole file and where the container does not say: live recordings, and formats other
+    than AVI, MP4, MOV, M4V, Matroska and WebM.
     """
     size = path.stat().st_size
     with path.open("rb") as stream:
@@ -38,7 +38,7 @@ def missing_bytes(path: Path) -> int:
 def _end_of_parts(
     stream: BinaryIO, size: int, length: Callable[[BinaryIO], int | None]
 ) -> int | None:
-    """The end of the last of the parts that follow one another; None if one does not say."""
+    """The end of the last part, where parts follow each other; None if a length is unknown."""
     end = 0
     while end + 8 <= size:
         stream.seek(end)
@@ -50,13 +50,13 @@ def _end_of_parts(
 
 
 def _riff_part(stream: BinaryIO) -> int | None:
-    """Bytes of a RIFF chunk with its head (Microsoft 1991; a long AVI has several, OpenDML)."""
+    """Bytes of a RIFF chunk and its header (Microsoft 1991; OpenDML: a long AVI has several)."""
     head = stream.read(8)
     return 8 + int.from_bytes(head[4:], "little") if head[:4] == b"RIFF" else None
 
 
 def _box(stream: BinaryIO) -> int | None:
-    """Bytes of a box with its head (ISO/IEC 14496-12); None if it is open-ended, or no box."""
+    """Bytes of a box and its header (ISO/IEC 14496-12); None if it is open-ended or invalid."""
     head = stream.read(16)
     size = int.from_bytes(head[:4], "big")
     if size == 1:
@@ -65,7 +65,7 @@ def _box(stream: BinaryIO) -> int | None:
 
 
 def _matroska_end(stream: BinaryIO) -> int | None:
-    """Where the segment after the EBML header ends (RFC 8794, RFC 9559); None if it is unknown."""
+    """The end of the segment after the EBML header (RFC 8794, RFC 9559); None if unknown."""
     stream.seek(len(EBML))
     header = _variable_integer(stream)
     if header is None:
@@ -78,7 +78,7 @@ def _matroska_end(stream: BinaryIO) -> int | None:
 
 
 def _variable_integer(stream: BinaryIO) -> int | None:
-    """An EBML length: leading zeros say how many bytes follow; all ones stand for unknown."""
+    """An EBML length: leading zeros say how many bytes follow; all ones mean unknown (None)."""
     first = stream.read(1)
     if not first or not first[0]:
         return None

@@ -1,18 +1,17 @@
-"""A network in ONNX form: grey squares -> calibrated probabilities, without TensorFlow."""
+"""An exported network in onnxruntime: grey pictures -> calibrated probabilities."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facial_expression.core.errors import ModelError
 from facial_expression.inference.boxes import CropRule
-from facial_expression.inference.sessions import session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -20,15 +19,29 @@ if TYPE_CHECKING:
 INPUT, PROBABILITIES, ACTIVATION = "pictures", "probabilities", "class_activation"
 
 
+def session(model: Path | bytes, threads: int) -> InferenceSession:
+    """Load an ONNX model to run on the CPU; with `threads` 0 onnxruntime chooses their number.
+
+    Raises onnxruntime's own errors, which have no common base class.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors only; they are raised as well
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
 @dataclass(frozen=True)
 class Output:
-    """What a network says of N pictures.
+    """The network's output for N pictures.
 
     Attributes:
         probabilities: float32 (N, classes), calibrated, rows sum to 1.
-        activation: float32 (N, rows, columns, classes): how much each place speaks for each class
-            (class activation map, Zhou et al. 2016, arXiv:1512.04150), where the network ends in
-            global average pooling; its mean over the places is the class's logit less its bias.
+        activation: float32 (N, rows, columns, classes), the class activation map (Zhou et al. 2016,
+            arXiv:1512.04150): the evidence at each place for each class.  Its mean over the places
+            is the logit without the bias.  None for networks that do not end in global average
+            pooling.
     """
 
     probabilities: NDArray[np.float32]
@@ -36,59 +49,52 @@ class Output:
 
 
 class Network:
-    """A `model.onnx` of stage export.
+    """A `model.onnx` that stage export wrote.  Several threads may share one.
 
     Attributes:
         classes: names, in the order of the probabilities.
-        side: of the square pictures that it takes.
-        crop: how faces were cut out for it.
-        facts: the file's metadata, as text: data set, licence, terms, protocol, accuracy, ...
+        side: width and height of its input pictures, in pixels.
+        crop: how faces must be cropped for it.
+        facts: the file's metadata as text: data set, licence, terms, protocol, accuracy, ...
     """
 
     def __init__(self, path: Path, threads: int = 0) -> None:
-        """Load the network at `path`; `threads` 0 lets the library choose.
+        """Load the network at `path`; with `threads` 0 onnxruntime chooses their number.
 
         Raises:
-            ModelError: the file is missing, is no ONNX model, or none that stage export wrote.
+            ModelError: the file is missing, not an ONNX model, or not one of stage export.
         """
-        self._session = _session(path, threads)
+        if not path.is_file():
+            raise ModelError(
+                f"{path}: no such model; `dvc pull` brings the released one, `dvc repro` makes one"
+            )
+        try:
+            self._session = session(path, threads)
+        except Exception as error:  # noqa: BLE001  onnxruntime's errors have no common base class
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(f"{path}: expected an ONNX model: {reason}; export it again") from None
         self.facts = dict(self._session.get_modelmeta().custom_metadata_map)
         inputs = {each.name: each.shape for each in self._session.get_inputs()}
-        self._names = [each.name for each in self._session.get_outputs()]
+        outputs = [each.name for each in self._session.get_outputs()]
         try:
             self.classes = tuple(json.loads(self.facts["classes"]))
             self.crop = CropRule(**json.loads(self.facts["crop"]))
             _, self.side, _, _ = inputs[INPUT]
-            self._names.index(PROBABILITIES)
+            outputs.index(PROBABILITIES)
         except (KeyError, ValueError, TypeError) as error:
             raise ModelError(
                 f"{path}: expected a network that stage export wrote, with {INPUT}, "
-                f"{PROBABILITIES} and its metadata, found {', '.join([*inputs, *self._names])} "
+                f"{PROBABILITIES} and its metadata, found {', '.join([*inputs, *outputs])} "
                 f"({error!r}); export the run again"
             ) from None
+        self._outputs = [name for name in (PROBABILITIES, ACTIVATION) if name in outputs]
 
     def predict(self, images: NDArray[np.uint8], batch_size: int = 64) -> Output:
-        """Probabilities and maps of uint8 pictures (N, side, side), N at least 0."""
-        starts = range(0, len(images), batch_size)
-        parts = [self._run(images[start : start + batch_size]) for start in starts]
-        parts = parts or [self._run(np.zeros((0, self.side, self.side), np.uint8))]
-        maps = [part[1] for part in parts if len(part) > 1]
-        return Output(
-            np.concatenate([part[0] for part in parts]), np.concatenate(maps) if maps else None
-        )
-
-    def _run(self, images: NDArray[np.uint8]) -> list[Any]:
-        wanted = [PROBABILITIES, *(name for name in self._names if name == ACTIVATION)]
-        return list(self._session.run(wanted, {INPUT: images[..., None]}))
-
-
-def _session(path: Path, threads: int) -> InferenceSession:
-    if not path.is_file():
-        raise ModelError(
-            f"{path}: no such model; `dvc pull` brings the released one, `dvc repro` makes one"
-        )
-    try:
-        return session(path, threads)
-    except Exception as error:  # noqa: BLE001  the library's classes have no common base
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(f"{path}: expected an ONNX model: {reason}; export it again") from None
+        """Run the network on uint8 pictures (N, side, side), N at least 0."""
+        starts = range(0, len(images), batch_size) or [0]  # an empty batch gives empty arrays
+        parts = [
+            self._session.run(self._outputs, {INPUT: images[start : start + batch_size, ..., None]})
+            for start in starts
+        ]
+        probabilities, *maps = map(np.concatenate, zip(*parts, strict=True))
+        return Output(probabilities, maps[0] if maps else None)

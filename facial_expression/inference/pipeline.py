@@ -1,14 +1,12 @@
 """Pictures -> faces -> probabilities, in batches across pictures, in the order of the pictures.
 
-Some threads decode and find faces while the network predicts.  Only a few pictures are in memory
-at any time, whatever their number.
+Threads decode pictures and find faces while the network predicts.  Only a few pictures are in
+memory at any time, whatever their number.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
@@ -18,22 +16,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facial_expression.core.errors import ImageError
+from facial_expression.core.threads import map_ahead
 from facial_expression.inference.boxes import Box, crop
 from facial_expression.inference.network import Network
 from facial_expression.inference.sources import Source
 from facial_expression.pictures.images import Picture, square
 
 BATCH = 64
-"""Faces that the network takes at once."""
+"""Faces that the network predicts at once."""
 
-WAITING = 64
-"""Pictures of a batch at most: those without a face should not make people wait for their line."""
+MAX_PICTURES = 64
+"""Pictures of a batch, so that pictures without a face do not delay those before them."""
 
-HELD = 16_000_000
-"""Pixels of a batch of pictures that are kept, from which on it waits for no more faces."""
+MAX_PIXELS = 16_000_000
+"""Pixels of a batch's pictures where `predict` keeps them; bounds the memory."""
 
 Find = Callable[[Image.Image], list[Box]]
-"""Faces on an upright picture of mode "RGB", as `Detector.find`."""
+"""Finds the faces on an upright picture of mode "RGB", as `Detector.find` does."""
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -41,10 +40,10 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Face:
-    """A face and what the network says of it.
+    """A face and its expression.
 
     Attributes:
-        box: where it is.
+        box: its place on the picture.
         probabilities: float32 (classes,), calibrated, in the network's order.
     """
 
@@ -53,26 +52,26 @@ class Face:
 
     @property
     def best(self) -> int:
-        """Position of the likeliest class."""
+        """Position of the most probable class."""
         return int(self.probabilities.argmax())
 
     @property
     def entropy(self) -> float:
-        """Of the probabilities, in nats: 0 where one class is sure, log(classes) at most."""
+        """Entropy of the probabilities in nats: 0 for one certain class, at most log(classes)."""
         some = self.probabilities[self.probabilities > 0].astype(np.float64)
         return float((some * np.log(1 / some)).sum())
 
 
 @dataclass(frozen=True)
-class Seen:
-    """A picture that was looked at.
+class Result:
+    """The faces of one picture.
 
     Attributes:
         path, frame: see `Source`.
-        size: width and height of the upright picture; (0, 0) if it was not read.
-        faces: the surest first.
-        error: why it was not read; empty if it was.
-        rgb: the upright picture, where it is kept.
+        size: width and height of the upright picture; (0, 0) if it could not be read.
+        faces: by falling score of the detector.
+        error: why the picture could not be read; empty if it was.
+        rgb: the upright picture, if `predict` was asked to keep it.
     """
 
     path: str
@@ -84,10 +83,10 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class _Looked:
-    """A picture whose faces wait for the network: uint8 (side, side) each."""
+class _Crops:
+    """A picture's faces before prediction: uint8 (side, side) each."""
 
-    seen: Seen
+    result: Result
     boxes: list[Box]
     crops: list[NDArray[np.uint8]]
 
@@ -100,95 +99,76 @@ def predict(
     workers: int = 1,
     live: bool = False,
     keep: bool = False,
-) -> Iterator[Seen]:
-    """Look at pictures one after the other; what cannot be read comes with its `error`.
+) -> Iterator[Result]:
+    """Predict pictures in their order; an unreadable one gives a result with `error`.
 
     Args:
-        sources: see there.
-        network: says what the faces express.
-        find: finds the faces; without it each picture is one, cut to its largest centred square
-            as for training.
-        workers: threads that decode and find, and as many that predict: a network that uses one
-            thread itself then gives the same digits whatever their number.
-        live: answer picture by picture, without delay, in one thread.
-        keep: keep `Seen.rgb`.
+        sources: the pictures.
+        network: predicts the faces.
+        find: finds the faces; None takes each picture's largest centred square as a face.
+        workers: threads that decode and find faces, and as many that predict.  If the network
+            itself uses one thread, their number does not change the results.
+        live: give each result before the next picture is read, in one thread.
+        keep: keep `Result.rgb`.
     """
     workers = 1 if live else workers
-    look = partial(_look, network=network, find=find, keep=keep)
-    batches = _batches(in_order(look, sources, workers), 1 if live else BATCH)
-    for batch in in_order(partial(_settle, network=network), batches, workers):
+    prepare = partial(_prepare, network=network, find=find, keep=keep)
+    batches = _batches(_map(prepare, sources, workers), 1 if live else BATCH)
+    for batch in _map(partial(_classify, network=network), batches, workers):
         yield from batch
 
 
-def in_order(make: Callable[[Item], Made], items: Iterable[Item], workers: int) -> Iterator[Made]:
-    """`map` in threads; at most one item more than threads is taken before it is asked for."""
-    if workers == 1:
-        yield from map(make, items)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        ahead: deque[Future[Made]] = deque()
-        try:
-            for item in items:
-                ahead.append(pool.submit(make, item))
-                if len(ahead) > workers:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
-
-
-def _batches(looked: Iterable[_Looked], size: int) -> Iterator[list[_Looked]]:
-    """Pictures with `size` faces together, or so many that they should not wait for more."""
-    waiting: list[_Looked] = []
-    faces = pixels = 0
-    for each in looked:
-        waiting.append(each)
-        faces += len(each.crops)
-        pixels += each.seen.rgb.width * each.seen.rgb.height if each.seen.rgb else 0
-        if size == 1 or faces >= size or pixels >= HELD or len(waiting) >= WAITING:
-            yield waiting
-            waiting, faces, pixels = [], 0, 0
-    if waiting:
-        yield waiting
-
-
-def _look(source: Source, network: Network, find: Find | None, keep: bool) -> _Looked:
-    try:
-        picture = source.read()
-    except (ImageError, OSError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        return _Looked(Seen(source.path, source.frame, error=reason), [], [])
-    boxes, crops = cut(picture, network, find)
-    rgb = picture.rgb if keep else None
-    return _Looked(Seen(source.path, source.frame, picture.upright.size, rgb=rgb), boxes, crops)
-
-
-def cut(
+def find_and_crop(
     picture: Picture, network: Network, find: Find | None
 ) -> tuple[list[Box], list[NDArray[np.uint8]]]:
-    """The faces of a picture and their pixels for the network, uint8 (side, side) each.
+    """Boxes of a picture's faces and their crops for the network, uint8 (side, side) each.
 
-    Without `find` the picture is one face: its largest centred square.
+    If `find` is None, the largest centred square is the only face.
     """
     if find is None:
-        return [_whole(picture)], [square(picture, network.side)]
+        width, height = picture.upright.size
+        edge = min(width, height)
+        box = Box((width - edge) // 2, (height - edge) // 2, edge, edge, 1.0)
+        return [box], [square(picture, network.side)]
     boxes = find(picture.rgb)
     return boxes, [crop(picture.grey, box, network.crop, network.side) for box in boxes]
 
 
-def _whole(picture: Picture) -> Box:
-    """The largest centred square, as `square` cuts it."""
-    width, height = picture.upright.size
-    edge = min(width, height)
-    return Box((width - edge) // 2, (height - edge) // 2, edge, edge, 1.0)
+def _map(function: Callable[[Item], Made], items: Iterable[Item], workers: int) -> Iterator[Made]:
+    return map(function, items) if workers == 1 else map_ahead(function, items, workers, workers)
 
 
-def _settle(waiting: list[_Looked], network: Network) -> list[Seen]:
-    crops = [each for looked in waiting for each in looked.crops]
+def _batches(prepared: Iterable[_Crops], size: int) -> Iterator[list[_Crops]]:
+    """Group pictures until they have `size` faces or reach one of the limits."""
+    batch: list[_Crops] = []
+    faces = pixels = 0
+    for each in prepared:
+        batch.append(each)
+        faces += len(each.crops)
+        pixels += each.result.rgb.width * each.result.rgb.height if each.result.rgb else 0
+        full = faces >= size or pixels >= MAX_PIXELS or len(batch) >= MAX_PICTURES
+        if full or size == 1:
+            yield batch
+            batch, faces, pixels = [], 0, 0
+    if batch:
+        yield batch
+
+
+def _prepare(source: Source, network: Network, find: Find | None, keep: bool) -> _Crops:
+    try:
+        picture = source.read()
+    except (ImageError, OSError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return _Crops(Result(source.path, source.frame, error=reason), [], [])
+    boxes, crops = find_and_crop(picture, network, find)
+    rgb = picture.rgb if keep else None
+    return _Crops(Result(source.path, source.frame, picture.upright.size, rgb=rgb), boxes, crops)
+
+
+def _classify(batch: list[_Crops], network: Network) -> list[Result]:
+    crops = [pixels for each in batch for pixels in each.crops]
     rows = iter(network.predict(np.stack(crops), BATCH).probabilities if crops else ())
     return [
-        replace(looked.seen, faces=tuple(Face(box, next(rows)) for box in looked.boxes))
-        for looked in waiting
+        replace(each.result, faces=tuple(Face(box, next(rows)) for box in each.boxes))
+        for each in batch
     ]

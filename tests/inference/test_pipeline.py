@@ -7,16 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from numpy.typing import NDArray
 from PIL import Image
 
 from facial_expression.inference import pipeline
 from facial_expression.inference.boxes import Box, crop
 from facial_expression.inference.network import Network
-from facial_expression.inference.pipeline import Face, Seen, in_order, predict
-from facial_expression.inference.sources import Source, broken
+from facial_expression.inference.pipeline import Face, predict
+from facial_expression.inference.sources import Source, unreadable
 from facial_expression.pictures.images import Picture, square
 from tests.networks import expected, tiny_network
 
@@ -34,49 +31,47 @@ def noise(seed: int, width: int = 48, height: int = 48) -> Picture:
     return Picture(Image.fromarray(draws.integers(0, 256, (height, width), np.uint8)), "L")
 
 
-def many(count: int = PICTURES) -> Iterator[Source]:
-    for seed in range(count):
+def many(taken: list[str] | None = None) -> Iterator[Source]:
+    """150 pictures, four of them unreadable; `taken` notes the paths as they are taken."""
+    for seed in range(PICTURES):
+        path = f"{seed}.png"
+        if taken is not None:
+            taken.append(path)
         if seed % 40 == 7:
-            yield broken(f"{seed}.png", "torn")
+            yield unreadable(path, "torn")
         else:
-            yield Source(f"{seed}.png", None, partial(noise, seed))
+            yield Source(path, None, partial(noise, seed))
 
 
 def two_boxes(rgb: Image.Image) -> list[Box]:
-    """Two faces on pictures that are brighter than the mean, none on others."""
+    """Two faces on bright pictures, none on others."""
     assert rgb.mode == "RGB"
     bright = np.asarray(rgb).mean() > 127.5
     return [Box(4, 6, 30, 36, 0.9), Box(20, 2, 12.5, 18, 0.8)] if bright else []
 
 
-def probabilities(seen: Seen) -> NDArray[np.float32]:
-    (face,) = seen.faces
-    return face.probabilities
-
-
-def test_ready_crops_are_predicted_as_the_network_does(network: Network):
+def test_whole_pictures_are_predicted_as_the_network_does(network: Network):
     found = list(predict(many(), network, None))
     assert [each.path for each in found] == [f"{seed}.png" for seed in range(PICTURES)]
     read = [each for each in found if not each.error]
     assert [each.path for each in found if each.error] == [f"{n}.png" for n in (7, 47, 87, 127)]
     images = np.stack([square(noise(int(each.path[:-4])), 48) for each in read])
-    rows = np.stack([probabilities(each) for each in read])
+    rows = np.stack([each.faces[0].probabilities for each in read])
     np.testing.assert_allclose(rows, expected(images), atol=1e-5)
-    assert np.ptp(rows, axis=0).min() > 0.1, "else any answer would do"
+    assert np.ptp(rows, axis=0).min() > 0.1, "the answers differ"
     assert all(each.faces[0].box == Box(0, 0, 48, 48, 1.0) for each in read)
 
 
-def test_faces_are_cut_out_by_the_networks_rule(network: Network):
-    found = list(predict(many(), network, two_boxes))
+def test_faces_are_cropped_by_the_network_s_rule(network: Network):
     crops, rows = [], []
-    for each in found:
+    for each in predict(many(), network, two_boxes):
         if not each.error:
             picture = noise(int(each.path[:-4]))
             boxes = two_boxes(picture.rgb)
             assert [face.box for face in each.faces] == boxes
             crops += [crop(picture.grey, box, network.crop, 48) for box in boxes]
             rows += [face.probabilities for face in each.faces]
-    assert 100 < len(rows) < 2 * PICTURES, "some pictures have none"
+    assert 100 < len(rows) < 2 * PICTURES, "some pictures have no face"
     np.testing.assert_allclose(np.stack(rows), expected(np.stack(crops)), atol=1e-5)
 
 
@@ -114,13 +109,15 @@ def test_only_a_few_pictures_are_in_memory(network: Network):
 
     endless = (Source(str(seed), None, partial(read, seed)) for seed in range(10**9))
     found = predict(endless, network, two_boxes, workers=3)
-    for _ in range(500):
+    for _ in range(300):
         next(found)
     assert 1 <= peak <= 6
     found.close()  # type: ignore[attr-defined]
 
 
-def test_pictures_are_kept_only_where_they_are_wanted(network: Network):
+def test_pictures_are_kept_on_request_and_then_limit_the_batch(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+):
     source = [Source("x", 3, partial(noise, 1, 70, 50))]
     (without,) = predict(source, network, None)
     (kept,) = predict(source, network, None, keep=True)
@@ -128,44 +125,16 @@ def test_pictures_are_kept_only_where_they_are_wanted(network: Network):
     assert kept.rgb is not None
     assert kept.rgb.mode == "RGB"
     assert kept.faces[0].box == Box(10, 0, 50, 50, 1.0)
-
-
-def test_kept_pictures_do_not_wait_for_a_full_batch(
-    network: Network, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(pipeline, "HELD", 3 * 48 * 48)
-    taken = 0
-
-    def counted() -> Iterator[Source]:
-        nonlocal taken
-        for source in many():
-            taken += 1
-            yield source
-
-    first = next(predict(counted(), network, None, keep=True))
-    assert (first.path, taken) == ("0.png", 3)
+    monkeypatch.setattr(pipeline, "MAX_PIXELS", 3 * 48 * 48)
+    taken: list[str] = []
+    next(predict(many(taken), network, None, keep=True))
+    assert len(taken) == 3
 
 
 def test_live_pictures_are_answered_one_by_one(network: Network):
     taken: list[str] = []
-
-    def noted() -> Iterator[Source]:
-        for source in many():
-            taken.append(source.path)
-            yield source
-
-    for each in predict(noted(), network, None, workers=4, live=True):
+    for each in predict(many(taken), network, None, workers=4, live=True):
         assert taken[-1] == each.path
-
-
-@given(st.lists(st.integers(), max_size=40), st.integers(1, 5))
-def test_in_order_is_map(items: list[int], workers: int):
-    assert list(in_order(str, items, workers)) == list(map(str, items))
-
-
-def test_an_error_in_a_thread_is_raised():
-    with pytest.raises(ZeroDivisionError):
-        list(in_order(lambda divisor: 1 / divisor, [1, 0, 2], 2))
 
 
 @pytest.mark.parametrize(
@@ -177,9 +146,9 @@ def test_entropy_is_in_nats(shares: list[float], entropy: float):
     assert not np.signbit(face.entropy), "no negative zero"
 
 
-def test_what_cannot_be_opened_is_no_end(network: Network, tmp_path: Path):
+def test_a_file_that_cannot_be_opened_does_not_end_the_run(network: Network, tmp_path: Path):
     def denied() -> Picture:
         raise PermissionError(13, "Permission denied", str(tmp_path))
 
-    seen = list(predict([Source("x", None, denied), *many(1)], network, None))
-    assert [each.error for each in seen] == ["Permission denied", ""]
+    sources = [Source("x", None, denied), Source("y", None, partial(noise, 1))]
+    assert [each.error for each in predict(sources, network, None)] == ["Permission denied", ""]

@@ -1,4 +1,4 @@
-"""onnxruntime reports to its maker unless it is told not to before it is loaded."""
+"""onnxruntime sends reports to its maker unless a variable is set before it is imported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCRIPT = "import os, facial_expression.inference; print(os.environ['ORT_DISABLE_
 
 
 @pytest.mark.parametrize(("given", "kept"), [(None, "1"), ("0", "0")])
-def test_reports_are_off_unless_somebody_wants_them(given, kept):
+def test_reports_are_off_unless_the_user_switches_them_on(given, kept):
     there = environment()
     there.pop("ORT_DISABLE_TELEMETRY", None)
     there |= {} if given is None else {"ORT_DISABLE_TELEMETRY": given}

@@ -36,16 +36,13 @@ def reds(path: str, **options: int) -> list[tuple[int | None, int]]:
     return found
 
 
-def test_every_frame_comes_with_its_number(clip: str):
+def test_all_frames_every_nth_frame_and_a_limit(clip: str):
     assert reds(clip) == [(number, number) for number in range(FRAMES)]
-
-
-def test_every_nth_frame_and_so_many_at_most(clip: str):
     assert reds(clip, every=3) == [(0, 0), (3, 3), (6, 6), (9, 9)]
     assert reds(clip, every=4, limit=2) == [(0, 0), (4, 4)]
 
 
-def test_what_is_no_video_is_one_source_that_cannot_be_read(tmp_path: Path):
+def test_a_file_that_is_not_a_video_is_one_unreadable_source(tmp_path: Path):
     path = tmp_path / "broken.mp4"
     path.write_bytes(bytes(range(256)) * 8)
     (source,) = video(str(path))
@@ -53,15 +50,15 @@ def test_what_is_no_video_is_one_source_that_cannot_be_read(tmp_path: Path):
         source.read()
 
 
-def test_a_video_that_was_cut_ends_with_a_source_that_cannot_be_read(tmp_path: Path):
+def test_a_truncated_video_ends_with_an_unreadable_source(tmp_path: Path):
     path = noise_video(tmp_path / "cut.avi", "MJPG")
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2])
     *whole, last = video(str(path))
     assert [source.frame for source in whole] == list(range(len(whole)))
     assert 5 < len(whole) < 15
-    gone = len(data) - len(data) // 2
-    with pytest.raises(ImageError, match=f"cut: at least {gone:,} bytes and"):
+    missing = len(data) - len(data) // 2
+    with pytest.raises(ImageError, match=f"cut: at least {missing:,} bytes and"):
         last.read()
     few = video(str(path), limit=2)
     assert [source.frame for source in few] == [0, 1], "all that was asked for"
@@ -90,32 +87,21 @@ class Capture:
         self.released = True
 
 
-@pytest.fixture
-def cameras(monkeypatch: pytest.MonkeyPatch) -> list[Capture]:
-    """The cameras that were opened."""
+def test_a_camera_gives_numbered_frames_until_it_ends_or_the_limit(
+    monkeypatch: pytest.MonkeyPatch,
+):
     opened: list[Capture] = []
-
-    def start(index: int) -> Capture:
-        opened.append(Capture(index))
-        return opened[-1]
-
-    monkeypatch.setattr(cv2, "VideoCapture", start)
-    return opened
-
-
-def test_a_camera_gives_numbered_frames_until_it_ends(cameras: list[Capture]):
+    monkeypatch.setattr(
+        cv2, "VideoCapture", lambda index: opened.append(Capture(index)) or opened[-1]
+    )
     found = list(camera(1))
     assert [(source.path, source.frame) for source in found] == [("camera:1", n) for n in range(3)]
     assert [np.asarray(source.read().rgb)[0, 0, 0] for source in found] == [0, SHADE, 2 * SHADE]
-    assert [(each.index, each.released) for each in cameras] == [(1, True)]
-
-
-def test_so_many_frames_of_a_camera_at_most(cameras: list[Capture]):
     assert [source.frame for source in camera(0, every=2, limit=1)] == [0]
-    assert cameras[0].released
+    assert [(each.index, each.released) for each in opened] == [(1, True), (0, True)]
 
 
-def test_a_missing_camera_is_said_in_one_line(capfd: pytest.CaptureFixture[str]):
-    with pytest.raises(SourceError, match="camera 97: found none that can be opened"):
+def test_a_missing_camera_is_one_line(capfd: pytest.CaptureFixture[str]):
+    with pytest.raises(SourceError, match="camera 97: cannot be opened"):
         next(camera(97))
-    assert capfd.readouterr() == ("", ""), "OpenCV keeps quiet"
+    assert capfd.readouterr() == ("", ""), "OpenCV prints nothing"

@@ -11,9 +11,9 @@ from facial_expression.core.arrays import read_split, write_array, write_rows
 from facial_expression.core.errors import ModelError, PipelineError
 from facial_expression.core.files import write_json
 from facial_expression.inference.network import Network, Output
-from facial_expression.inference.records import about
 from facial_expression.network.backend import configure
 from tools import quantise
+from tools.predict.formats import about
 from tools.web.card import known
 
 

@@ -29,13 +29,13 @@ from tests.networks import CLASSES, tiny_network
 from tests.serving import served
 from tools.web import card, examples
 from tools.web.__main__ import main
-from tools.web.answer import Analyst, BusyError, sureness
+from tools.web.answer import Analyzer, BusyError, confidence
 from tools.web.server import (
-    AWAITED,
+    CONTENT_TYPE,
     HEADERS,
     LOOPBACK,
     MAX_BYTES,
-    SENT_AS,
+    MAX_REQUEST,
     application,
     is_ours,
     listen,
@@ -53,14 +53,14 @@ def network(tmp_path_factory) -> Network:
 
 @pytest.fixture(scope="module")
 def client(network):
-    app = application(Analyst(network, Detector().find), FACTS, "<p>The card.</p>", DRAWN)
+    app = application(Analyzer(network, Detector().find), FACTS, "<p>The card.</p>", DRAWN)
     return app.test_client()
 
 
 def ask(client, data: bytes, whole: bool = False, **headers: str):
     return client.post(
         "/faces?whole" if whole else "/faces",
-        data=data, content_type=SENT_AS, headers=HERE | headers,
+        data=data, content_type=CONTENT_TYPE, headers=HERE | headers,
     )  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def test_the_picture_comes_back_upright_and_not_too_large(client):
 
 def test_a_network_without_maps_has_none(tmp_path):
     network = Network(tiny_network(tmp_path / "plain.onnx", activation=False))
-    (face,) = Analyst(network, Detector().find).look(DRAWN["sad"])["faces"]
+    (face,) = Analyzer(network, Detector().find).analyze(DRAWN["sad"])["faces"]
     assert face["activation"] is None
 
 
@@ -145,7 +145,7 @@ def test_a_network_without_maps_has_none(tmp_path):
 def test_the_words_say_scipys_entropy_and_perplexity(shares):
     face = face_with(np.array(shares) / sum(shares))
     nats = scipy.stats.entropy(face.probabilities.astype(np.float64))
-    found = re.search(r"entropy (.*) nats: like a draw among (.*) equally", sureness(face))
+    found = re.search(r"entropy (.*) nats: like a draw among (.*) equally", confidence(face))
     assert [float(text) for text in found.groups()] == pytest.approx(
         [nats, np.exp(nats)], abs=0.051
     )
@@ -157,7 +157,7 @@ def test_the_words_say_scipys_entropy_and_perplexity(shares):
 )
 def test_words_for_how_sure_follow_the_highest_share(highest, words):
     face = face_with([highest, *[(1 - highest) / 2] * 2])
-    assert sureness(face).startswith(f"{words} (")
+    assert confidence(face).startswith(f"{words} (")
 
 
 def test_pictures_wait_for_their_turn_but_not_for_ever(network):
@@ -168,17 +168,17 @@ def test_pictures_wait_for_their_turn_but_not_for_ever(network):
         assert go_on.wait(60)
         return []
 
-    analyst = Analyst(network, find, patience=0)
-    first = threading.Thread(target=analyst.look, args=[file_of(noise())])
+    analyzer = Analyzer(network, find, patience=0)
+    first = threading.Thread(target=analyzer.analyze, args=[file_of(noise())])
     first.start()
     assert inside.wait(60)
     with pytest.raises(BusyError, match="try again"):
-        analyst.look(file_of(noise()))
-    busy = ask(application(analyst, {}, "", {}).test_client(), file_of(noise()))
+        analyzer.analyze(file_of(noise()))
+    busy = ask(application(analyzer, {}, "", {}).test_client(), file_of(noise()))
     assert (busy.status_code, "try again" in busy.get_json()["error"]) == (503, True)
     go_on.set()
     first.join()
-    assert analyst.look(file_of(noise()))["faces"] == []
+    assert analyzer.analyze(file_of(noise()))["faces"] == []
 
 
 # What it refuses
@@ -205,7 +205,7 @@ def test_too_large_a_file_is_refused(client):
 @pytest.mark.parametrize("kind", ["multipart/form-data", "text/plain", "image/png", ""])
 def test_only_bytes_are_taken(client, kind):
     response = client.post("/faces", data=DRAWN["sad"], content_type=kind, headers=HERE)
-    assert_refused(response, 415, SENT_AS, kind or "no type")
+    assert_refused(response, 415, CONTENT_TYPE, kind or "no type")
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,9 @@ def test_another_sites_page_may_not_ask(client, origin):
 
 
 def test_who_says_no_origin_may_not_ask(client):
-    assert_refused(client.post("/faces", data=b"", content_type=SENT_AS), 403, "only this page")
+    assert_refused(
+        client.post("/faces", data=b"", content_type=CONTENT_TYPE), 403, "only this page"
+    )
 
 
 @pytest.mark.parametrize("path", ["/", "/static/page.js", "/examples/sad.png"])
@@ -287,7 +289,7 @@ def test_the_page_says_the_networks_limits_and_card(client):
 
 
 def test_without_a_card_or_facts_the_page_says_so(network):
-    app = application(Analyst(network, lambda _: []), {}, "", {}, host="0.0.0.0")
+    app = application(Analyzer(network, lambda _: []), {}, "", {}, host="0.0.0.0")
     text = re.sub(r"\s+", " ", app.test_client().get("/").get_data(as_text=True))
     assert "no <code>model_card.md</code> beside" in text
     assert "Its accuracy: unknown." in text
@@ -360,7 +362,7 @@ def test_a_missing_model_is_named(tmp_path):
 
 
 def post(url: str, data: bytes) -> tuple[int, bytes]:
-    headers = {"Origin": url.rstrip("/"), "Content-Type": SENT_AS}
+    headers = {"Origin": url.rstrip("/"), "Content-Type": CONTENT_TYPE}
     try:
         with urllib.request.urlopen(
             urllib.request.Request(f"{url}faces", data, headers), timeout=60
@@ -381,7 +383,7 @@ def test_the_process_writes_no_file_is_bounded_and_ends_in_one_line(tmp_path):
         status, answer = post(page.url, large)
         assert (status, b'"faces":[]' in answer.replace(b" ", b"")) == (200, True)
         assert post(page.url, large + bytes(MAX_BYTES - len(large)))[0] == 200
-        for size in (MAX_BYTES + 1, AWAITED - 1):  # the application's own words, for the page
+        for size in (MAX_BYTES + 1, MAX_REQUEST - 1):  # the application's own words, for the page
             status, answer = post(page.url, bytes(size))
             assert (status, "larger than 20 MB" in json.loads(answer)["error"]) == (413, True)
         port = int(page.url.rstrip("/").rpartition(":")[2])

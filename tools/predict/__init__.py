@@ -1,1 +1,1 @@
-"""Command: expressions of the faces on photographs and videos."""
+"""Command: expressions of the faces in photographs and videos."""

@@ -1,53 +1,49 @@
-"""Open a page to try a network on: pictures, the camera, drawn examples.
+"""Serve a page to try a network on pictures, the webcam and drawn examples.
 
     python -m tools.web [--model FILE] [--port 7860] [--no-browser]
 
 Reads   FILE, an ONNX network that stage export wrote, and model_card.md beside it.
-Writes  nothing: pictures are looked at in memory and forgotten with the answer.  No request
-        leaves this machine.
+Writes  nothing: pictures stay in memory and are deleted with the answer.  No request leaves this
+        machine.
 
-The page is served on 127.0.0.1, to this machine alone, until Ctrl-C.  With --host others can
-reach it, without a password and without encryption: their browsers then keep the camera shut.
+The page is served on 127.0.0.1, to this machine only, until Ctrl-C.  With --host others can reach
+it, without a password and without encryption; their browsers then do not allow the camera.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 import threading
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
-from facial_expression.core.command import RELEASED, at_least
+from facial_expression.core import command
 from facial_expression.core.errors import run
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse arguments, load, serve."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.web",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    """Load the network and serve the page."""
+    parser = command.parser("tools.web", __doc__)
     add = parser.add_argument
-    add("--model", type=Path, default=RELEASED, metavar="FILE",
+    add("--model", type=Path, default=command.RELEASED, metavar="FILE",
         help="default released/expression.onnx, which `dvc pull` brings")  # fmt: skip
-    add("--port", type=at_least(0), default=7860, help="default 7860; 0 takes a free one")
+    add("--port", type=command.at_least(0), default=7860, help="default 7860; 0: any free one")
     add("--host", default="127.0.0.1", help="address to serve on (default 127.0.0.1)")
-    add("--no-browser", action="store_true", help="open no browser")
+    add("--no-browser", action="store_true", help="do not open a browser")
     args = parser.parse_args(argv)
     from facial_expression.inference.detection import Detector
     from facial_expression.inference.network import Network
     from tools.web import examples
-    from tools.web.answer import Analyst
+    from tools.web.answer import Analyzer
     from tools.web.card import read_card
     from tools.web.server import application, listen, serve
 
     network = Network(args.model)
-    analyst = Analyst(network, Detector().find)
+    analyzer = Analyzer(network, Detector().find)
     with listen(args.host, args.port) as listening:
-        app = application(analyst, network.facts, read_card(args.model), examples.draw(), args.host)
+        card = read_card(args.model)
+        app = application(analyzer, network.facts, card, examples.draw(), args.host)
         name = f"[{args.host}]" if ":" in args.host else args.host
         url = f"http://{name}:{listening.getsockname()[1]}/"
         print(f"{url} shows the page; Ctrl-C ends it", flush=True)

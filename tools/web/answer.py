@@ -1,4 +1,4 @@
-"""What the page is told about a picture: plain values, ready to become JSON."""
+"""The server's answer about a picture: plain values, ready to become JSON."""
 
 from __future__ import annotations
 
@@ -15,63 +15,57 @@ from PIL import Image
 from facial_expression.core.errors import ImageError, PipelineError
 from facial_expression.inference.boxes import Box, CropRule
 from facial_expression.inference.network import Network
-from facial_expression.inference.pipeline import Face, Find, cut
+from facial_expression.inference.pipeline import Face, Find, find_and_crop
 from facial_expression.pictures.images import FORMATS, Picture, decode
 
 PATIENCE = 30.0  # seconds that a picture waits for its turn
-SHOWN = 1600  # pixels of the longer side of what the page shows
-SQUARE = ("left", "top", "side")
-SURE = {0.9: "very sure", 0.7: "fairly sure", 0.5: "leaning one way", 0.0: "unsure"}
+PREVIEW = 1600  # pixels of the preview's longer side
+CONFIDENCE = {0.9: "very sure", 0.7: "fairly sure", 0.5: "leaning one way", 0.0: "unsure"}
 
 
 class BusyError(PipelineError):
-    """Other pictures are being looked at for too long."""
+    """Other pictures take too long."""
 
 
-class Analyst:
-    """Finds faces and says what they express, one picture at a time: so memory stays bounded."""
+class Analyzer:
+    """Analyzes one picture at a time, which bounds the memory.  Threads may share it."""
 
-    def __init__(
-        self,
-        network: Network,
-        find: Find,
-        patience: float = PATIENCE,
-    ) -> None:
-        """Keep what answers; a picture waits at most `patience` seconds for its turn."""
+    def __init__(self, network: Network, find: Find, patience: float = PATIENCE) -> None:
+        """A picture waits at most `patience` seconds for its turn."""
         self._network, self._find, self._patience = network, find, patience
         self._turn = threading.Lock()
 
-    def look(self, data: bytes, as_one: bool = False) -> dict[str, Any]:
+    def analyze(self, data: bytes, whole: bool = False) -> dict[str, Any]:
         """The answer for the bytes of a picture file.
 
         Args:
-            data: of one of the formats that `facial_expression.pictures.images` reads.
-            as_one: take the largest centred square for the face instead of looking for faces.
+            data: a file of one of the formats that `facial_expression.pictures.images` reads.
+            whole: take the largest centred square as the only face instead of finding faces.
 
         Returns:
-            `width` and `height` of the upright `picture`, itself a data URL; for each of `faces`
-            its `box`, the `square` that was cut out, the `crop` as a data URL, probabilities, their
-            entropy in nats, how `sure` that is in words, and the class activation map (rows,
-            columns, classes) or None.
+            `width`, `height` and preview (`picture`, a data URL) of the upright picture, the
+            names of the `classes`, and `faces`.  Each face has its `box`, the cropped `square`, the
+            `crop` as a data URL, `probabilities`, their `entropy` in nats, the `confidence` in
+            words, and the class activation map `activation` (rows, columns, classes) or None.
 
         Raises:
             ImageError: the picture cannot be read.
-            BusyError: it did not get its turn.
+            BusyError: the wait was too long.
         """
         if not self._turn.acquire(timeout=self._patience):
-            raise BusyError("other pictures are being looked at; try again in a moment")
+            raise BusyError("the server is busy with other pictures; try again in a moment")
         try:
-            return self._look(data, as_one)
+            return self._analyze(data, whole)
         finally:
             self._turn.release()
 
-    def _look(self, data: bytes, as_one: bool) -> dict[str, Any]:
+    def _analyze(self, data: bytes, whole: bool) -> dict[str, Any]:
         try:
             picture = decode(data)
         except ImageError as error:
             raise ImageError(f"{error}; expected a file of {', '.join(FORMATS)}") from None
-        boxes, crops = cut(picture, self._network, None if as_one else self._find)
-        rule = CropRule(scale=1, drop=0) if as_one else self._network.crop
+        boxes, crops = find_and_crop(picture, self._network, None if whole else self._find)
+        rule = CropRule(scale=1, drop=0) if whole else self._network.crop
         width, height = picture.upright.size
         return {
             "width": width,
@@ -90,34 +84,34 @@ class Analyst:
         return [
             {
                 "box": asdict(face.box),
-                "square": dict(zip(SQUARE, rule.square(face.box), strict=True)),
+                "square": dict(zip(("left", "top", "side"), rule.square(face.box), strict=True)),
                 "crop": _data_url(Image.fromarray(pixels), "PNG"),
                 "probabilities": face.probabilities.tolist(),
                 "entropy": face.entropy,
-                "sure": sureness(face),
-                "activation": evidence,
+                "confidence": confidence(face),
+                "activation": activation,
             }
-            for face, pixels, evidence in zip(faces, crops, maps, strict=True)
+            for face, pixels, activation in zip(faces, crops, maps, strict=True)
         ]
 
 
-def sureness(face: Face) -> str:
-    """How sure the network is, in words.
+def confidence(face: Face) -> str:
+    """The network's confidence in words.
 
-    >>> sureness(Face(Box(0, 0, 1, 1, 1), np.float32([0.5, 0.5])))
+    >>> confidence(Face(Box(0, 0, 1, 1, 1), np.float32([0.5, 0.5])))
     'leaning one way (entropy 0.69 nats: like a draw among 2.0 equally likely expressions)'
     """
-    words = next(text for least, text in SURE.items() if face.probabilities.max() >= least)
-    choices = np.exp(face.entropy)  # the perplexity
-    draw = f"like a draw among {choices:.1f} equally likely expressions"
+    words = next(text for least, text in CONFIDENCE.items() if face.probabilities.max() >= least)
+    perplexity = np.exp(face.entropy)
+    draw = f"like a draw among {perplexity:.1f} equally likely expressions"
     return f"{words} (entropy {face.entropy:z.2f} nats: {draw})"
 
 
 def _preview(picture: Picture) -> str:
-    """The picture as it was read: upright, which not every browser shows, and not too large."""
-    whole_size = picture.rgb.size
-    scale = min(1, SHOWN / max(whole_size))
-    width, height = (max(round(scale * side), 1) for side in whole_size)
+    """The upright picture, reduced: not every browser shows every format or EXIF orientation."""
+    size = picture.rgb.size
+    scale = min(1, PREVIEW / max(size))
+    width, height = (max(round(scale * side), 1) for side in size)
     return _data_url(picture.rgb.resize((width, height), reducing_gap=2), "JPEG")
 
 

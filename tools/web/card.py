@@ -1,4 +1,4 @@
-"""The model card as HTML, and what a model file says of itself."""
+"""The model card as HTML, and the model file's metadata under readable names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tools.report.card import render, without_metadata
 
-BESIDE = "model_card.md"
 NAMES = {
     "dataset": "Data set",
     "recipe": "Recipe",
@@ -21,13 +20,13 @@ NAMES = {
 
 def read_card(model: Path) -> str:
     """The card beside a model file as HTML; empty if there is none."""
-    path = model.with_name(BESIDE)
+    path = model.with_name("model_card.md")
     if not path.is_file():
         return ""
     text = without_metadata(path.read_text(encoding="utf-8"))
-    return render(text, deeper=2)  # under the headings of the page
+    return render(text, deeper=2)  # below the headings of the page
 
 
 def known(facts: Mapping[str, str]) -> dict[str, str]:
-    """The facts that the page lists, by the name that people read."""
+    """The metadata that the page lists, by readable name."""
     return {name: facts[key] for key, name in NAMES.items() if facts.get(key)}

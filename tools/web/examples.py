@@ -1,4 +1,4 @@
-"""Faces to try the page with, drawn when it starts: no real person's."""
+"""Drawn faces to try the page with, made when it starts; none is a real person's."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 from facial_expression.sample.faces import COMPANIONS, EXPRESSIONS, identity
 from facial_expression.sample.portraits import looks, portrait
 
-ENLARGED = 8  # times 48 pixels
+SCALE = 8  # times 48 pixels
 PEOPLE = {
     "angry": 10,
     "disgust": 2,
@@ -21,11 +21,11 @@ PEOPLE = {
     "sad": 6,
     "surprise": 4,
 }
-"""Who shows which expression: seeds, chosen by eye so that they differ in age, hair and skin."""
+"""Expression -> seed of the face; chosen by eye so that age, hair and skin differ."""
 
 
 def draw() -> dict[str, bytes]:
-    """Expression -> the bytes of a PNG file, grey, 384x384; the same on each call."""
+    """Expression -> the bytes of a grey PNG file, 384x384; the same on each call."""
     return {name: _png(name, seed) for name, seed in PEOPLE.items()}
 
 
@@ -33,9 +33,9 @@ def _png(expression: str, seed: int) -> bytes:
     rng = np.random.default_rng([seed, list(EXPRESSIONS).index(expression)])
     muscles = dict.fromkeys(EXPRESSIONS[expression], 1.0) | COMPANIONS.get(expression, {})
     look = looks(rng)
-    pose = replace(look.pose, scale=0.9 * look.pose.scale)  # further away: some ground around it
+    pose = replace(look.pose, scale=0.9 * look.pose.scale)  # smaller: with some background
     look = replace(look, pose=pose, blur=0.25, noise=1.5)
-    pixels = portrait(identity(rng), muscles, look, rng, ENLARGED)
+    pixels = portrait(identity(rng), muscles, look, rng, SCALE)
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG", optimize=True)
     return stream.getvalue()

@@ -1,8 +1,8 @@
-"""The application behind the page: one document, its drawings, and one question to ask.
+"""The server: one page, its examples, and one request that analyzes a picture.
 
-What it promises, and tests hold: nothing is written to disk; no page loads from or sends to
-anywhere else; another site's page can neither ask nor, by renaming itself to this machine (DNS
-rebinding), read; what is sent is small, and few are served at a time.
+Tests hold these promises.  Nothing is written to disk.  The page connects to this server only.
+Another site's page can neither send pictures nor read answers, not even by DNS rebinding.  Size and
+number of requests are limited.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from waitress.server import create_server
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from facial_expression.core.errors import ImageError, ParameterError
-from tools.web.answer import Analyst, BusyError
+from tools.web.answer import Analyzer, BusyError
 from tools.web.card import known
 
 MAX_BYTES = 20 * 2**20
-"""Of a picture file."""
+"""Largest picture file."""
 
-AWAITED = MAX_BYTES + 2**20
-"""Bytes of a request that are awaited: a file that is a little too large is told so kindly."""
+MAX_REQUEST = MAX_BYTES + 2**20
+"""Larger requests are cut off by waitress; below it, the application explains the limit."""
 
-SENT_AS = "application/octet-stream"
-"""A type that another site's page may not send without asking first, which is never granted."""
+CONTENT_TYPE = "application/octet-stream"
+"""Another site's page cannot send this type without a CORS preflight, which is never granted."""
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 THREADS, CONNECTIONS = 4, 24  # 24 uploads of the largest size are 504 MB
@@ -49,7 +49,7 @@ HEADERS = {
 
 
 def application(
-    analyst: Analyst,
+    analyzer: Analyzer,
     facts: Mapping[str, str],
     card: str,
     examples: Mapping[str, bytes],
@@ -58,20 +58,20 @@ def application(
     """The WSGI application.
 
     Args:
-        analyst: answers.
+        analyzer: makes the answers.
         facts: the network's metadata.
         card: the model card as safe HTML, or empty.
         examples: expression -> bytes of a PNG file.
-        host: what the server is bound to.
+        host: address that the server is bound to.
     """
-    mimetypes.add_type("text/javascript", ".js")  # some systems' tables say text/plain
+    mimetypes.add_type("text/javascript", ".js")  # some systems are configured with text/plain
     app = Flask(__name__, template_folder="page", static_folder="page/static")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BYTES
 
     @app.before_request
-    def refuse_strangers() -> None:
+    def check_host() -> None:
         if not is_ours(request.host, host):
-            abort(403, f"this page is not served as {request.host}")
+            abort(403, f"this page is not served under the name {request.host}")
 
     @app.get("/")
     def index() -> str:
@@ -91,10 +91,10 @@ def application(
             f"http://{request.host}",
             f"https://{request.host}",
         ):
-            abort(403, "only this page may ask")
-        if request.mimetype != SENT_AS:
-            abort(415, f"expected {SENT_AS}, found {request.mimetype or 'no type'}")
-        return jsonify(analyst.look(request.get_data(cache=False), "whole" in request.args))
+            abort(403, "only this page may send pictures")
+        if request.mimetype != CONTENT_TYPE:
+            abort(415, f"expected {CONTENT_TYPE}, found {request.mimetype or 'no type'}")
+        return jsonify(analyzer.analyze(request.get_data(cache=False), "whole" in request.args))
 
     @app.after_request
     def protect(response: Response) -> Response:
@@ -106,7 +106,7 @@ def application(
 
 
 def _answer_errors(app: Flask) -> None:
-    """Every error is an object with one line for people."""
+    """Every error is a JSON object with one line for people."""
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> ResponseReturnValue:
@@ -125,10 +125,10 @@ def _answer_errors(app: Flask) -> None:
 
 
 def is_ours(asked: str, host: str) -> bool:
-    """Whether a request's header `Host` is a name of the server that is bound to `host`.
+    """Whether a request's `Host` header names the server that is bound to `host`.
 
-    On the loopback only its own names are.  Elsewhere so are `host` and every bare address: no
-    page can be given one by DNS.
+    On the loopback, only its own names do.  Elsewhere `host` and every IP address do too, because
+    DNS rebinding needs a name.
 
     >>> is_ours("localhost:7860", "127.0.0.1"), is_ours("evil.example:7860", "127.0.0.1")
     (True, False)
@@ -150,7 +150,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 takes a free one.
 
     Raises:
-        ParameterError: that address cannot be had.
+        ParameterError: the address cannot be used.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
@@ -163,14 +163,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def serve(app: Flask, listening: socket.socket) -> None:
-    """Answer until Ctrl-C.  Whole requests and answers stay in memory: no temporary file."""
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # waiting is no news
+    """Answer until Ctrl-C.  Requests and answers stay in memory, never in a temporary file."""
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # no warning for each waiting task
     server = create_server(
         app,
         sockets=[listening],
         threads=THREADS,
         connection_limit=CONNECTIONS,
-        max_request_body_size=AWAITED,  # from there on it answers by itself, in plain text
+        max_request_body_size=MAX_REQUEST,  # above it waitress answers itself, in plain text
         inbuf_overflow=2 * MAX_BYTES,
         outbuf_overflow=2**30,
         ident=None,

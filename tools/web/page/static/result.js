@@ -58,7 +58,7 @@ function choose(number) {
   const { name, share, index } = best(face);
   const which = answer.faces.length > 1 ? `Face ${number + 1}: ` : "Apparent expression: ";
   element("face-title").textContent = `${which}${name}, ${percent(share)}`;
-  element("sure").textContent = `The network is ${face.sure}. The probabilities are calibrated on pictures like its own; on others it may be too sure.`;
+  element("sure").textContent = `The network is ${face.confidence}. The probabilities are calibrated on pictures like its own; on others it may be too sure.`;
   listBars(face);
   drawCrop(face);
   offerMap(face, index);

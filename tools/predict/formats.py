@@ -1,7 +1,7 @@
-"""What was seen, as text: a table for people, CSV, or JSON lines.
+"""Results as text: a table for people, CSV, or JSON lines.
 
-Each is a function of the class names that gives the head (or nothing) and a function from one
-picture to its lines, so that a stream of pictures becomes a stream of text.
+A format is a function of the class names.  It returns the header and a function from one result to
+its lines, so that results can be written as they come.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from facial_expression.core.files import cell, rounded
-from facial_expression.inference.pipeline import Face, Seen
+from facial_expression.inference.pipeline import Face, Result
 
-Lines = Callable[[Seen], str]
-"""A picture -> its lines, each with its line feed; none where there is nothing to say."""
+Lines = Callable[[Result], str]
+"""A result -> its lines, each with its line feed; empty if it has none."""
 
 Format = Callable[[Sequence[str]], tuple[str, Lines]]
-"""Class names -> head, lines."""
+"""Class names -> header, lines."""
 
 BOX = ("left", "top", "width", "height")
 
 
 def as_table(classes: Sequence[str]) -> tuple[str, Lines]:
-    """Aligned columns, one line a face, the path last; probabilities in percent."""
+    """Aligned columns, one line per face, the path last; probabilities in percent."""
     widths = [max(len(name), 5) for name in classes]
     label = max(map(len, [*classes, "label"]))
     names = "".join(f"{name:>{width + 2}}" for name, width in zip(classes, widths, strict=True))
     box = "".join(f"{name:>7}" for name in BOX)
     head = f"{'label':<{label}}{names}  entropy{box}  frame  path\n"
 
-    def lines(seen: Seen) -> str:
-        frame = "-" if seen.frame is None else str(seen.frame)
-        end = f"{frame:>5}  {printable(seen.path)}\n"
-        return "".join(f"{row(face)}  {end}" for face in seen.faces)
+    def lines(result: Result) -> str:
+        frame = "-" if result.frame is None else str(result.frame)
+        end = f"{frame:>5}  {printable(result.path)}\n"
+        return "".join(f"{row(face)}  {end}" for face in result.faces)
 
     def row(face: Face) -> str:
         shares = zip(face.probabilities, widths, strict=True)
@@ -47,20 +47,20 @@ def as_table(classes: Sequence[str]) -> tuple[str, Lines]:
 
 
 def as_csv(classes: Sequence[str]) -> tuple[str, Lines]:
-    """One line a face, none for a picture without one."""
+    """One line per face."""
     columns = ("path", "frame", *BOX, "score", "label", *classes, "entropy")
 
-    def lines(seen: Seen) -> str:
-        return _csv([_fields(seen, face, classes) for face in seen.faces])
+    def lines(result: Result) -> str:
+        return "".join(_csv_line(_fields(result, face, classes)) for face in result.faces)
 
-    return _csv([columns]), lines
+    return _csv_line(columns), lines
 
 
 def as_jsonl(classes: Sequence[str]) -> tuple[str, Lines]:
-    """One object a picture: with `faces`, empty where there is none, or with `error`."""
+    """One object per picture, with `faces` (a list, perhaps empty) or `error`."""
 
-    def lines(seen: Seen) -> str:
-        return json.dumps(_object(seen, classes), ensure_ascii=False, allow_nan=False) + "\n"
+    def lines(result: Result) -> str:
+        return json.dumps(_object(result, classes), ensure_ascii=False, allow_nan=False) + "\n"
 
     return "", lines
 
@@ -69,10 +69,10 @@ FORMATS: Mapping[str, Format] = {"table": as_table, "jsonl": as_jsonl, "csv": as
 
 
 def about(name: str, facts: Mapping[str, str]) -> str:
-    """Which network speaks, what it measures and under which terms, in a line.
+    """The network, what it measures and its terms of use, in one line.
 
     Args:
-        name: of the file.
+        name: name of the model file.
         facts: `Network.facts`.
     """
     recipe, dataset, accuracy, terms = (
@@ -86,48 +86,40 @@ def about(name: str, facts: Mapping[str, str]) -> str:
 
 
 def printable(path: str) -> str:
-    """A path in one line that cannot steer a terminal: what is not printable is escaped."""
+    """The path with unprintable characters escaped: one line that cannot control a terminal."""
     return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
-        for letter in _utf8(path)
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in _utf8(path)
     )
 
 
 def _utf8(path: str) -> str:
-    """A path that can be written as UTF-8, whatever bytes its file system holds."""
+    """The path as text that can be encoded as UTF-8; other bytes of its name are escaped."""
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _fields(seen: Seen, face: Face, classes: Sequence[str]) -> list[str]:
+def _fields(result: Result, face: Face, classes: Sequence[str]) -> list[str]:
     box = [*(getattr(face.box, name) for name in BOX), face.box.score]
     numbers = [cell(float(value)) for value in [*box, *face.probabilities, face.entropy]]
-    frame = "" if seen.frame is None else str(seen.frame)
+    frame = "" if result.frame is None else str(result.frame)
     label = classes[face.best]
-    return [_utf8(seen.path), frame, *numbers[: len(box)], label, *numbers[len(box) :]]
-
-
-def _csv(rows: Sequence[Sequence[str]]) -> str:
-    return "".join(map(_csv_line, rows))
+    return [_utf8(result.path), frame, *numbers[: len(box)], label, *numbers[len(box) :]]
 
 
 def _csv_line(row: Sequence[str]) -> str:
     stream = io.StringIO()
-    # a field is quoted where it holds a letter of the line end: "\r" must be one of them
+    # the writer quotes fields that contain a character of its line end: "\r" must be one of them
     csv.writer(stream, lineterminator="\r\n").writerow(row)
     return stream.getvalue().removesuffix("\r\n") + "\n"
 
 
-def _object(seen: Seen, classes: Sequence[str]) -> dict[str, Any]:
-    about = {"path": _utf8(seen.path), "frame": seen.frame}
-    if seen.error:
-        return {**about, "error": seen.error}
-    width, height = seen.size
-    return {
-        **about,
-        "width": width,
-        "height": height,
-        "faces": [_face(face, classes) for face in seen.faces],
-    }
+def _object(result: Result, classes: Sequence[str]) -> dict[str, Any]:
+    about = {"path": _utf8(result.path), "frame": result.frame}
+    if result.error:
+        return {**about, "error": result.error}
+    width, height = result.size
+    faces = [_face(face, classes) for face in result.faces]
+    return {**about, "width": width, "height": height, "faces": faces}
 
 
 def _face(face: Face, classes: Sequence[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Boxes and labels on a picture, readable on light and dark and at any size.  Pillow alone."""
+"""Draw boxes and labels on a picture, readable on light and dark ground and at any size."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from facial_expression.inference.boxes import Box
-from facial_expression.inference.pipeline import Face, Seen
+from facial_expression.inference.pipeline import Face, Result
 
 SMALLEST = 320
-"""Pixels of the longer side that a drawing has at least: a label does not fit on 48."""
+"""Smaller pictures are enlarged to at least this longer side, in pixels, to fit a label."""
 
 LINE, LETTER = 1 / 300, 1 / 36
-"""Width of a line and height of letters, over the mean side of the picture."""
+"""Line width and letter height, as shares of the picture's geometric mean side."""
 
 WIDEST, LEAST = 2.6, 11
-"""Width of a label over its box's, roughly, and the least height of its letters in pixels."""
+"""Largest width of a label, in widths of its box (roughly); smallest letter height in pixels."""
 
 DARK, LIGHT = "#111111", "#ffd400"
 QUALITY = 92
 
 
 def draw(rgb: Image.Image, faces: Sequence[Face], classes: Sequence[str]) -> Image.Image:
-    """A copy of an upright picture with a box, the label and its probability on each face.
+    """A copy of an upright picture with box, label and probability of each face.
 
-    Small pictures are enlarged by a whole number first.
+    Small pictures are first enlarged by a whole factor.
     """
     factor = max(1, -(-SMALLEST // max(rgb.size)))
     drawn = rgb.resize((rgb.width * factor, rgb.height * factor), Image.Resampling.NEAREST)
     pen = ImageDraw.Draw(drawn)
     side = sqrt(drawn.width * drawn.height)
-    for face in reversed(faces):  # the surest on top
+    for face in reversed(faces):  # the highest score on top
         box = _scaled(face.box, factor)
         line = _line(box, side)
         pen.rectangle(_grown(box, line), outline=DARK, width=3 * line)
@@ -46,16 +46,16 @@ def draw(rgb: Image.Image, faces: Sequence[Face], classes: Sequence[str]) -> Ima
     return drawn
 
 
-def name_of(number: int, seen: Seen) -> str:
-    """A file name for the drawing of the `number`-th input: no two alike, none a path.
+def file_name(number: int, result: Result) -> str:
+    """A file name for the drawing of the `number`-th input: unique, without folders.
 
-    >>> name_of(7, Seen("../holiday/a b.png", None))
+    >>> file_name(7, Result("../holiday/a b.png", None))
     '000007-a_b.jpg'
-    >>> name_of(8, Seen("clip.mp4", 25))
+    >>> file_name(8, Result("clip.mp4", 25))
     '000008-clip-frame-000025.jpg'
     """
-    stem = re.sub(r"[^\w.-]+", "_", Path(seen.path).stem, flags=re.ASCII)[:80]
-    frame = "" if seen.frame is None else f"-frame-{seen.frame:06d}"
+    stem = re.sub(r"[^\w.-]+", "_", Path(result.path).stem, flags=re.ASCII)[:80]
+    frame = "" if result.frame is None else f"-frame-{result.frame:06d}"
     return f"{number:06d}-{stem}{frame}.jpg"
 
 
@@ -85,9 +85,9 @@ def _line(box: Corners, side: float) -> int:
 
 
 def _write(pen: ImageDraw.ImageDraw, text: str, box: Corners, side: float) -> None:
-    """Write above the box, or where there is no room below or in it, on a ground of its own.
+    """Write the label on a dark ground above the box; without room there, below or inside it.
 
-    Beside a small face the letters are small as well, so that a crowd keeps its faces.
+    Labels of small faces are small, so that they do not cover other faces.
     """
     width, height = pen.im.size
     line = _line(box, side)
