@@ -48,8 +48,8 @@ def ferplus_csv() -> Path:
     return beside("ferplus.csv", "the real FER+ votes are not here")
 
 
-@pytest.fixture
-def tiny_fer2013(tmp_path: Path) -> tuple[Path, str]:
+@pytest.fixture(scope="session")
+def tiny_fer2013(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A source in FER2013's layout outside the repository, and the sha256 that pins it."""
-    path = make_archive(tmp_path / "tiny.zip", tiny_pictures())
+    path = make_archive(tmp_path_factory.mktemp("source") / "tiny.zip", tiny_pictures())
     return path, sha256_of(path)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
 from facial_expression.train import checkpoints
+from tests.clones import run
 
 ROOT = Path(__file__).parents[1]
 OURS = ("facial_expression", "stages", "tools", "benchmarks")
@@ -131,21 +133,19 @@ def test_every_stage_and_out_says_what_it_is(stage):
         assert options.get("desc"), path
 
 
-def test_pictures_go_only_to_the_remote_of_their_data_set():
-    pictures = {"data/raw/images.zip", "data/arrays", "data/evaluation/saliency.npz"} | {
-        f"data/plots/{name}.png"
-        for name in (
-            "audit_sheet",
-            "confused_pairs",
-            "hardest_mistakes",
-            "predictions",
-            "saliency",
-            "sample_sheet",
-        )
-    }
-    outs = {
-        path: options for s in STAGES.values() for e in s["outs"] for path, options in e.items()
-    }
-    assert {
-        path for path, options in outs.items() if options.get("remote") == "${data}"
-    } == pictures
+def test_everything_goes_to_the_remote_of_its_data_set():
+    for stage in STAGES.values():
+        for entry in stage["outs"]:
+            for path, options in entry.items():
+                assert options["remote"] == "${data}", path
+    for path in (ROOT / "released").glob("*.dvc"):
+        (out,) = YAML(typ="safe").load(path)["outs"]
+        assert out["remote"] == "sample", path
+
+
+def test_git_ignores_the_default_remote():
+    config = ConfigParser()
+    config.read(ROOT / ".dvc" / "config")
+    default = config["core"]["remote"]
+    place = ROOT / ".dvc" / config[f"'remote \"{default}\"'"]["url"]
+    assert run(ROOT, "git", "check-ignore", str(place / "files"), check=False).strip()
