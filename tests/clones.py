@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -54,6 +56,22 @@ def make_clone(target: Path, root: Path = ROOT) -> Path:
     run(target, "git", "add", "--all", "--force")
     run(target, "git", "commit", "--quiet", "--message", "The state under test")
     return target
+
+
+def copied(clone: Path, target: Path) -> Path:
+    """A copy of a clone with its cache, to be changed."""
+    return shutil.copytree(clone, target, symlinks=True)
+
+
+@contextmanager
+def edited(path: Path, text: str) -> Iterator[None]:
+    """Another text in a file, until the block ends."""
+    before = path.read_bytes()
+    path.write_text(text, encoding="utf-8")
+    try:
+        yield
+    finally:
+        path.write_bytes(before)
 
 
 def stages_run(output: str) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from facial_expression.core.files import sha256_of
+from tests.clones import make_clone, run
 from tests.helpers import make_archive, tiny_pictures
 
 # What a background shell starts ignores SIGINT, and so would every program that a test interrupts.
@@ -26,6 +27,14 @@ settings.load_profile("steady")
 def tiny_archive(tmp_path: Path) -> Path:
     """A normalised archive of `tiny_pictures()`."""
     return make_archive(tmp_path / "images.zip", tiny_pictures())
+
+
+@pytest.fixture(scope="session")
+def pulled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone after `dvc pull`.  Tests put back what they change in it, or work on a copy."""
+    clone = make_clone(tmp_path_factory.mktemp("pulled") / "clone")
+    run(clone, "dvc", "pull")
+    return clone
 
 
 def beside(name: str, lacking: str) -> Path:

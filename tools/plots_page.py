@@ -7,10 +7,11 @@ Run this again when requirements.txt moves vl-convert-python (a test says so).
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from facial_expression.core.command import parser
+from facial_expression.core.errors import run
 from facial_expression.core.files import write_text
 
 VEGA_LITE = "5.21"
@@ -129,13 +130,10 @@ def page() -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the page to --out."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.plots_page",
-        description="Write the page that `dvc plots show` fills; it draws without a network.",
-    )
-    parser.add_argument("--out", type=Path, default=Path(".dvc/plots_page.html"))
-    write_text(parser.parse_args(argv).out, page())
+    command = parser("tools.plots_page", __doc__)
+    command.add_argument("--out", type=Path, default=Path(".dvc/plots_page.html"))
+    write_text(command.parse_args(argv).out, page())
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

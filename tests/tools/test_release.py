@@ -1,12 +1,20 @@
-"""tools.release in a tiny repository with a real dvc and a real git."""
+"""tools.release: the embedded remote of a tiny repository, and released/ from the sample's run."""
 
 from __future__ import annotations
 
+import json
+import shutil
+
+import numpy as np
 import pytest
+import yaml
 
 from facial_expression.core.errors import PipelineError
-from tests.clones import run
-from tools.release.__main__ import check, named_objects, release, tracked_objects
+from facial_expression.core.files import sha256_of
+from facial_expression.inference.network import Network
+from tests.clones import copied, edited, run
+from tools import release as tool
+from tools.release import INT8, check, check_run, named_objects, release, tracked_objects
 
 DVC_YAML = """\
 stages:
@@ -32,48 +40,112 @@ def repository(tmp_path):
     return tmp_path
 
 
-def test_a_release_stages_what_the_lock_names_and_drops_the_rest(repository, capsys):
+def test_a_release_stages_what_the_lock_names_and_drops_the_rest(repository, monkeypatch):
+    with pytest.raises(PipelineError, match="0 others and 2 missing"):
+        check(repository)
     release(repository)
     first = tracked_objects(repository)
     assert first == named_objects(repository)
     assert len(first) == 2  # one content in two places, and the listing of the folder
     check(repository)
-    run(repository, "git", "commit", "--quiet", "--message", "release")
 
-    (repository / "params.yaml").write_text("data: sample\nseed: 1\n", encoding="utf-8")
+    params = repository / "params.yaml"
+    params.write_text("data: sample\nseed: 1\n", encoding="utf-8")
+    with pytest.raises(PipelineError, match=r"found changes in write; run dvc pull"):
+        release(repository)
     run(repository, "dvc", "repro")
-    with pytest.raises(PipelineError, match=r"2 others and \d missing.*tools\.release"):
+    with pytest.raises(PipelineError, match=r"2 others and 2 missing.*tools\.release"):
         check(repository)
     release(repository)
-    second = tracked_objects(repository)
-    assert not first & second
+    assert not first & tracked_objects(repository)
     assert not any((repository / path).exists() for path in first)
-    assert "staged 2 objects" in capsys.readouterr().out
 
-
-def test_what_would_weigh_on_every_clone_is_refused(repository, monkeypatch):
-    release(repository)
-    check(repository)
-    monkeypatch.setattr("tools.release.LARGEST", 10)
-    with pytest.raises(PipelineError, match=r"at most 0 MB may travel with every clone"):
-        check(repository)
-
-
-def test_an_object_that_somebody_forced_in_is_found(repository):
-    release(repository)
     stranger = repository / ".dvc/remote/files/md5/ab/cdef"
     stranger.parent.mkdir(parents=True, exist_ok=True)
     stranger.write_text("a face", encoding="utf-8")
     run(repository, "git", "add", "--force", str(stranger))
     with pytest.raises(PipelineError, match="1 others and 0 missing"):
         check(repository)
-
-
-def test_other_data_and_an_outdated_lock_are_refused(repository):
-    params = repository / "params.yaml"
+    run(repository, "git", "rm", "--quiet", "--force", "--cached", str(stranger))
+    monkeypatch.setattr(tool, "LARGEST_REMOTE", 10)
+    with pytest.raises(PipelineError, match=r"at most 0 MB may travel with every clone"):
+        check(repository)
     params.write_text("data: fer2013\n", encoding="utf-8")
     with pytest.raises(PipelineError, match="expected data: sample, found fer2013"):
         release(repository)
-    params.write_text("data: sample\nseed: 2\n", encoding="utf-8")
-    with pytest.raises(PipelineError, match="out of date for write"):
-        release(repository)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("evaluation/metrics.json", None, "expected a finished run"),
+        ("evaluation/metrics.json", '{"protocol": "notebook"}', "protocol clean, found notebook"),
+        ("export/parity.json", "{", "expected a finished run"),
+        ("export/parity.json", "[1]", "expected an object"),
+        ("export/parity.json", '{"n": 3}', "found no 'decisive'"),
+        ("export/parity.json", {"other_class": 1}, "model.onnx differs from model.keras"),
+        ("export/parity.json", {"largest_difference": 0.01}, "differs"),
+        ("export/parity.json", {"n": 0}, "differs"),
+    ],
+)
+def test_a_run_that_should_not_be_released_is_refused(name, text, said, tmp_path):
+    good = {"n": 9, "decisive": 9, "other_class": 0, "largest_difference": 0.0}
+    for path, facts in (("evaluation/metrics", {"protocol": "clean"}), ("export/parity", good)):
+        (tmp_path / f"data/{path}.json").parent.mkdir(parents=True)
+        (tmp_path / f"data/{path}.json").write_text(json.dumps(facts), encoding="utf-8")
+    check_run(tmp_path)
+    path = tmp_path / "data" / name
+    path.unlink()
+    if text:
+        path.write_text(text if isinstance(text, str) else json.dumps(good | text), "utf-8")
+    with pytest.raises(PipelineError, match=said):
+        tool.network_from(tmp_path, tmp_path / "root")
+    assert not (tmp_path / "root").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.pipeline
+def test_one_command_makes_the_whole_folder(pulled, tmp_path):
+    recipe = pulled / "conf/recipe/sample.yaml"
+    with (
+        edited(recipe, recipe.read_text("utf-8").replace("seed: 0", "seed: 1", 1)),
+        pytest.raises(PipelineError, match=r"found changes in .*train"),
+    ):
+        tool.network_from(pulled, tmp_path / "root")
+
+    clone = copied(pulled, tmp_path / "clone")
+    shutil.copyfile(clone / "params.yaml", clone / INT8)  # of an earlier release
+    run(clone, "dvc", "add", INT8)
+    run(clone, "python", "-m", "tools.release", "--run", str(pulled))
+    released = clone / "released"
+    small, whole = released / "expression.keras", pulled / "data/model/model.keras"
+    assert small.stat().st_size < 0.6 * whole.stat().st_size
+    network = Network(released / "expression.onnx")
+    assert network.facts["model_sha256"] == sha256_of(released / "expression.keras")
+    assert list(network.classes) == json.loads((released / "classes.json").read_text("utf-8"))
+    assert network.predict(np.zeros((2, 48, 48), np.uint8)).probabilities.shape == (2, 7)
+    card = (released / "model_card.md").read_text("utf-8")
+    assert 'InferenceSession("expression.onnx")' in card
+    assert "model.keras" not in card
+    metrics = json.loads((released / "metrics.json").read_text("utf-8"))
+    before = json.loads((pulled / "data/evaluation/metrics.json").read_text("utf-8"))
+    assert metrics["test"]["accuracy"] == pytest.approx(before["test"]["accuracy"], abs=0.02)
+    recipe = yaml.safe_load((clone / "conf/recipe/finetune.yaml").read_text("utf-8"))["train"]
+    assert recipe["initial"]["sha256"] == sha256_of(released / "expression.keras")
+    int8 = clone / INT8  # only if it is faster here
+    assert int8.exists() == (clone / f"{INT8}.dvc").exists()
+    assert int8.exists() == ("int8" in (released / ".gitignore").read_text("utf-8"))
+    if int8.exists():
+        assert Network(int8).facts["model_sha256"] == network.facts["model_sha256"]
+    staged = run(clone, "git", "diff", "--cached", "--name-only").split()
+    assert sum(".dvc/remote" in name for name in staged) >= 2
+
+
+def test_a_file_that_is_too_large_is_not_released(tmp_path, monkeypatch):
+    (tmp_path / "small").write_text("small", encoding="utf-8")
+    (tmp_path / "large").write_text("more than ten bytes", encoding="utf-8")
+    monkeypatch.setattr(tool, "LARGEST_FILE", 10)
+    files = {f"released/{name}": tmp_path / name for name in ("small", "large")}
+    with pytest.raises(PipelineError, match=r"released/large: .* MB, at most"):
+        tool.take(files, tmp_path / "root")
+    assert not (tmp_path / "root").exists()

@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from tests.browsing import CHROMIUM
 from tests.networks import CLASSES, tiny_network
 from tests.serving import served
-from tests.test_plots_page import CHROMIUM
 from tools.web.examples import draw
 
 ALONE = ("--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1")

@@ -2,22 +2,21 @@
 
     python -m tools.report [--run DIR] [--out FILE]
 
-Reads   what the stages wrote in DIR (data/), and beside it params.yaml, the two files in conf/
-        that it names, and dvc.lock, against which all of it is held.
+Reads   what the stages wrote in DIR (data/), and beside it params.yaml and the two files in conf/
+        that it names.  DVC says whether all of it belongs to one run (`dvc status`).
 Writes  FILE: everything in one file, pictures included; no script, no request to anywhere.
         It shows pictures of the data, so a path that git would track is refused.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from facial_expression.core.command import new_file
+from facial_expression.core.command import new_file, parser
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import write_text
 
@@ -46,23 +45,21 @@ def check_untracked(path: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the run, write the page, say how large it is."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.report",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
+    command = parser("tools.report", __doc__)
+    add = command.add_argument
     add("--run", type=Path, default=Path("data"), metavar="DIR", help="of a run (default: data)")
     add("--out", type=new_file, metavar="FILE", help="to write (default: DIR/report.html)")
-    args = parser.parse_args(argv)
+    args = command.parse_args(argv)
     out = args.out or args.run / "report.html"
-    from tools.report import lock, page
+    from tools.report import page
+    from tools.report.history import outputs_and_differences
     from tools.report.run import read
 
+    if args.run.is_dir():
+        check_untracked(out)
     found = read(args.run.resolve())
-    check_untracked(out)
-    differences = lock.differences(found)
-    text = page.render(found, differences)
+    outputs, differences = outputs_and_differences(args.run.resolve().parent)
+    text = page.render(found, outputs, differences)
     write_text(out, text)
     size = len(text.encode())
     print(f"wrote {out}, {size / 1e6:.1f} MB; open it in a browser")

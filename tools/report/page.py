@@ -9,8 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from facial_expression.export.card import SPLITS
-from tools.report import lock, tables, words
+from tools.report import tables, words
 from tools.report.card import read_card
+from tools.report.history import Output
 from tools.report.run import Run
 
 HERE = Path(__file__).parent
@@ -20,12 +21,13 @@ TABLES = (
 )
 
 
-def render(run: Run, differences: Sequence[str]) -> str:
+def render(run: Run, outputs: Sequence[Output], differences: Sequence[str]) -> str:
     """The page; the same run gives the same text.
 
     Args:
         run: what it shows.
-        differences: of `lock.differences`, for its head.
+        outputs: what the stages wrote, as DVC names it.
+        differences: sentences for its head.
 
     Raises:
         DatasetError: the model card lacks a part that the page shows.
@@ -39,22 +41,22 @@ def render(run: Run, differences: Sequence[str]) -> str:
     )
     environment.filters["percent"] = tables.percent
     environment.filters["count"] = lambda number: f"{number:,}"
-    outputs = [
-        [path, stage, f"{size:,}", md5.removesuffix(".dir")]
-        for stage, path, md5, size in lock.outputs(run)
-    ]
-    header = ("file", "stage", "bytes", "md5")
+    rows = [[o.path, o.stage, f"{o.size:,}", o.md5.removesuffix(".dir")] for o in outputs]
+    per_class = run.tables["per_class"]
     return environment.get_template("report.html").render(
         run=run,
         card=read_card(run.card),
         style=Markup((HERE / "report.css").read_text(encoding="utf-8")),
         tables={make.__name__: make(run) for make in TABLES},
         outputs=tables.Table(
-            "What the stages wrote, as dvc.lock names it", header, outputs, words=(1, 3)
+            "What the stages wrote, as dvc.lock names it",
+            ("file", "stage", "bytes", "md5"),
+            rows,
+            words=(1, 3),
         ),
         alternatives=words.alternatives(run),
         accuracy=tables.interval(run.scores, "accuracy"),
-        commonest=max(run.tables["per_class"], key=lambda row: int(row["support"])),
+        commonest=per_class.loc[per_class["support"].idxmax()].to_dict(),
         split_is=SPLITS[run.split],
         differences=differences,
     )

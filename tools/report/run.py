@@ -1,20 +1,155 @@
-"""What the stages wrote of one run, as a report needs it."""
+"""What the stages wrote of one run, checked, as a report needs it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
-from ruamel.yaml import YAML, YAMLError
+import pandas as pd
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from facial_expression.core.errors import DatasetError, ParameterError
-from tools.report import expected
-from tools.report.expected import WRITTEN_BY
+from facial_expression.core.tables import read_table
+from facial_expression.export.card import AVERAGES, SPLITS
 from tools.report.pictures import Picture, embed
 
-Row = Mapping[str, str]
+CARD = "export/model_card.md"
+TABLES: dict[str, dict[str, type]] = {
+    "index/audit.csv": {"path": str, "kind": str, "partner": str, "score": float},
+    "index/class_counts.csv": {"class": str, "split": str, "count": int},
+    "model/history.csv": dict.fromkeys(("loss", "accuracy", "val_loss", "val_accuracy"), float),
+    "evaluation/per_class.csv": {"class": str, "support": int}
+    | dict.fromkeys(("precision", "recall", "f1"), float),
+    "evaluation/confusion.csv": {"actual": str, "predicted": str},
+    "evaluation/confused_pairs.csv": {"actual": str, "predicted": str}
+    | {"count": int, "share_of_actual": float},
+}
+"""The tables that a report reads, with the types of the columns that it shows."""
+MAY_BE_EMPTY = ("index/audit.csv", "evaluation/confused_pairs.csv")
+PLOTS = (
+    "class_counts", "curves", "confusion", "per_class_f1", "confused_pairs", "reliability",
+    "risk_coverage", "hardest_mistakes", "predictions", "saliency", "sample_sheet", "audit_sheet",
+)  # fmt: skip
+STAGES = {
+    "raw": "fetch",
+    "index": "index",
+    "model": "train",
+    "evaluation": "evaluate",
+    "plots": "plot",
+    "export": "export",
+}
+"""The stage that writes a folder of data/."""
+
+
+def _complete(scores: dict[str, int | float]) -> dict[str, int | float]:
+    bounds = {name.removesuffix("_low") for name in scores if name.endswith("_low")}
+    needed = ["n", "accuracy", *(f"{name}_{end}" for name in bounds | {"accuracy"}
+                                 for end in ("low", "high"))]  # fmt: skip
+    if lacking := [name for name in needed if name not in scores]:
+        raise ValueError(f"lacks {', '.join(lacking)}")
+    if scores["n"] <= 0:
+        raise ValueError("n is not above 0")
+    return scores
+
+
+Scores = Annotated[dict[str, int | float], AfterValidator(_complete)]
+"""Scores of a split by name, some with `_low` and `_high`; `n` pictures were scored."""
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Source(_Closed):
+    """raw/source.json."""
+
+    kind: str
+    sha256: str
+    licence: str
+
+
+class Audit(_Closed):
+    """index/audit.json."""
+
+    protocol: str
+    pictures: int
+    used: dict[str, int]
+    dropped: dict[str, int]
+    findings: dict[str, int]
+
+
+class Measures(_Closed):
+    """Calibration, before or after the temperature."""
+
+    ece_equal_width: float
+    ece_equal_mass: float
+    log_loss: float
+    brier: float
+
+
+class Calibration(_Closed):
+    """The temperature, and what it changes."""
+
+    temperature: float
+    fitted_on: str
+    before: Measures
+    after: Measures
+
+
+class Selective(_Closed):
+    """Accuracy of the surest answers, by their share in percent."""
+
+    accuracy_at_50: float
+    accuracy_at_80: float
+    accuracy_at_90: float
+
+
+class Network(_Closed):
+    """Size of the network: side of a picture in pixels, multiply-accumulates a picture."""
+
+    parameters: int
+    macs: int
+    side: int
+
+
+class Metrics(_Closed):
+    """evaluation/metrics.json; `scores` holds its entries `test`, `test_leak_free`, ..."""
+
+    protocol: str
+    reported_split: Literal["train", "val", "test"]
+    scores: dict[str, Scores]
+    calibration: Calibration
+    selective: Selective
+    model: Network
+    versions: dict[str, str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather(cls, found: dict[str, Any]) -> dict[str, Any]:
+        names = [split + how for split in SPLITS for how in (*AVERAGES, "_leak_free")]
+        return {**found, "scores": {name: found[name] for name in names if name in found}}
+
+    @model_validator(mode="after")
+    def _scored(self) -> Metrics:
+        if self.reported_split not in self.scores:
+            raise ValueError(f"lacks the scores of its reported split {self.reported_split}")
+        return self
+
+
+class Parity(_Closed):
+    """export/parity.json."""
+
+    split: str
+    n: int
+    decisive: int
+    other_class: int
+    largest_difference: float
+
+
+File = TypeVar("File", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -22,106 +157,134 @@ class Run:
     """One run; every value as the stage wrote it.
 
     Attributes:
-        folder: its `data/`; params.yaml, conf/ and dvc.lock lie beside it.
-        tables: rows by the name of the CSV file without its suffix.
-        facts: `source`, `audit`, `metrics` and `parity`, the JSON files.
+        tables: a DataFrame by the name of the CSV file without its suffix.
+        source, audit, metrics, parity: the JSON files.
         card: model_card.md.
         plots: the figures by name.
-        settings: params.yaml and the two files that it names, by their path.
-        parameters: their texts, for showing.
-        lock: dvc.lock; empty where there is none.
+        parameters: the texts of params.yaml and the two files that it names, by their path.
     """
 
-    folder: Path
-    tables: Mapping[str, Sequence[Row]]
-    facts: Mapping[str, Any]
+    tables: Mapping[str, pd.DataFrame]
+    source: Source
+    audit: Audit
+    metrics: Metrics
+    parity: Parity
     card: str
     plots: Mapping[str, Picture]
-    settings: Mapping[str, dict[str, Any]]
     parameters: Mapping[str, str]
-    lock: Mapping[str, Any]
 
     @property
     def split(self) -> str:
         """The reported split."""
-        return str(self.facts["metrics"]["reported_split"])
+        return self.metrics.reported_split
 
     @property
     def scores(self) -> Mapping[str, float]:
         """The plain scores of the reported split."""
-        return self.facts["metrics"][self.split]
+        return self.metrics.scores[self.split]
 
     @property
     def synthetic(self) -> bool:
         """Whether its pictures are this pipeline's own drawings."""
-        return bool(self.facts["source"].get("kind") == "sample")
+        return self.source.kind == "sample"
 
 
 def read(folder: Path) -> Run:
-    """Read the run whose `data/` is `folder`.
+    """Read the run whose `data/` is `folder`; params.yaml and conf/ lie beside it.
 
     Raises:
-        DatasetError: a file of a stage is missing or torn; the message names the stage.
+        DatasetError: a file of a stage is missing or damaged; the message names the stage.
         ParameterError: params.yaml or a file that it names is missing or no YAML.
     """
-    expected.check_complete(folder)
-    facts = {
-        Path(name).stem: expected.facts(folder, name)
-        for name in WRITTEN_BY
-        if name.endswith(".json")
-    }
-    tables = {
-        Path(name).stem: expected.table(folder, name)
-        for name in WRITTEN_BY
-        if name.endswith(".csv")
-    }
-    root = folder.parent
-    settings = {name: _yaml(root / name) for name in _parameter_files(root)}
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: expected the data/ of a run, found no folder; mend --run")
+    texts = _parameters(folder.parent)
+    private = sorted(
+        {path for text in texts.values() for path in _private(yaml.safe_load(text))},
+        key=len,
+        reverse=True,
+    )
 
     def public(text: str) -> str:
-        for path in sorted(_private(list(settings.values())), key=len, reverse=True):
+        for path in private:
             text = text.replace(path, "a local copy")
         return text
 
     return Run(
-        folder=folder,
-        tables=tables,
-        facts=facts,
-        card=public(expected.text(folder, "export/model_card.md")),
-        plots={
-            Path(name).stem: embed(folder / name) for name in WRITTEN_BY if name.endswith(".png")
+        tables={
+            Path(name).stem: read_table(
+                folder / name, columns, f"the {_stage(name)} stage", name in MAY_BE_EMPTY
+            )
+            for name, columns in TABLES.items()
         },
-        settings=settings,
-        parameters={name: public(_text(root / name)) for name in settings},
-        lock=_lock(root / "dvc.lock"),
+        source=_json(folder, "raw/source.json", Source),
+        audit=_json(folder, "index/audit.json", Audit),
+        metrics=_json(folder, "evaluation/metrics.json", Metrics),
+        parity=_json(folder, "export/parity.json", Parity),
+        card=public(_read(folder, CARD)),
+        plots={name: embed(folder / f"plots/{name}.png") for name in PLOTS},
+        parameters={name: public(text) for name, text in texts.items()},
     )
 
 
-def _lock(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
+def _json(folder: Path, name: str, kind: type[File]) -> File:
     try:
-        found = _yaml(path)
-    except ParameterError as error:
-        raise DatasetError(f"{error}; run dvc repro") from None
-    expected.check_lock(path, found)
-    return found
+        return kind.model_validate_json(_read(folder, name))
+    except ValidationError as error:
+        first = error.errors()[0]
+        entry = ".".join(str(part) for part in first["loc"] if part != "scores")
+        what = f"entry {entry}: {first['msg']}" if entry else first["msg"]
+        raise _damaged(folder, name, f"{what}, found {first['input']!r:.40}") from None
 
 
-def _parameter_files(root: Path) -> list[str]:
-    """params.yaml and the two files that it names, below the root."""
-    active = _yaml(root / "params.yaml")
+def _read(folder: Path, name: str) -> str:
     try:
-        return ["params.yaml", *(f"conf/{kind}/{active[kind]}.yaml" for kind in ("data", "recipe"))]
-    except KeyError as error:
-        raise ParameterError(f"{root / 'params.yaml'}: expected a key {error}; add it") from None
+        return (folder / name).read_text(encoding="utf-8")
+    except (FileNotFoundError, UnicodeDecodeError) as error:
+        raise _damaged(folder, name, f"expected a text in UTF-8: {error}") from None
+
+
+def _damaged(folder: Path, name: str, found: str) -> DatasetError:
+    return DatasetError(f"{folder / name}: {found}; run the {_stage(name)} stage again (dvc repro)")
+
+
+def _stage(name: str) -> str:
+    return STAGES[name.partition("/")[0]]
+
+
+def _parameters(root: Path) -> dict[str, str]:
+    """The texts of params.yaml and the two files that it names."""
+    texts = {"params.yaml": _yaml_text(root / "params.yaml")}
+    active = yaml.safe_load(texts["params.yaml"])
+    for kind in ("data", "recipe"):
+        if not isinstance(active, dict) or kind not in active:
+            raise ParameterError(f"{root / 'params.yaml'}: expected a key '{kind}'; add it")
+        name = f"conf/{kind}/{active[kind]}.yaml"
+        texts[name] = _yaml_text(root / name)
+    return texts
+
+
+def _yaml_text(path: Path) -> str:
+    """The text of a YAML file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        yaml.safe_load(text)
+    except OSError as error:
+        raise ParameterError(
+            f"{path}: expected the parameters of the run: {error.strerror}; --run names its data/, "
+            "beside which they lie"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise ParameterError(f"{path}: expected YAML in UTF-8: {reason}; mend it") from None
+    return text
 
 
 def _private(values: Any) -> Iterator[str]:
-    """Absolute paths among the values: where a person keeps a file is nobody else's."""
+    """Absolute paths among the values: where a person keeps a file is nobody else's business."""
     if isinstance(values, Mapping):
         values = list(values.values())
-    if isinstance(values, list):
+    if isinstance(values, Sequence) and not isinstance(values, str):
         for value in values:
             yield from _private(value)
     elif isinstance(values, str) and len(values) > 1 and _on_this_disk(values):
@@ -130,26 +293,3 @@ def _private(values: Any) -> Iterator[str]:
 
 def _on_this_disk(path: str) -> bool:
     return path.startswith(("~", "file:", "/")) or PureWindowsPath(path).is_absolute()
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise ParameterError(
-            f"{path}: expected the parameters of the run: {error.strerror}; --run names its data/, "
-            "beside which they lie"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise ParameterError(f"{path}: expected a text in UTF-8, found {error}") from None
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    try:
-        found = YAML(typ="safe").load(_text(path))
-    except YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise ParameterError(f"{path}: expected YAML, found what is not: {reason}") from None
-    if not isinstance(found, dict):
-        raise ParameterError(f"{path}: expected keys, found {found!r}")
-    return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import pandas as pd
 
 from facial_expression.export.card import AVERAGES, CALIBRATION, SCORES, SPLITS
 from tools.report.run import Run
@@ -55,12 +56,11 @@ def interval(scores: Mapping[str, float], name: str) -> Cell:
 
 def scores(run: Run) -> Table:
     """Every split, in every way it was scored."""
-    metrics = run.facts["metrics"]
     names = {"accuracy": "accuracy", **SCORES}
     rows: list[list[Cell]] = []
     for split in SPLITS:
         for kind, how in {**AVERAGES, "_leak_free": "plain, without leaks"}.items():
-            if found := metrics.get(split + kind):
+            if found := run.metrics.scores.get(split + kind):
                 cells = [interval(found, name) if name in found else "" for name in names]
                 rows.append([f"{split}, {how}", f"{found['n']:,}", *cells])
     return Table("Scores by split", ("split", "n", *names.values()), rows)
@@ -68,40 +68,40 @@ def scores(run: Run) -> Table:
 
 def per_class(run: Run) -> Table:
     """Precision, recall, F1 and support."""
+    found = run.tables["per_class"]
     rows = [
-        [row["class"], *(f"{float(row[key]):.3f}" for key in ("precision", "recall", "f1"))]
-        + [f"{int(row['support']):,}"]
-        for row in run.tables["per_class"]
+        [row["class"], *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1"))]
+        + [f"{row['support']:,}"]
+        for row in found.to_dict("records")
     ]
     return Table(f"Scores by class, {run.split}", ("class", "precision", "recall", "F1", "n"), rows)
 
 
 def confusion(run: Run) -> Table:
     """Counts; rows are the actual classes."""
-    classes = [row["class"] for row in run.tables["per_class"]]
-    counts = Counter((row["actual"], row["predicted"]) for row in run.tables["confusion"])
-    rows = [[actual, *(f"{counts[actual, guess]:,}" for guess in classes)] for actual in classes]
+    found, classes = run.tables["confusion"], list(run.tables["per_class"]["class"])
+    counts = pd.crosstab(found["actual"], found["predicted"])
+    counts = counts.reindex(index=classes, columns=classes, fill_value=0)
+    rows = [[name, *(f"{n:,}" for n in row)] for name, *row in counts.itertuples()]
     return Table(f"Confusion, {run.split}: pictures", ("actual, as predicted", *classes), rows)
 
 
 def confused_pairs(run: Run) -> Table:
     """The most frequent kinds of mistake."""
     rows = [
-        [
-            f"{row['actual']} taken for {row['predicted']}",
-            f"{int(row['count']):,}",
-            percent(float(row["share_of_actual"])),
-        ]
-        for row in run.tables["confused_pairs"][:MOST]
+        [f"{actual} taken for {predicted}", f"{count:,}", percent(share)]
+        for actual, predicted, count, share in run.tables["confused_pairs"]
+        .head(MOST)[["actual", "predicted", "count", "share_of_actual"]]
+        .itertuples(index=False)
     ]
     return Table(f"Most frequent mistakes, {run.split}", ("mistake", "n", "of that class"), rows)
 
 
 def calibration(run: Run) -> Table:
     """Before and after the temperature."""
-    found = run.facts["metrics"]["calibration"]
+    found = run.metrics.calibration
     rows = [
-        [name, *(f"{found[when][key]:.4f}" for when in ("before", "after"))]
+        [name, *(f"{getattr(measures, key):.4f}" for measures in (found.before, found.after))]
         for key, name in CALIBRATION.items()
     ]
     return Table(f"Calibration, {run.split}", ("measure", "before", "after"), rows)
@@ -109,34 +109,34 @@ def calibration(run: Run) -> Table:
 
 def selective(run: Run) -> Table:
     """Accuracy of the surest answers."""
-    found = run.facts["metrics"]["selective"]
-    rows = [
-        [f"the surest {share} %", percent(found[f"accuracy_at_{share}"])] for share in (50, 80, 90)
-    ]
+    found = run.metrics.selective
+    surest = {50: found.accuracy_at_50, 80: found.accuracy_at_80, 90: found.accuracy_at_90}
+    rows = [[f"the surest {share} %", percent(score)] for share, score in surest.items()]
     rows.append(["all", percent(run.scores["accuracy"])])
     return Table(f"If only the surest are answered, {run.split}", ("answered", "accuracy"), rows)
 
 
 def class_counts(run: Run) -> Table:
     """Pictures used, by class and split."""
-    counts = {(row["class"], row["split"]): int(row["count"]) for row in run.tables["class_counts"]}
-    splits = [name for name in SPLITS if any(split == name for _, split in counts)]
-    classes = sorted({name for name, _ in counts})
-    rows = [[name, *(f"{counts.get((name, s), 0):,}" for s in splits)] for name in classes]
-    totals = (sum(n for (_, split), n in counts.items() if split == s) for s in splits)
-    rows.append(["all", *(f"{total:,}" for total in totals)])
-    return Table("Pictures used", ("class", *splits), rows)
+    counts = run.tables["class_counts"].pivot_table(
+        index="class", columns="split", values="count", aggfunc="sum", fill_value=0
+    )
+    counts = counts[[name for name in SPLITS if name in counts]]
+    counts.loc["all"] = counts.sum()
+    rows = [[name, *(f"{n:,}" for n in row)] for name, *row in counts.itertuples()]
+    return Table("Pictures used", ("class", *counts.columns), rows)
 
 
 def findings(run: Run) -> Table:
     """What the audit found, kind by kind, with the first of each."""
-    first: dict[str, str] = {}
-    for row in run.tables["audit"]:
-        both = " and ".join(filter(None, (row["path"], row["partner"])))
-        first.setdefault(row["kind"], f"{both}, {float(row['score']):.3f}")
+    first = {
+        row["kind"]: f"{' and '.join(filter(None, (row['path'], row['partner'])))}, "
+        f"{row['score']:.3f}"
+        for row in run.tables["audit"].drop_duplicates("kind").to_dict("records")
+    }
     rows = [
         [kind.replace("_", " "), f"{count:,}", KINDS.get(kind, ""), first.get(kind, "")]
-        for kind, count in run.facts["audit"]["findings"].items()
+        for kind, count in run.audit.findings.items()
     ]
     header = ("kind", "n", "what it is", "first, with score")
     return Table("Findings of the audit", header, rows, words=(2, 3))

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from tools.report.run import Row, Run
+from tools.report.run import Run
 from tools.report.tables import percent
 
 
 def alternatives(run: Run) -> dict[str, str]:
     """A text for each figure, by its name."""
-    metrics, split = run.facts["metrics"], run.split
-    calibration = metrics["calibration"]
-    mistakes = sum(row["actual"] != row["predicted"] for row in run.tables["confusion"])
-    before, after = (percent(calibration[when]["ece_equal_width"]) for when in ("before", "after"))
-    surest = percent(1 - metrics["selective"]["accuracy_at_50"])
+    split, calibration, confusion = run.split, run.metrics.calibration, run.tables["confusion"]
+    mistakes = (confusion["actual"] != confusion["predicted"]).sum()
+    before, after = (
+        percent(measures.ece_equal_width) for measures in (calibration.before, calibration.after)
+    )
+    surest = percent(1 - run.metrics.selective.accuracy_at_50)
     return {
         "class_counts": f"Bars: pictures by class and split. {_counts(run)}",
         "curves": f"Two line charts. {_curves(run)}",
@@ -37,46 +38,39 @@ def alternatives(run: Run) -> dict[str, str]:
 
 
 def _range(run: Run, key: str) -> str:
-    ordered = sorted(run.tables["per_class"], key=lambda row: float(row[key]))
+    ordered = run.tables["per_class"].sort_values(key, kind="stable").to_dict("records")
     low, high = ordered[0], ordered[-1]
     name = {"f1": "F1"}.get(key, key).capitalize()
-    return (
-        f"{name} runs from {float(low[key]):.3f} ({low['class']}) "
-        f"to {float(high[key]):.3f} ({high['class']})."
-    )
+    return f"{name} runs from {low[key]:.3f} ({low['class']}) to {high[key]:.3f} ({high['class']})."
 
 
 def _pairs(run: Run, most: int) -> str:
     told = [
-        f"{row['actual']} taken for {row['predicted']} ({int(row['count']):,})"
-        for row in run.tables["confused_pairs"][:most]
+        f"{row['actual']} taken for {row['predicted']} ({row['count']:,})"
+        for row in run.tables["confused_pairs"].head(most).to_dict("records")
     ]
     return f"Most frequent: {', '.join(told)}." if told else "There is no mistake."
 
 
 def _counts(run: Run) -> str:
-    rows = [row for row in run.tables["class_counts"] if row["split"] == "train"]
-
-    def told(row: Row) -> str:
-        return f"{row['class']} with {int(row['count']):,}"
-
-    ordered = sorted(rows, key=lambda row: int(row["count"]))
-    return f"In train, most are {told(ordered[-1])}, fewest {told(ordered[0])}." if ordered else ""
+    found = run.tables["class_counts"].query("split == 'train'").sort_values("count", kind="stable")
+    told = [f"{name} with {n:,}" for name, n in zip(found["class"], found["count"], strict=True)]
+    return f"In train, most are {told[-1]}, fewest {told[0]}." if told else ""
 
 
 def _curves(run: Run) -> str:
-    first, last = run.tables["history"][0], run.tables["history"][-1]
+    history = run.tables["history"]
 
     def told(key: str) -> str:
-        return f"from {float(first[key]):.2f} to {float(last[key]):.2f}"
+        return f"from {history[key].iloc[0]:.2f} to {history[key].iloc[-1]:.2f}"
 
     return (
-        f"Over {len(run.tables['history'])} epochs the loss goes {told('loss')} in training and "
+        f"Over {len(history)} epochs the loss goes {told('loss')} in training and "
         f"{told('val_loss')} in validation, accuracy {told('accuracy')} and {told('val_accuracy')}."
     )
 
 
 def _findings(run: Run) -> str:
-    found = run.facts["audit"]["findings"].items()
+    found = run.audit.findings.items()
     told = [f"{count:,} {kind.replace('_', ' ')}" for kind, count in found if count]
     return f"Found: {', '.join(told)}." if told else "Nothing was found."

@@ -1,1 +1,0 @@
-"""Command: keep the embedded remote and released/ up to date."""
