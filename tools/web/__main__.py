@@ -36,13 +36,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     from facial_expression.inference.network import Network
     from tools.web import examples
     from tools.web.answer import Analyzer
-    from tools.web.card import read_card
+    from tools.web.card import card_html
     from tools.web.server import application, listen, serve
 
     network = Network(args.model)
     analyzer = Analyzer(network, Detector().find)
     with listen(args.host, args.port) as listening:
-        card = read_card(args.model)
+        card = card_html(args.model)
         app = application(analyzer, network.facts, card, examples.draw(), args.host)
         name = f"[{args.host}]" if ":" in args.host else args.host
         url = f"http://{name}:{listening.getsockname()[1]}/"

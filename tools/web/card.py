@@ -18,7 +18,7 @@ NAMES = {
 }
 
 
-def read_card(model: Path) -> str:
+def card_html(model: Path) -> str:
     """The card beside a model file as HTML; empty if there is none."""
     path = model.with_name("model_card.md")
     if not path.is_file():

@@ -1,14 +1,14 @@
-// A still from the camera, taken on a button.  Nothing is recorded.
+// Takes a still from the camera when a button is pressed.  Nothing is recorded.
 const element = (id) => document.getElementById(id);
 
 const REASONS = {
-  NotAllowedError: "The browser may not use the camera. Allow it in the address bar's settings, or choose a picture.",
+  NotAllowedError: "The browser blocked the camera. Allow it in the site's settings, or choose a picture.",
   NotFoundError: "No camera was found. Connect one, or choose a picture.",
-  NotReadableError: "Another program uses the camera. Close that one, or choose a picture.",
+  NotReadableError: "Another program uses the camera. Close that program, or choose a picture.",
 };
 
-/** Wire the camera's buttons; a still goes to `look`, a reason why there is none to `complain`. */
-export function camera({ look, complain }) {
+/** Connects the camera's buttons: `analyze` gets a still (a Blob), `complain` an error message. */
+export function camera({ analyze, complain }) {
   const video = element("video");
   let stream = null;
   let opening = false;
@@ -22,17 +22,17 @@ export function camera({ look, complain }) {
   }
 
   async function open() {
-    if (opening) return; // the browser still asks
+    if (opening) return; // the browser is still asking for permission
     complain("");
     if (!navigator.mediaDevices) {
-      complain("Browsers open the camera only to pages of this computer or with https. Choose a picture.");
+      complain("Browsers allow the camera only on this computer or over https. Choose a picture instead.");
       return;
     }
     opening = true;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: false, video: { facingMode: "user", width: { ideal: 1280 } } });
     } catch (error) {
-      complain(REASONS[error.name] ?? `The camera does not open: ${error.message}`);
+      complain(REASONS[error.name] ?? `The camera cannot be opened: ${error.message}`);
       return;
     } finally {
       opening = false;
@@ -45,12 +45,12 @@ export function camera({ look, complain }) {
   }
 
   function shoot() {
-    if (!video.videoWidth) return; // no frame has come yet
+    if (!video.videoWidth) return; // no frame yet
     const canvas = document.createElement("canvas");
     canvas.width = video.videoWidth;
     canvas.height = video.videoHeight;
     canvas.getContext("2d").drawImage(video, 0, 0);
-    canvas.toBlob((blob) => look(blob), "image/jpeg", 0.95);
+    canvas.toBlob((blob) => analyze(blob), "image/jpeg", 0.95);
   }
 
   element("open-camera").addEventListener("click", open);

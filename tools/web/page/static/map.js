@@ -1,9 +1,9 @@
-// The class activation map, laid over the face.
-const SIDE = 240; // of the drawing, in pixels
-const FOR = [230, 97, 1]; // orange and violet: told apart by eyes that confuse red and green
+// Draws the class activation map over the face.
+const SIDE = 240; // pixels of the drawing
+const FOR = [230, 97, 1]; // orange and violet are distinct for colour-blind readers too
 const AGAINST = [94, 60, 193];
 
-/** A map less its mean over the classes, place by place: what softmax makes of it is the same. */
+/** The map minus its mean over the classes at each place, which does not change the softmax. */
 export function centred(map) {
   return map.map((row) => row.map((cell) => {
     const mean = cell.reduce((sum, value) => sum + value, 0) / cell.length;
@@ -16,7 +16,7 @@ export function largest(map) {
   return Math.max(...map.flat(2).map(Math.abs), 1e-6);
 }
 
-/** Where a map speaks most for a class, in words. */
+/** The place with the most evidence for a class, in words. */
 export function place(map, index) {
   let top = [0, 0];
   map.forEach((row, y) => row.forEach((cell, x) => {
@@ -28,7 +28,7 @@ export function place(map, index) {
   return `${down}, ${across}`;
 }
 
-/** Draw the face and over it the evidence for class `index`; `strength` 0 to 1. */
+/** Draws the face and, over it, the evidence for class `index`; `strength` is 0 to 1. */
 export function drawMap(canvas, face, map, index, limit, strength) {
   canvas.width = canvas.height = SIDE;
   const context = canvas.getContext("2d");
@@ -46,7 +46,7 @@ export function drawMap(canvas, face, map, index, limit, strength) {
   context.drawImage(layer, 0, 0);
 }
 
-/** The legend, from fully against to fully for. */
+/** Draws the legend, from strongest evidence against to strongest evidence for. */
 export function drawScale(canvas) {
   const context = canvas.getContext("2d");
   const pixels = context.createImageData(canvas.width, 1);
@@ -58,7 +58,7 @@ function colour(share, strength) {
   return [...(share < 0 ? AGAINST : FOR), 255 * strength * Math.min(1, Math.abs(share))];
 }
 
-/** The map's value at a place (0 to 1 down and across), bilinear between the fields' centres. */
+/** The map at a place (0 to 1 down and across), interpolated between the centres of its fields. */
 function between(map, index, down, across) {
   const [top, bottom, y] = neighbours(down, map.length);
   const [left, right, x] = neighbours(across, map[0].length);

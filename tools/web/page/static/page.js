@@ -1,13 +1,13 @@
-// The page's behaviour: ways to give a picture, one question to the server, its states.
+// The page's behaviour: inputs, the request to the server, and status messages.
 import { camera } from "./camera.js";
 import { show } from "./result.js";
 
 const element = (id) => document.getElementById(id);
 const LIMIT = Number(document.body.dataset.maxBytes);
-const GONE = "The program behind this page does not answer. Was it ended? Start it again and reload.";
+const NO_SERVER = "The server of this page does not answer. Start it again and reload the page.";
 
-let asking = null; // what ends the question that is under way
-let last = null; // the picture that was asked about
+let request = null; // AbortController of the running request
+let last = null; // the picture of the last request
 
 function say(text, busy = false) {
   element("status").textContent = text;
@@ -22,17 +22,17 @@ function complain(text) {
   if (text) element("error").scrollIntoView({ block: "nearest" });
 }
 
-/** Ask the server about a picture (a Blob); `whole` takes all of it for one face. */
-async function look(blob, whole = false) {
-  asking?.abort();
+/** Analyzes a picture (a Blob) and shows the result; `whole` uses all of it as one face. */
+async function analyze(blob, whole = false) {
+  request?.abort();
   complain("");
   if (blob.size > LIMIT) {
-    complain(`The file has ${(blob.size / 2 ** 20).toFixed(1)} MB, at most ${LIMIT / 2 ** 20} are read. Save it smaller and try again.`);
+    complain(`The file has ${(blob.size / 2 ** 20).toFixed(1)} MB; the limit is ${LIMIT / 2 ** 20} MB. Choose a smaller file.`);
     return;
   }
-  const own = (asking = new AbortController());
+  const own = (request = new AbortController());
   last = blob;
-  say("Looking at the picture …", true);
+  say("Analyzing the picture …", true);
   try {
     const answer = await ask(blob, whole, own.signal);
     const summary = show(answer, whole);
@@ -40,11 +40,11 @@ async function look(blob, whole = false) {
     say(summary);
     element("result").scrollIntoView({ block: "start" });
   } catch (error) {
-    if (error.name === "AbortError") return; // a newer picture took its place
+    if (error.name === "AbortError") return; // replaced by a newer request
     element("result").hidden = true;
     complain(error.message);
   } finally {
-    if (asking === own) asking = null;
+    if (request === own) request = null;
   }
 }
 
@@ -56,10 +56,10 @@ async function ask(blob, whole, signal) {
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Error(GONE);
+    throw new Error(NO_SERVER);
   }
   const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(sentence(answer.error ?? `it answered ${response.status} ${response.statusText}`));
+  if (!response.ok) throw new Error(sentence(answer.error ?? `the server answered ${response.status} ${response.statusText}`));
   return answer;
 }
 
@@ -67,23 +67,23 @@ function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }
 
-/** The first picture among the files of a drop or a paste; complains where there is none. */
+/** Analyzes the first file of a drop or a paste. */
 function take(files) {
-  if (files.length) look(files[0]);
-  else complain("That was no picture file. Save the picture first, then choose the file.");
+  if (files.length) analyze(files[0]);
+  else complain("That is not a file. Save the picture first, then choose the file.");
 }
 
 element("choose").addEventListener("click", () => element("file").click());
 element("file").addEventListener("change", ({ target }) => {
-  if (target.files.length) look(target.files[0]);
-  target.value = ""; // so that the same file can be chosen again
+  if (target.files.length) analyze(target.files[0]);
+  target.value = ""; // lets the same file be chosen again
 });
 
 document.addEventListener("paste", (event) => {
   if (event.clipboardData) take(event.clipboardData.files);
 });
 document.addEventListener("dragover", (event) => {
-  event.preventDefault(); // anywhere: a file that misses would replace the page
+  event.preventDefault(); // everywhere: otherwise a file dropped beside the field replaces the page
   element("drop").classList.add("over");
 });
 document.addEventListener("dragleave", (event) => {
@@ -99,16 +99,16 @@ for (const button of document.querySelectorAll("[data-example]")) {
   button.addEventListener("click", async () => {
     try {
       const response = await fetch(button.querySelector("img").src);
-      look(await response.blob());
+      analyze(await response.blob());
     } catch {
-      complain(GONE);
+      complain(NO_SERVER);
     }
   });
 }
 
-camera({ look, complain });
+camera({ analyze, complain });
 
-element("whole").addEventListener("click", () => last && look(last, true));
+element("whole").addEventListener("click", () => last && analyze(last, true));
 element("again").addEventListener("click", () => {
   element("try").scrollIntoView({ block: "start" });
   element("choose").focus({ preventScroll: true });

@@ -1,4 +1,4 @@
-// The answer of the server, as elements: boxes on the picture, bars, the crop, the map.
+// Shows the server's answer: boxes on the picture, bars, the crop and the map.
 import { centred, drawMap, drawScale, largest, place } from "./map.js";
 
 const element = (id) => document.getElementById(id);
@@ -8,14 +8,14 @@ const percent = (share) => `${(100 * share).toFixed(1)} %`;
 let answer = null;
 let chosen = 0;
 
-/** Show an answer; returns one line that says what it is. */
+/** Shows an answer and returns a summary in one line. */
 export function show(given, whole) {
   answer = { ...given, whole };
   const { faces, width, height, picture } = answer;
   const found = whole ? "The whole picture as one face" : faces.length === 1 ? "1 face" : `${faces.length || "No"} faces`;
   element("picture").src = picture;
   element("picture").alt = `Your picture, ${width} by ${height} pixels. ${found}.`;
-  element("seen-caption").textContent = `${found} · ${width} × ${height} pixels` + (faces.length ? " · dashed: what is cut out" : "");
+  element("seen-caption").textContent = `${found} · ${width} × ${height} pixels` + (faces.length ? " · dashed: the crop" : "");
   element("nobody").hidden = faces.length > 0;
   element("whole").hidden = whole;
   element("whole").classList.toggle("main", !faces.length);
@@ -23,7 +23,7 @@ export function show(given, whole) {
   element("face").hidden = !faces.length;
   listFaces();
   choose(0);
-  if (!faces.length) return "No face was found. Below stands what helps.";
+  if (!faces.length) return "No face was found. See the advice below.";
   const first = best(faces[0]);
   return `${found}${faces.length > 1 ? "; the first" : ""}: ${first.name}, ${percent(first.share)}.`;
 }
@@ -35,7 +35,7 @@ function ranked({ probabilities }) {
   return rows.sort((one, other) => other.share - one.share);
 }
 
-/** One radio button a face; the arrow keys go from one to the next. */
+/** One radio button per face; the arrow keys switch between them. */
 function listFaces() {
   const labels = answer.faces.map((face, number) => {
     const label = document.createElement("label");
@@ -58,10 +58,10 @@ function choose(number) {
   const { name, share, index } = best(face);
   const which = answer.faces.length > 1 ? `Face ${number + 1}: ` : "Apparent expression: ";
   element("face-title").textContent = `${which}${name}, ${percent(share)}`;
-  element("sure").textContent = `The network is ${face.confidence}. The probabilities are calibrated on pictures like its own; on others it may be too sure.`;
+  element("sure").textContent = `The network is ${face.confidence}. The probabilities are calibrated on pictures like the training pictures; on others the network may be overconfident.`;
   listBars(face);
   drawCrop(face);
-  offerMap(face, index);
+  showMap(face, index);
 }
 
 function listBars(face) {
@@ -88,14 +88,14 @@ function drawBoxes() {
   svg.replaceChildren();
   faces.forEach(({ box, square }, number) => {
     const group = svg.appendChild(document.createElementNS(SVG, "g"));
-    const taken = number === chosen;
+    const isChosen = number === chosen;
     const cut = { left: square.left, top: square.top, width: square.side, height: square.side };
-    group.classList.toggle("chosen", taken);
+    group.classList.toggle("chosen", isChosen);
     if (!answer.whole) {
       rectangle(group, box, "halo");
       rectangle(group, box, "box").addEventListener("click", () => choose(number));
     }
-    if (taken) {
+    if (isChosen) {
       rectangle(group, cut, "halo");
       rectangle(group, cut, "cut");
     }
@@ -103,7 +103,7 @@ function drawBoxes() {
   });
 }
 
-/** A number above the box, or where there is no room below or in it; small beside a small face. */
+/** The face's number above its box; without room there, below or inside it.  Small for small faces. */
 function numeral(parent, box, number) {
   const { width, height } = answer;
   const longest = Math.max(width, height);
@@ -127,20 +127,20 @@ function rectangle(parent, { left, top, width, height }, kind) {
 function drawCrop(face) {
   const image = new Image();
   image.onload = () => {
-    if (face !== answer.faces[chosen]) return; // another one was chosen meanwhile
+    if (face !== answer.faces[chosen]) return; // another face was chosen meanwhile
     const canvas = element("crop");
     canvas.width = image.width;
     canvas.height = image.height;
     canvas.getContext("2d").drawImage(image, 0, 0);
     canvas.setAttribute("aria-label", `The face as the network sees it, ${image.width} by ${image.height} grey pixels`);
-    element("crop-caption").textContent = `What it is given: ${image.width} × ${image.height} grey pixels`;
+    element("crop-caption").textContent = `Its input: ${image.width} × ${image.height} grey pixels`;
     redrawMap();
   };
   image.src = face.crop;
 }
 
-/** Controls of the map, or why there is none. */
-function offerMap(face, predicted) {
+/** Shows the controls of the map, or the reason why there is none. */
+function showMap(face, predicted) {
   const there = Boolean(face.activation);
   element("map-figure").hidden = element("map-controls").hidden = !there;
   if (!there) {
@@ -149,7 +149,7 @@ function offerMap(face, predicted) {
   }
   const options = answer.classes.map((name, index) => new Option(name, String(index), false, index === predicted));
   element("asked").replaceChildren(...options);
-  element("map-note").textContent = `A class activation map: how far each of ${face.activation.length} × ${face.activation[0].length} overlapping fields speaks for or against an expression, compared with all of them. Coarse, and no proof of why.`;
+  element("map-note").textContent = `A class activation map: the evidence in each of ${face.activation.length} × ${face.activation[0].length} overlapping fields for or against an expression, relative to the mean of all expressions. It is coarse and proves no cause.`;
 }
 
 function redrawMap() {
