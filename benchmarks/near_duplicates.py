@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks.measuring import describe_machine
@@ -29,7 +30,7 @@ from facial_expression.index.near_duplicates import (
     similarity,
 )
 from facial_expression.pictures.squares import read_squares
-from facial_expression.plot.audit_sheet import Finding, audit_sheet
+from facial_expression.plot.sheets import audit_sheet
 from facial_expression.plot.style import png
 
 BANDS = (0.7, 0.75, 0.8, 0.85, 0.9, 1.01)
@@ -103,12 +104,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         band = [pair for pair in pairs if low <= pair.similarity < high]
         chosen = sorted(rng.choice(len(band), min(SHOWN, len(band)), replace=False).tolist())
         shown = [
-            Finding(pair.similarity, (paths[pair.first], paths[pair.second]))
+            (paths[pair.first], f"from {low}", paths[pair.second], pair.similarity)
             for pair in (band[place] for place in chosen)
         ]
-        names = sorted({name for finding in shown for name in finding.paths})
+        names = sorted({name for row in shown for name in (row[0], row[2])})
         squares = dict(zip(names, read_squares(args.images, names, 96, workers=1), strict=True))
-        sheet = audit_sheet({f"from {low}": shown}, {f"from {low}": len(band)}, squares)
+        sheet = audit_sheet(
+            pd.DataFrame(shown, columns=["path", "kind", "partner", "score"]),
+            {f"from {low}": len(band)},
+            squares,
+        )
         (args.out / f"from_{low}.png").write_bytes(png(sheet, 100))
         print(f"  similarity from {low}: {len(band):,} pairs, {len(shown)} shown")
     some = sorted(rng.choice(len(paths), min(1000, len(paths)), replace=False).tolist())

@@ -1,44 +1,32 @@
-"""Charts of one run: class counts, learning curves, confusion, F1 by class.  Numbers -> Figure.
+"""Charts of one run.  The tables of the stages, as DataFrames -> Figure.
 
-What differs differs in lightness, hatch, line or marker and not in hue alone, so that a grey print
-and a colour-blind reader see the same.
+Series differ in lightness, hatch, line or marker and not only in hue, so that a grey print and a
+colour-blind reader see the same.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
 
-from facial_expression.plot.style import (
-    INK,
-    WIDTH,
-    bare,
-    ink_on,
-    ramp,
-    styled,
-    tint,
-)
+from facial_expression.plot.style import INK, PALE, WIDTH, bare, ink_on, ramp, styled, tint
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+DASHES = (0, (4, 2))
 
 
 @styled
-def class_counts(
-    classes: Sequence[str], counts: Mapping[str, Sequence[int]], colour: str
-) -> Figure:
+def class_counts(table: pd.DataFrame, classes: Sequence[str], colour: str) -> Figure:
     """Pictures by class, one bar a split.
 
     Args:
+        table: class_counts.csv; at most three splits are told apart.
         classes: names, in the order of the rows from top to bottom.
-        counts: split -> pictures of each class; at most three splits are told apart.
         colour: of the first split's bars.
     """
     looks: tuple[dict[str, Any], ...] = (
@@ -46,28 +34,31 @@ def class_counts(
         {"facecolor": tint(colour, 0.35)},
         {"facecolor": "white", "hatch": "/////"},
     )
+    counts = table.pivot(index="class", columns="split", values="count")
+    counts = counts.reindex(index=classes, columns=table["split"].unique()).fillna(0).astype(int)
+    splits = len(counts.columns)
     figure = Figure(
-        figsize=(WIDTH, 1.1 + len(classes) * (0.12 + 0.16 * len(counts))), layout="constrained"
+        figsize=(WIDTH, 1.1 + len(classes) * (0.12 + 0.16 * splits)), layout="constrained"
     )
     axes = figure.add_subplot()
     rows = np.arange(len(classes))
-    height = 0.84 / len(counts)
+    height = 0.84 / splits
     for place, (split, values) in enumerate(counts.items()):
-        offset = (place - (len(counts) - 1) / 2) * height
+        offset = (place - (splits - 1) / 2) * height
         bars = axes.barh(
             rows + offset,
             values,
             height * 0.9,
             edgecolor=colour,
             linewidth=0.7,
-            label=f"{split} (n = {sum(values):,})",
+            label=f"{split} (n = {values.sum():,})",
             **looks[place % len(looks)],
         )
         axes.bar_label(bars, [f"{value:,}" for value in values], padding=2, fontsize=7)
     axes.set_yticks(rows, classes)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_major_locator(_whole_numbers())
-    total = sum(sum(values) for values in counts.values())
+    total = table["count"].sum()
     _finish_bars(axes, f"Pictures by class and split (n = {total:,})", "pictures")
     axes.margins(x=0.08)  # room for the numbers at the ends of the bars
     axes.set_xlim(left=0)
@@ -76,13 +67,9 @@ def class_counts(
 
 
 @styled
-def curves(
-    epochs: Sequence[int],
-    loss: tuple[Sequence[float], Sequence[float]],
-    accuracy: tuple[Sequence[float], Sequence[float]],
-    colour: str,
-) -> Figure:
-    """Loss and accuracy by epoch, each a pair (training, validation); accuracy in [0, 1]."""
+def curves(history: pd.DataFrame, colour: str) -> Figure:
+    """Loss and accuracy by epoch, training and validation, from history.csv."""
+    epochs = history["epoch"]
     figure = Figure(figsize=(WIDTH, 3.0), layout="constrained")
     left, right = figure.subplots(1, 2)
     looks: dict[str, dict[str, Any]] = {
@@ -90,9 +77,9 @@ def curves(
         "validation": {"color": INK, "linestyle": (0, (4, 1.5)), "marker": "s", "mfc": "white"},
     }
     size = 4 if len(epochs) <= 20 else 0  # marks carry one epoch, and clutter a hundred
-    for axes, pair in ((left, loss), (right, accuracy)):
-        for (label, look), values in zip(looks.items(), pair, strict=True):
-            axes.plot(epochs, values, label=label, markersize=size, **look)
+    for axes, score in ((left, "loss"), (right, "accuracy")):
+        for (label, look), column in zip(looks.items(), (score, f"val_{score}"), strict=True):
+            axes.plot(epochs, history[column], label=label, markersize=size, **look)
         axes.set_xlabel("epoch")
         axes.xaxis.set_major_locator(_whole_numbers())
         axes.grid(axis="y")
@@ -109,16 +96,18 @@ def curves(
 
 
 @styled
-def confusion(classes: Sequence[str], counts: Integers, split: str, colour: str) -> Figure:
+def confusion(table: pd.DataFrame, classes: Sequence[str], split: str, colour: str) -> Figure:
     """Confusion matrix; each row sums to 100 %, so its diagonal is recall.
 
     Args:
+        table: confusion.csv, actual and predicted class of each picture.
         classes: names in label order.
-        counts: (K, K), pictures by actual (row) and predicted (column) class.
         split: the split that was scored, for the title.
-        colour: what the cells are shaded with; the fuller, the darker.
+        colour: of the cells; the larger the share, the darker.
     """
     size = len(classes)
+    crossed = pd.crosstab(table["actual"], table["predicted"])
+    counts = crossed.reindex(index=classes, columns=classes, fill_value=0).to_numpy()
     totals = counts.sum(axis=1, keepdims=True)
     shares = counts / np.maximum(totals, 1)
     side = max(4.6, 1.6 + 0.62 * size)
@@ -149,18 +138,11 @@ def confusion(classes: Sequence[str], counts: Integers, split: str, colour: str)
 
 
 @styled
-def per_class_f1(
-    classes: Sequence[str],
-    precision: Floats,
-    recall: Floats,
-    f1: Floats,
-    support: Integers,
-    split: str,
-    colour: str,
-) -> Figure:
-    """F1 score of each class as a bar, its precision and recall as marks; all (K,), in [0, 1]."""
-    rows = np.arange(len(classes))
-    figure = Figure(figsize=(WIDTH, 1.3 + 0.34 * len(classes)), layout="constrained")
+def per_class_f1(table: pd.DataFrame, split: str, colour: str) -> Figure:
+    """F1 score of each class as a bar, precision and recall as marks, from per_class.csv."""
+    f1, support = table["f1"], table["support"]
+    rows = np.arange(len(table))
+    figure = Figure(figsize=(WIDTH, 1.3 + 0.34 * len(table)), layout="constrained")
     axes = figure.add_subplot()
     axes.barh(
         rows, f1, 0.66, facecolor=tint(colour, 0.45), edgecolor=colour, linewidth=0.7, label="F1"
@@ -174,18 +156,130 @@ def per_class_f1(
         "markeredgewidth": 1,
         "clip_on": False,
     }
-    axes.plot(precision, rows, marker="o", markerfacecolor="white", label="precision", **mark)
-    axes.plot(recall, rows, marker="D", label="recall", **mark)
-    axes.axvline(float(f1.mean()), color=INK, linestyle=(0, (4, 2)), linewidth=1)
-    axes.set_yticks(rows, _with_n(classes, support))
+    axes.plot(
+        table["precision"], rows, marker="o", markerfacecolor="white", label="precision", **mark
+    )
+    axes.plot(table["recall"], rows, marker="D", label="recall", **mark)
+    mean = axes.axvline(f1.mean(), color=INK, linestyle=DASHES, linewidth=1)
+    mean.set_label(f"macro F1 = {f1.mean():.3f}")
+    axes.set_yticks(rows, _with_n(table["class"], support))
     title = f"F1 by class on {split} (n = {support.sum():,})"
     _finish_bars(axes, title, "score (0 to 1)")
     axes.set_xlim(0, 1)
-    macro = Line2D(
-        [], [], color=INK, linestyle=(0, (4, 2)), linewidth=1, label=f"macro F1 = {f1.mean():.3f}"
+    lines, bars = axes.get_lines(), axes.containers
+    figure.legend(handles=[*bars, *lines], loc="outside lower center", ncols=4)
+    return figure
+
+
+@styled
+def reliability(table: pd.DataFrame, split: str, colour: str) -> Figure:
+    """Accuracy by confidence before and after the temperature, and how many pictures are how sure.
+
+    Args:
+        table: reliability.csv.
+        split: the split that was scored, for the title.
+        colour: of the bars.
+    """
+    figure = Figure(figsize=(WIDTH, 4.3), layout="constrained")
+    upper, lower = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3.4, 1))
+    for when, axes, beneath in zip(("before", "after"), upper, lower, strict=True):
+        bins = table[table["when"] == when]
+        width, mass = (bins[bins["binning"] == name] for name in ("equal_width", "equal_mass"))
+        _draw_reliability(axes, width, mass, colour)
+        temperature = bins["temperature"].iloc[0]
+        axes.set_title(
+            f"{when.capitalize()}: temperature {temperature:.3f}\ncalibration error "
+            f"{_error(width):.1f} % (equal mass {_error(mass):.1f} %)",
+            fontsize=9,
+        )
+        edges = width["low"], width["n"] / width["n"].sum(), width["high"] - width["low"]
+        beneath.bar(*edges, align="edge", color=PALE, edgecolor="white")
+        beneath.set_xlabel("confidence (%)")
+        beneath.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+        beneath.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+        beneath.grid(axis="y")
+    upper[0].set_ylabel("accuracy (%)")
+    lower[0].set_ylabel("pictures (%)")
+    figure.suptitle(f"Reliability on {split} (n = {width['n'].sum():,})", x=0.01, ha="left")
+    handles, labels = upper[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=3)
+    return figure
+
+
+def _draw_reliability(axes: Axes, width: pd.DataFrame, mass: pd.DataFrame, colour: str) -> None:
+    axes.plot((0, 1), (0, 1), color=INK, linestyle=DASHES, linewidth=1, label="as it should be")
+    axes.bar(
+        width["low"],
+        width["accuracy"],
+        width["high"] - width["low"],
+        align="edge",
+        facecolor=tint(colour, 0.45),
+        edgecolor=colour,
+        linewidth=0.7,
+        label="bins of equal width",
     )
-    precise, recalled, bars = axes.get_legend_handles_labels()[0]
-    figure.legend(handles=[bars, precise, recalled, macro], loc="outside lower center", ncols=4)
+    axes.plot(
+        mass["confidence"],
+        mass["accuracy"],
+        color=INK,
+        marker="o",
+        markerfacecolor="white",
+        markersize=4.5,
+        linestyle="",
+        clip_on=False,
+        label="bins of equal mass",
+    )
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+
+
+def _error(bins: pd.DataFrame) -> float:
+    """Expected calibration error in percent."""
+    distance = (bins["accuracy"] - bins["confidence"]).abs()
+    return 100 * float(np.average(distance, weights=bins["n"]))
+
+
+@styled
+def risk_coverage(table: pd.DataFrame, n: int, split: str, colour: str) -> Figure:
+    """Error rate among the surest answers by their share, beside the best and a random order.
+
+    Args:
+        table: risk_coverage.csv, whose last row is coverage 1.
+        n: pictures of the split.
+        split: the split that was scored, for the title.
+        colour: of the curve.
+    """
+    coverage, risk = table["coverage"].to_numpy(), table["risk"].to_numpy()
+    error = risk[-1]
+    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    axes.axhline(error, color=INK, linewidth=1, linestyle=DASHES, label="refusing at random")
+    axes.plot(coverage, risk, color=colour, label="refusing the least sure")
+    shares = np.linspace(0.001, 1, 1000)
+    best = np.maximum(0, shares - (1 - error)) / shares
+    axes.plot(shares, best, color=INK, linewidth=1, linestyle=":", label="refusing every mistake")
+    for share in (0.5, 0.8, 1.0):
+        place = int(np.searchsorted(coverage, share - 1e-6))
+        x, y = coverage[place], risk[place]
+        axes.plot(x, y, marker="o", markersize=4.5, color=colour, clip_on=False)
+        axes.annotate(
+            f"{100 * y:.1f} %",
+            (x, y),
+            xytext=(-4, 5),
+            textcoords="offset points",
+            ha="right",
+            fontsize=8,
+        )
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, max(max(risk) * 1.18, 0.01))
+    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.grid(axis="y")
+    axes.set_xlabel("pictures answered, the surest first (%)")
+    axes.set_ylabel("wrong answers (%)")
+    axes.set_title(f"Wrong answers by share of pictures answered on {split} (n = {n:,})")
+    figure.legend(loc="outside lower center", ncols=3, handlelength=3)
     return figure
 
 
@@ -202,7 +296,5 @@ def _whole_numbers() -> MaxNLocator:
     return MaxNLocator(6, integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
 
 
-def _with_n(classes: Sequence[str], numbers: npt.ArrayLike) -> list[str]:
-    return [
-        f"{name} ({number:,})" for name, number in zip(classes, np.asarray(numbers), strict=True)
-    ]
+def _with_n(classes: Iterable[str], numbers: Iterable[int]) -> list[str]:
+    return [f"{name} ({number:,})" for name, number in zip(classes, numbers, strict=True)]

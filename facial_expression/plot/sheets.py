@@ -1,29 +1,41 @@
-"""Sheets of pictures: samples of each class, and predictions beside labels.  Arrays -> Figure."""
+"""Sheets of pictures: samples, predictions, confused classes, audit findings, saliency maps.
+
+Most sheets are one axes measured in inches, y downwards: an axes a picture would take seconds to
+lay out.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import matplotlib
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
 
 from facial_expression.plot.style import INK, PALE, WIDTH, bare, styled
 
 Pictures = npt.NDArray[np.uint8]
+Corner = tuple[float, float]
+"""Left and top edge, in inches."""
+MARGIN = 0.1
+"""Inches, left of everything."""
 MOST_BARS = 7
 """Probabilities drawn beside a picture; of more classes the largest ones are shown."""
-COLUMNS = 3
-"""Pictures side by side on a sheet of predictions; what follows is in inches."""
-MARGIN, HEAD, CELL, PICTURE, BAR = 0.1, 0.62, 1.3, 0.95, 0.58
+OPACITY = 0.5
+"""Of a saliency map's colours, so that the face stays visible under them."""
+COLOURS = matplotlib.colormaps["inferno"]
+"""Of saliency maps.  Lightness alone carries the value, as a grey print shows it."""
 
 
 @dataclass(frozen=True)
 class Predicted:
-    """Pictures with what the network said of them.
+    """Pictures with the network's predictions.
 
     images (N, S, S) uint8; actual and predicted (N,) int64 labels; probabilities (N, K) in [0, 1].
     """
@@ -70,6 +82,32 @@ def hardest(scored: Predicted, number: int) -> list[int]:
     return wrong[np.argsort(-confidence, kind="stable")][:number].tolist()
 
 
+def blank(height: float) -> tuple[Figure, Axes]:
+    """A sheet of this height and the width of a page, and its axes; all in inches."""
+    figure = Figure(figsize=(WIDTH, height))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
+    return figure, axes
+
+
+def put(axes: Axes, corner: Corner, side: float, picture: Pictures) -> None:
+    """Draw a grey (S, S) or coloured (S, S, 3) picture in a square of `side` inches."""
+    left, top = corner
+    extent = (left, left + side, top + side, top)
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto")
+
+
+def percent(probability: float) -> str:
+    """A probability in percent; only certainty is called 100 %."""
+    return "over 99 %" if 0.995 <= probability < 1 else f"{100 * probability:.0f} %"
+
+
+def shortened(name: str, most: int) -> str:
+    """The name, its end cut off if it has more than `most` signs."""
+    return name if len(name) <= most else name[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
 @styled
 def sample_sheet(
     classes: Sequence[str], pictures: Sequence[Pictures], totals: Sequence[int]
@@ -91,17 +129,17 @@ def sample_sheet(
 def confused_sheet(
     labels: Sequence[str], pictures: Sequence[Pictures], columns: int, title: str
 ) -> Figure:
-    """One row of pictures for each pair of classes that is confused; without a pair it says so.
+    """One row of pictures for each pair of confused classes; "none" without a pair.
 
     Args:
-        labels: what stands beside each row.
+        labels: text beside each row.
         pictures: of each row, (N, S, S) uint8, N from 1 to `columns`; rows may differ in N.
         columns: how many pictures there is room for, so that a single one is not drawn large.
         title: of the sheet.
     """
     if pictures:
         return _rows_of_pictures(labels, pictures, columns, title)
-    figure = Figure(figsize=(WIDTH, HEAD))
+    figure = Figure(figsize=(WIDTH, 0.62))
     figure.text(MARGIN / WIDTH, 0.55, title, fontsize=10)
     figure.text(MARGIN / WIDTH, 0.2, "none")
     return figure
@@ -135,14 +173,11 @@ def _rows_of_pictures(
 def prediction_sheet(classes: Sequence[str], shown: Predicted, title: str, colour: str) -> Figure:
     """Each picture with its label, the predicted class and the probabilities as bars.
 
-    The actual class's bar is filled with `colour` and its name is bold.  A sheet of no picture says
-    so.  One axes measured in inches holds everything: forty axes would take seconds to lay out.
+    The actual class's bar is filled with `colour` and its name is bold.
     """
-    rows = -(-len(shown.images) // COLUMNS)
-    height = HEAD + max(rows * CELL, 0.5)
-    figure = Figure(figsize=(WIDTH, height))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
+    columns, head, cell = 3, 0.62, 1.3
+    rows = -(-len(shown.images) // columns)
+    figure, axes = blank(head + max(rows * cell, 0.5))
     axes.text(MARGIN, 0.2, title, fontsize=10)
     if rows:
         key = "Bars: probability, the grey line is 1. Bold and dark: the actual class."
@@ -150,45 +185,35 @@ def prediction_sheet(classes: Sequence[str], shown: Predicted, title: str, colou
     else:
         axes.text(MARGIN, 0.55, "none")
     for index in range(len(shown.images)):
-        row, column = divmod(index, COLUMNS)
-        left = MARGIN + column * (WIDTH - MARGIN) / COLUMNS
-        _draw_cell(axes, (left, HEAD + row * CELL), classes, shown, index, colour)
-    axes.set(xlim=(0, WIDTH), ylim=(height, 0), aspect="auto")
+        row, column = divmod(index, columns)
+        corner = MARGIN + column * (WIDTH - MARGIN) / columns, head + row * cell
+        _draw_prediction(axes, corner, classes, shown, index, colour)
     return figure
 
 
-def _draw_cell(
-    axes: Axes,
-    corner: tuple[float, float],
-    classes: Sequence[str],
-    shown: Predicted,
-    index: int,
-    colour: str,
+def _draw_prediction(
+    axes: Axes, corner: Corner, classes: Sequence[str], shown: Predicted, index: int, colour: str
 ) -> None:
+    side, bar = 0.95, 0.58
     left, top = corner
     actual, predicted = int(shown.actual[index]), int(shown.predicted[index])
     probabilities = shown.probabilities[index]
     mark = "\N{CHECK MARK}" if actual == predicted else "\N{BALLOT X}"
-    share = percent(probabilities[predicted])
-    said = f"predicted {shortened(classes[predicted], 16)}, {share} {mark}"
+    said = f"{shortened(classes[predicted], 16)}, {percent(probabilities[predicted])} {mark}"
     axes.text(left, top, f"actual {shortened(classes[actual], 16)}", fontsize=7.5)
-    axes.text(left, top + 0.13, said, fontsize=7.5)
+    axes.text(left, top + 0.13, f"predicted {said}", fontsize=7.5)
     top += 0.19
-    extent = (left, left + PICTURE, top + PICTURE, top)
-    axes.imshow(shown.images[index], cmap="gray", vmin=0, vmax=255, extent=extent)
-    base = left + PICTURE + 0.68
-    labels = _bars_of(probabilities, actual)
-    pitch = PICTURE / len(labels)
+    put(axes, (left, top), side, shown.images[index])
+    base = left + side + 0.68
+    others = np.argsort(-probabilities, kind="stable").tolist()
+    others.remove(actual)
+    labels = sorted([actual, *others[: MOST_BARS - 1]])
+    pitch = side / len(labels)
     for place, label in enumerate(labels):
         middle = top + (place + 0.5) * pitch
         is_actual = label == actual
-        axes.barh(
-            middle,
-            probabilities[label] * BAR,
-            pitch * 0.72,
-            left=base,
-            color=colour if is_actual else PALE,
-        )
+        fill = colour if is_actual else PALE
+        axes.barh(middle, probabilities[label] * bar, pitch * 0.72, left=base, color=fill)
         axes.text(
             base - 0.04,
             middle,
@@ -198,21 +223,118 @@ def _draw_cell(
             fontsize=6.5,
             fontweight="bold" if is_actual else "normal",
         )
-    axes.vlines([base, base + BAR], top, top + PICTURE, [INK, "#dddddd"], linewidth=0.7)
+    axes.vlines([base, base + bar], top, top + side, [INK, "#dddddd"], linewidth=0.7)
 
 
-def _bars_of(probabilities: npt.NDArray[np.float64], actual: int) -> list[int]:
-    """The labels to draw, in label order: the most probable ones, and always the actual one."""
-    order = np.argsort(-probabilities, kind="stable").tolist()
-    order.remove(actual)
-    return sorted([actual, *order[: MOST_BARS - 1]])
+@styled
+def audit_sheet(
+    shown: pd.DataFrame, totals: Mapping[str, int], pictures: Mapping[str, Pictures]
+) -> Figure:
+    """Findings of each kind, pairs side by side, with score, label and file name.
+
+    Args:
+        shown: rows of audit.csv (path, kind, partner, score), kinds from top to bottom.
+        totals: how many findings of each of these kinds there are.
+        pictures: squares, uint8 (S, S), by path.
+    """
+    columns, head, heading, cell = 4, 0.5, 0.26, 1.22
+    kinds = list(shown.groupby("kind", sort=False))
+    heights = [heading + cell * -(-len(rows) // columns) for _, rows in kinds]
+    figure, axes = blank(head + max(sum(heights), 0.3))
+    axes.text(MARGIN, 0.24, f"Findings of the audit (n = {sum(totals.values()):,})", fontsize=10)
+    if not kinds:
+        axes.text(MARGIN, head, "none")
+    top = head
+    for (kind, rows), height in zip(kinds, heights, strict=True):
+        title = f"{kind.replace('_', ' ')}: the first {len(rows):,} of {totals[kind]:,}"
+        axes.text(MARGIN, top + 0.06, title, fontsize=8.5, fontweight="bold")
+        for place, finding in enumerate(rows.itertuples()):
+            row, column = divmod(place, columns)
+            left, upper = MARGIN + column * (WIDTH - MARGIN) / columns, top + heading + row * cell
+            axes.text(left, upper, f"score {finding.score:.3f}", fontsize=7)
+            for number, path in enumerate(filter(None, (finding.path, finding.partner))):
+                corner = left + number * 0.81, upper + 0.04
+                _draw_finding(axes, corner, path, pictures[path])
+        top += height
+    return figure
 
 
-def percent(probability: float) -> str:
-    """A probability in words; only certainty is called 100 %."""
-    return "over 99 %" if 0.995 <= probability < 1 else f"{100 * probability:.0f} %"
+def _draw_finding(axes: Axes, corner: Corner, path: str, picture: Pictures) -> None:
+    side = 0.78
+    left, top = corner
+    put(axes, corner, side, picture)
+    frame = Rectangle(corner, side, side, fill=False, edgecolor=PALE, linewidth=0.4)
+    axes.add_patch(frame)  # a white picture would not show
+    folder, label, name = path.split("/")
+    words = (shortened(f"{folder} {label}", 17), shortened(name, 22))
+    for line, (text, size) in enumerate(zip(words, (6.5, 5), strict=True)):
+        axes.text(left, top + side + 0.11 + 0.1 * line, text, fontsize=size)
 
 
-def shortened(name: str, most: int) -> str:
-    """The name, its end cut off if it has more than `most` signs."""
-    return name if len(name) <= most else name[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+@styled
+def saliency_sheet(
+    classes: Sequence[str], shown: Predicted, maps: Pictures, totals: tuple[int, int], split: str
+) -> Figure:
+    """Each picture, and beside it the same one under its saliency map; a row a class.
+
+    Right predictions stand on the left of wrong ones.
+
+    Args:
+        classes: names in label order, from top to bottom.
+        shown: the pictures (N, S, S), N from 0.
+        maps: uint8 (N, S, S), 255 where most spoke for the predicted class.
+        totals: how many right and how many wrong predictions there are to choose from.
+        split: the split that was scored, for the title.
+    """
+    head, names, gap, caption = 0.78, 0.78, 0.1, 0.22
+    wrong = shown.actual != shown.predicted
+    groups = [
+        [np.flatnonzero((shown.actual == label) & (wrong == kind)) for kind in (False, True)]
+        for label in range(len(classes))
+    ]
+    columns = max([1, *(len(rows) for group in groups for rows in group)])
+    cell = (WIDTH - names - MARGIN - gap) / (2 * columns)
+    side = (cell - gap) / 2
+    height = head + len(classes) * (side + caption)
+    figure, axes = blank(height)
+    starts = names, names + columns * cell + gap
+    title = f"Where the network found its prediction (Grad-CAM, {split})"
+    axes.text(MARGIN, 0.2, title, fontsize=10)
+    _draw_key(axes)
+    for start, kind, name in zip(starts, (False, True), ("right", "wrong"), strict=True):
+        heading = f"{name}: {int((wrong == kind).sum())} of {totals[kind]:,} drawn at random"
+        axes.text(start, head - 0.09, heading, fontsize=8)
+    axes.vlines(starts[1] - gap, head - 0.2, height - 0.05, PALE, linewidth=0.7)
+    for label, group in enumerate(groups):
+        top = head + label * (side + caption)
+        axes.text(MARGIN, top + side / 2, shortened(classes[label], 12), fontsize=8.5, va="center")
+        for start, rows in zip(starts, group, strict=True):
+            if not len(rows):
+                axes.text(start, top + side / 2, "none", fontsize=7.5, va="center")
+            for column, row in enumerate(rows):
+                left = start + column * cell
+                put(axes, (left, top), side, shown.images[row])
+                put(axes, (left + side, top), side, overlay(shown.images[row], maps[row]))
+                guess = int(shown.predicted[row])
+                share = percent(shown.probabilities[row, guess])
+                said = f"{shortened(classes[guess], 11)}, {share}"
+                axes.text(left, top + side + 0.11, said, fontsize=6.5)
+    return figure
+
+
+def overlay(image: Pictures, heat: Pictures) -> Pictures:
+    """A grey picture (S, S) under the colours of its saliency map (S, S); uint8 (S, S, 3)."""
+    colours = COLOURS(heat)[..., :3] * 255
+    return np.rint((1 - OPACITY) * image[..., None] + OPACITY * colours).astype(np.uint8)
+
+
+def _draw_key(axes: Axes) -> None:
+    """What rows, captions and colours of the saliency sheet mean."""
+    says = "Rows: label. Captions: predicted class and its probability. Spoke for that class:"
+    axes.text(MARGIN, 0.4, says, fontsize=7.5)
+    ramp = np.arange(256, dtype=np.uint8)[None]
+    left, right = WIDTH - 2.15, WIDTH - 1.15
+    axes.text(left - 0.06, 0.4, "nothing", fontsize=7.5, ha="right")
+    key = overlay(np.full_like(ramp, 128), ramp)
+    axes.imshow(key, extent=(left, right, 0.41, 0.32), aspect="auto")
+    axes.text(right + 0.06, 0.4, "most", fontsize=7.5)

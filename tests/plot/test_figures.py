@@ -3,21 +3,22 @@ from __future__ import annotations
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
 
-from facial_expression.plot.figures import class_counts, confusion, curves, per_class_f1
+from facial_expression.plot import figures
 from facial_expression.plot.style import png
 
 BLUE = "#2b6cb0"
 SEVEN = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
 AWKWARD = [f"a_rather_long_${n}$_name" for n in range(12)]
+SPLITS = ("train", "val", "test")
+classes_of_all_kinds = pytest.mark.parametrize(
+    "classes", [["no", "yes"], SEVEN, AWKWARD], ids=["two", "seven", "twelve"]
+)
 
 
 def texts(figure: Figure) -> str:
@@ -26,115 +27,105 @@ def texts(figure: Figure) -> str:
     return "\n".join(t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text")))
 
 
+def pixels(figure: Figure) -> np.ndarray:
+    """The figure in grey, uint8 (rows, columns)."""
+    return np.asarray(Image.open(io.BytesIO(png(figure, 60))).convert("L"))
+
+
 def assert_nothing_is_cut_off(figure: Figure) -> None:
     """No ink stands on the outermost pixels."""
-    pixels = np.asarray(Image.open(io.BytesIO(png(figure, 100))).convert("L"))
-    assert (pixels[[0, -1], :] == 255).all()
-    assert (pixels[:, [0, -1]] == 255).all()
+    drawn = pixels(figure)
+    assert (drawn[[0, -1], :] == 255).all()
+    assert (drawn[:, [0, -1]] == 255).all()
 
 
-def grey(colour) -> float:
-    return float(np.dot(to_rgb(colour), (0.299, 0.587, 0.114)))
-
-
-def scores(classes: list[str]) -> tuple[np.ndarray, ...]:
+def charts(classes: list[str]) -> dict[str, Figure]:
+    """Every chart of classes, from tables as the stages write them."""
     f1 = np.linspace(0, 1, len(classes))
-    return f1, f1[::-1], f1, np.arange(len(classes))
-
-
-def figures(classes: list[str]) -> dict[str, Figure]:
-    size = len(classes)
-    counts = {split: [10**n % 9973 for n in range(size)] for split in ("train", "val", "test")}
-    matrix = np.arange(size * size).reshape(size, size) ** 2
+    counts = [(name, split, 10**n % 9973) for n, name in enumerate(classes) for split in SPLITS]
+    pairs = [(a, p) for n, a in enumerate(classes) for p in classes[: n + 1]]
+    scores = {"class": classes, "precision": f1[::-1], "recall": f1, "f1": f1}
     return {
-        "class_counts": class_counts(classes, counts, BLUE),
-        "confusion": confusion(classes, matrix, "test", BLUE),
-        "per_class_f1": per_class_f1(classes, *scores(classes), "test", BLUE),
+        "class_counts": figures.class_counts(
+            pd.DataFrame(counts, columns=["class", "split", "count"]), classes, BLUE
+        ),
+        "confusion": figures.confusion(
+            pd.DataFrame(pairs, columns=["actual", "predicted"]), classes, "test", BLUE
+        ),
+        "per_class_f1": figures.per_class_f1(
+            pd.DataFrame({**scores, "support": range(len(classes))}), "test", BLUE
+        ),
     }
 
 
-@pytest.mark.parametrize("classes", [["no", "yes"], SEVEN, AWKWARD], ids=["two", "seven", "twelve"])
+@classes_of_all_kinds
 def test_every_class_is_named_and_no_text_is_cut_off(classes):
-    for name, figure in figures(classes).items():
+    for name, figure in charts(classes).items():
         said = texts(figure)
         assert all(label in said for label in classes), name
         assert "n = " in said, name
         assert_nothing_is_cut_off(figure)
 
 
-def test_class_counts_have_one_bar_a_class_and_split():
-    counts = {"train": [3995, 436], "val": [467, 56], "test": [491, 55]}
-    figure = class_counts(["angry", "disgust"], counts, BLUE)
-    (axes,) = figure.axes
-    assert [bar.get_width() for bar in axes.patches] == [3995, 436, 467, 56, 491, 55]
-    said = texts(figure)
-    assert "train (n = 4,431)" in said
-    assert "n = 5,500" in said
-    assert axes.get_xlabel() == "pictures"
-    assert axes.get_xlim()[0] == 0
+def test_charts_state_their_numbers():
+    said = {name: texts(figure).split("\n") for name, figure in charts(["a", "b"]).items()}
+    assert {"train (n = 11)", "10", "1"} <= set(said["class_counts"])
+    assert "Pictures by class and split (n = 33)" in said["class_counts"]
+    assert {"Confusion on test (n = 3)", "50", "100", "b (2)"} <= set(said["confusion"])
+    assert {"macro F1 = 0.500", "0.00", "1.00", "b (1)"} <= set(said["per_class_f1"])
 
 
-def test_splits_differ_without_hue():
-    figure = class_counts(["a"], {"train": [3], "val": [2], "test": [1]}, BLUE)
-    looks = [(grey(bar.get_facecolor()[:3]), bar.get_hatch()) for bar in figure.axes[0].patches]
-    assert looks[0][0] + 0.2 < looks[1][0]
-    assert looks[1][1] is None
-    assert looks[2][1]
-
-
-def test_a_split_may_be_absent():
-    figure = class_counts(["a", "b"], {"train": [3, 4], "val": [1, 2]}, BLUE)
-    assert len(figure.axes[0].patches) == 4
+def test_a_split_may_be_absent_and_rows_come_in_any_order():
+    rows = [("b", "train", 4), ("a", "train", 3)]
+    columns = ["class", "split", "count"]
+    one, other = (pd.DataFrame(some, columns=columns) for some in (rows, rows[::-1]))
+    figure = figures.class_counts(one, ["a", "b"], BLUE)
     assert "test" not in texts(figure)
+    again = figures.class_counts(other, ["a", "b"], BLUE)
+    np.testing.assert_array_equal(pixels(figure), pixels(again))
 
 
 @pytest.mark.parametrize("epochs", [1, 5, 100])
-def test_curves_hold_training_and_validation_told_apart_by_their_lines(epochs):
-    steps = list(range(1, epochs + 1))
-    loss, accuracy = [2 / n for n in steps], [1 - 0.9 / n for n in steps]
-    figure = curves(steps, (loss, loss[::-1]), (accuracy, accuracy[::-1]), BLUE)
-    for axes, values, unit in zip(figure.axes, (loss, accuracy), ("nats", "%"), strict=True):
+def test_curves_hold_training_and_validation(epochs):
+    steps = np.arange(1, epochs + 1)
+    scores = {"loss": 2 / steps, "val_loss": 1.5 / steps}
+    scores |= {"accuracy": 1 - 0.9 / steps, "val_accuracy": 1 - 0.95 / steps}
+    figure = figures.curves(pd.DataFrame({"epoch": steps, **scores}), BLUE)
+    for axes, names in zip(figure.axes, np.array([*scores]).reshape(2, 2), strict=True):
         training, validation = axes.get_lines()
-        assert list(training.get_ydata()) == values
-        assert list(validation.get_ydata()) == values[::-1]
-        assert training.get_linestyle() != validation.get_linestyle()
-        assert (training.get_markersize() > 0) == (epochs <= 20), "one epoch must be seen"
-        assert axes.get_xlabel() == "epoch"
-        assert unit in axes.get_ylabel()
+        for line, name in ((training, names[0]), (validation, names[1])):
+            np.testing.assert_allclose(line.get_ydata(), scores[name])
+        assert training.get_linestyle() != validation.get_linestyle(), "told apart without colour"
+        assert (training.get_markersize() > 0) == (epochs <= 20), "a single epoch must be seen"
         assert all(float(tick).is_integer() for tick in axes.get_xticks())
     assert {"training", "validation"} <= set(texts(figure).split("\n"))
     assert_nothing_is_cut_off(figure)
 
 
-def test_confusion_shows_percent_of_the_row_and_the_count():
-    figure = confusion(["a", "b"], np.array([[3, 1], [0, 0]]), "val", BLUE)
-    (axes,) = figure.axes
-    cells = [text.get_text() for text in axes.texts]
-    assert cells == ["75", "3", "25", "1", "0", "0", "0", "0"]
-    assert axes.get_xlabel() == "predicted"
-    assert axes.get_ylabel() == "actual"
-    assert "on val (n = 4)" in texts(figure)
-
-
-@settings(max_examples=15, deadline=None)
-@given(arrays(np.int64, (3, 3), elements=st.integers(0, 10**6)))
-def test_every_row_of_the_confusion_sums_to_one_or_is_empty(counts):
-    figure = confusion(["a", "b", "c"], counts, "test", BLUE)
-    shares = np.asarray(figure.axes[0].images[0].get_array())
-    assert shares.sum(axis=1) == pytest.approx((counts.sum(axis=1) > 0).astype(float))
-
-
-def test_per_class_f1_draws_the_scores_and_their_mean():
-    f1, precision, recall = np.array([0.5, 0.8]), np.array([0.4, 0.9]), np.array([0.7, 0.75])
-    figure = per_class_f1(["a", "b"], precision, recall, f1, np.array([10, 20]), "test", BLUE)
-    (axes,) = figure.axes
-    assert [bar.get_width() for bar in axes.patches] == [0.5, 0.8]
-    circles, diamonds, mean = axes.get_lines()
-    assert list(circles.get_xdata()) == [0.4, 0.9]
-    assert list(diamonds.get_xdata()) == [0.7, 0.75]
-    assert circles.get_marker() != diamonds.get_marker()
-    assert mean.get_xdata() == pytest.approx([0.65, 0.65])
+def test_reliability_states_its_errors_and_the_temperature():
+    names = ["when", "temperature", "binning", "low", "high", "n", "confidence", "accuracy"]
+    rows = []
+    for binning in ("equal_width", "equal_mass"):
+        rows += [
+            ("before", 1.0, binning, 0.4, 0.6, 30, 0.5, 0.4),
+            ("before", 1.0, binning, 0.8, 1.0, 10, 0.9, 0.5),
+            ("after", 1.75, binning, 0.2, 0.4, 40, 0.35, 0.36),
+        ]
+    figure = figures.reliability(pd.DataFrame(rows, columns=names), "test", BLUE)
     said = texts(figure)
-    assert "macro F1 = 0.650" in said
-    assert "on test (n = 30)" in said
-    assert "b (20)" in said
+    assert "Reliability on test (n = 40)" in said
+    assert "Before: temperature 1.000\ncalibration error 17.5 %" in said  # (30 * .1 + 10 * .4) / 40
+    assert "After: temperature 1.750\ncalibration error 1.0 %" in said
+    assert_nothing_is_cut_off(figure)
+
+
+@pytest.mark.parametrize(
+    ("risk", "said"), [([0, 0.1, 0.2, 0.3], "30.0 %"), ([1.0], "100.0 %"), ([0, 0], "0.0 %")]
+)
+def test_risk_coverage_ends_at_the_error_rate(risk, said):
+    coverage = np.arange(1, len(risk) + 1) / len(risk)
+    table = pd.DataFrame({"coverage": coverage, "risk": risk})
+    figure = figures.risk_coverage(table, 1234, "val", BLUE)
+    assert "on val (n = 1,234)" in texts(figure)
+    assert said in texts(figure)
+    assert_nothing_is_cut_off(figure)

@@ -1,132 +1,177 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
-from facial_expression.plot.sheets import (
-    MOST_BARS,
-    Predicted,
-    choose,
-    choose_by_class,
-    confused_sheet,
-    hardest,
-    prediction_sheet,
-    sample_sheet,
-)
-from facial_expression.plot.style import png
+from facial_expression.plot import sheets
+from facial_expression.plot.sheets import Predicted
 from tests.plot.test_figures import BLUE, assert_nothing_is_cut_off, texts
+
+SIDE = 8
 
 
 def predicted(actual: list[int], rows: list[list[float]]) -> Predicted:
-    probabilities = np.array(rows)
-    images = np.full((len(actual), 8, 8), 100, np.uint8)
-    return Predicted(images, np.array(actual), probabilities.argmax(axis=1), probabilities)
+    """Pictures whose grey level is their number; the predicted class is the most probable."""
+    probabilities = np.array(rows) if rows else np.zeros((0, 2))
+    images = np.arange(len(actual), dtype=np.uint8)[:, None, None].repeat(SIDE, 1).repeat(SIDE, 2)
+    guesses = probabilities.argmax(axis=1)
+    return Predicted(images, np.array(actual, int), guesses, probabilities)
+
+
+def greys(figure: Figure) -> list[int]:
+    """Grey levels of the plain pictures of a sheet, in the order of their places."""
+    found = []
+    for image in figure.axes[0].images:
+        drawn = np.asarray(image.get_array())
+        if drawn.shape == (SIDE, SIDE):
+            left, _, _, top = image.get_extent()
+            found.append((round(top, 3), round(left, 3), int(drawn[0, 0])))
+    return [grey for _, _, grey in sorted(found)]
 
 
 @given(st.lists(st.integers(0, 3), max_size=40), st.integers(1, 6), st.integers(0, 99))
 def test_the_choice_of_each_class_is_of_that_class_and_seeded(labels, each, seed):
     labels = np.array(labels, np.int64)
-    chosen = choose_by_class(labels, 4, each, seed)
+    chosen = sheets.choose_by_class(labels, 4, each, seed)
     for label, rows in enumerate(chosen):
         assert len(rows) == len(set(rows)) == min(each, int((labels == label).sum()))
         assert (labels[rows] == label).all() if rows else True
-    assert chosen == choose_by_class(labels, 4, each, seed)
-
-
-def test_one_more_picture_of_a_class_leaves_the_choice_of_the_others():
-    labels = np.array([0, 1] * 20)
+    assert chosen == sheets.choose_by_class(labels, 4, each, seed)
     more = np.append(labels, 0)
-    assert choose_by_class(labels, 2, 5, 0)[1] == choose_by_class(more, 2, 5, 0)[1]
+    assert chosen[1:] == sheets.choose_by_class(more, 4, each, seed)[1:], "classes are independent"
 
 
 def test_another_seed_is_another_choice():
-    assert choose(1000, 10, 0) != choose(1000, 10, 1)
-    assert choose(3, 10, 0) == [0, 1, 2]
-    assert choose(1000, 10, 0) == sorted(set(choose(1000, 10, 0)))
+    assert sheets.choose(1000, 10, 0) != sheets.choose(1000, 10, 1)
+    assert sheets.choose(3, 10, 0) == [0, 1, 2]
+    assert sheets.choose(1000, 10, 0) == sorted(set(sheets.choose(1000, 10, 0)))
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(1, 9)), max_size=30))
 def test_the_hardest_are_wrong_and_most_confident_first(cases):
-    actual = np.array([case[0] for case in cases], np.int64)
-    guess = np.array([case[1] for case in cases], np.int64)
+    actual, guess, sure = (np.array([case[k] for case in cases], int) for k in range(3))
     probabilities = np.zeros((len(cases), 3))
-    probabilities[np.arange(len(cases)), guess] = [case[2] / 10 for case in cases]
+    probabilities[np.arange(len(cases)), guess] = sure / 10
     scored = Predicted(np.zeros((len(cases), 2, 2), np.uint8), actual, guess, probabilities)
-    naive = sorted(
-        (-cases[row][2], row) for row in range(len(cases)) if cases[row][0] != cases[row][1]
-    )
-    assert hardest(scored, 4) == [row for _, row in naive[:4]]
+    wrong = [row for row in range(len(cases)) if actual[row] != guess[row]]
+    naive = sorted(wrong, key=lambda row: (-sure[row], row))
+    assert sheets.hardest(scored, 4) == naive[:4]
 
 
-def test_the_sample_sheet_holds_the_pictures_where_their_class_stands():
+@pytest.mark.parametrize("kind", ["samples", "confused"])
+def test_rows_of_pictures_hold_the_pictures_where_their_row_stands(kind):
     bright, dark = np.full((3, 24, 24), 200, np.uint8), np.full((1, 24, 24), 10, np.uint8)
-    figure = sample_sheet(["bright", "dark", "none"], [bright, dark, bright[:0]], [30, 4, 0])
+    if kind == "samples":
+        figure = sheets.sample_sheet(["bright", "dark"], [bright, dark], [30, 4])
+        assert "4 drawn at random from 34" in texts(figure)
+    else:
+        figure = sheets.confused_sheet(["bright", "dark"], [bright, dark], 3, "Confused")
+        assert "Confused" in texts(figure)
+    assert {"bright", "dark"} <= set(texts(figure).replace("\n", " ").split())
     sheet = np.asarray(figure.axes[0].images[0].get_array())
-    gap = 24 // 12
-    assert sheet.shape == (3 * 24 + 2 * gap, 3 * 24 + 2 * gap)
     assert (sheet[:24, :24] == 200).all()
-    assert (sheet[24 + gap : 48 + gap, :24] == 10).all()
-    assert (sheet[24 + gap : 48 + gap, 24:] == 255).all(), "a class with fewer leaves white"
-    assert (sheet[48 + 2 * gap :] == 255).all()
-    assert "4 drawn at random from 34" in texts(figure)
+    assert (sheet[26:, :24] == 10).all()
+    assert (sheet[26:, 24:] == 255).all(), "a row with fewer pictures leaves white"
     assert_nothing_is_cut_off(figure)
 
 
 def test_a_cell_says_actual_predicted_and_the_probability():
-    shown = predicted([0, 1], [[0.9, 0.1, 0], [0.6, 0.3, 0.1]])
-    said = texts(prediction_sheet(["calm", "glad", "sad"], shown, "A title", BLUE))
+    shown = predicted([0, 1, 0], [[0.9, 0.1, 0], [0.6, 0.3, 0.1], [0.001, 0, 0.999]])
+    figure = sheets.prediction_sheet(["calm", "glad", "sad"], shown, "A title", BLUE)
+    said = texts(figure)
     assert "A title" in said
     assert "actual calm\npredicted calm, 90 % ✓" in said
     assert "actual glad\npredicted calm, 60 % ✗" in said
-
-
-@pytest.mark.parametrize(("probability", "text"), [(0.999, "over 99 %"), (1.0, "100 %")])
-def test_only_certainty_is_called_100_percent(probability, text):
-    shown = predicted([1], [[probability, 1 - probability]])
-    assert f"predicted a, {text} ✗" in texts(prediction_sheet(["a", "b"], shown, "", BLUE))
-
-
-def test_bars_have_the_length_of_the_probabilities():
-    shown = predicted([2], [[0.5, 0.3, 0.2]])
-    figure = prediction_sheet(["a", "b", "c"], shown, "", BLUE)
-    widths = np.array([bar.get_width() for bar in figure.axes[0].patches])
-    assert widths / widths.sum() == pytest.approx([0.5, 0.3, 0.2])
-    colours = [bar.get_facecolor() for bar in figure.axes[0].patches]
-    assert colours[0] == colours[1] != colours[2], "the actual class stands out"
+    assert "predicted sad, over 99 % ✗" in said, "only certainty is called 100 %"
+    assert greys(figure) == [0, 1, 2]
+    assert_nothing_is_cut_off(figure)
 
 
 def test_of_many_classes_the_most_probable_and_the_actual_one_are_drawn():
     shown = predicted([0], [[0.0, *np.linspace(1, 19, 19) / 190]])
     classes = [f"class {n:02}" for n in range(20)]
-    figure = prediction_sheet(classes, shown, "", BLUE)
-    assert len(figure.axes[0].patches) == MOST_BARS
-    said = texts(figure)
-    assert "class 19" in said
+    said = texts(sheets.prediction_sheet(classes, shown, "", BLUE))
+    assert {"class 00", "class 19"} <= set(said.split("\n"))
     assert "class 01" not in said
 
 
-def test_a_sheet_of_nothing_says_so():
-    none = predicted([0], [[0.2, 0.8]])[[]]
-    figure = prediction_sheet(["a", "b"], none, "The 0 most confident", BLUE)
-    assert "none" in texts(figure)
-    assert png(figure, 60).startswith(b"\x89PNG")
+def audit(rows: list[tuple[str, str, str, float]], totals: dict[str, int]) -> Figure:
+    found = pd.DataFrame(rows, columns=["path", "kind", "partner", "score"])
+    paths = sorted({path for row in rows for path in (row[0], row[2]) if path})
+    pictures = {path: np.full((SIDE, SIDE), place, np.uint8) for place, path in enumerate(paths)}
+    return sheets.audit_sheet(found, totals, pictures)
 
 
-def test_the_sheet_of_confused_pairs_names_each_row():
-    pictures = [np.full((n, 8, 8), 90, np.uint8) for n in (3, 1)]
-    figure = confused_sheet(["a\nas b\n3 (30 %)", "b\nas a\n1 (5 %)"], pictures, 5, "Confused")
-    said = texts(figure)
-    assert "a\nas b\n3 (30 %)" in said
-    assert "Confused" in said
-    sheet = np.asarray(figure.axes[0].images[0].get_array())
-    assert (sheet == 90).sum() == 4 * 64
-    assert sheet.shape == (2 * 9 - 1, 5 * 9 - 1), "room for five of eight pixels and a gap"
+def test_the_audit_sheet_shows_each_picture_with_its_score_label_and_name():
+    rows = [
+        ("train/sad/b.png", "duplicate", "test/sad/a.png", 1.0),
+        ("train/sad/c.png", "blank", "", 0.25),
+        ("train/fear/d.png", "duplicate", "train/sad/e.png", 1.0),
+    ]
+    figure = audit(rows, {"duplicate": 1_234, "blank": 1})
+    said = texts(figure).split("\n")
+    assert "Findings of the audit (n = 1,235)" in said
+    assert "duplicate: the first 2 of 1,234" in said
+    assert [text for text in said if text.startswith("score")] == ["score 1.000"] * 2 + [
+        "score 0.250"
+    ]
+    assert {"train sad", "test sad", "train fear", "a.png", "d.png"} <= set(said)
+    assert greys(figure) == [2, 0, 1, 4, 3], "kind by kind, b beside a"
     assert_nothing_is_cut_off(figure)
 
 
-def test_without_a_confused_pair_the_sheet_says_so():
-    figure = confused_sheet([], [], 5, "Confused")
-    assert {"Confused", "none"} <= set(texts(figure).split("\n"))
+def test_long_names_and_many_findings_fit():
+    name = "a-very-long-name-of-a-class" * 2
+    rows = [(f"a/{name}/{i}{name}", "odd", f"b/{name}/{i}{name}", 0.9) for i in range(9)]
+    few, many = audit(rows[:4], {"odd": 9}), audit(rows, {"odd": 9})
+    assert_nothing_is_cut_off(many)
+    assert many.get_figheight() > few.get_figheight()
+
+
+def saliency(actual: list[int], guesses: list[int]) -> Figure:
+    shown = predicted(
+        actual, [[0.7 if k == guess else 0.15 for k in range(3)] for guess in guesses]
+    )
+    maps = np.full((len(actual), SIDE, SIDE), 100, np.uint8)
+    return sheets.saliency_sheet(["calm", "glad", "sad"], shown, maps, (1200, 34), "test")
+
+
+def test_the_saliency_sheet_has_a_row_a_class_and_right_before_wrong():
+    figure = saliency([0, 0, 0, 1, 2], [1, 0, 0, 2, 2])
+    assert greys(figure) == [1, 2, 0, 3, 4]
+    coloured = [image for image in figure.axes[0].images if np.ndim(image.get_array()) == 3]
+    assert len(coloured) == 5 + 1, "each picture stands beside its overlay; and the key"
+    said = texts(figure).split("\n")
+    assert {"right: 3 of 1,200 drawn at random", "wrong: 2 of 34 drawn at random"} <= set(said)
+    assert said.count("calm, 70 %") == 2
+    assert said.count("none") == 2
+    assert_nothing_is_cut_off(figure)
+
+
+@pytest.mark.parametrize("grey", [0, 255])
+def test_more_evidence_is_lighter_and_the_picture_stays_visible(grey):
+    ramp = np.arange(256, dtype=np.uint8)[None]
+    light = sheets.overlay(np.full_like(ramp, grey), ramp) @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(light[0]) >= -1).all(), "lightness rises, but for rounding"
+    assert light[0, -1] - light[0, 0] > 60
+    black, white = (sheets.overlay(np.full_like(ramp, level), ramp) for level in (0, 255))
+    assert (white.astype(int) - black >= 120).all()
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        audit([], {}),
+        saliency([], []),
+        sheets.confused_sheet([], [], 5, "Confused"),
+        sheets.prediction_sheet(["a", "b"], predicted([], []), "Mistakes", BLUE),
+    ],
+    ids=["audit", "saliency", "confused", "predictions"],
+)
+def test_a_sheet_of_nothing_says_so(figure):
+    assert "none" in texts(figure)
     assert_nothing_is_cut_off(figure)

@@ -4,6 +4,7 @@ import io
 import itertools
 
 import matplotlib
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,13 +12,15 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 
 from facial_expression.plot.figures import curves
-from facial_expression.plot.style import INK, ink_on, png, ramp, tint
+from facial_expression.plot.style import INK, ink_on, png, ramp
 
 COLOURS = st.integers(0, 0xFFFFFF).map("#{:06x}".format)
 
 
 def drawing() -> bytes:
-    return png(curves([1, 2], ([2.0, 1.0], [2.1, 1.2]), ([0.3, 0.5], [0.2, 0.4]), "#2b6cb0"), 60)
+    scores = {"loss": [2.0, 1.0], "val_loss": [2.1, 1.2]}
+    scores |= {"accuracy": [0.3, 0.5], "val_accuracy": [0.2, 0.4]}
+    return png(curves(pd.DataFrame({"epoch": [1, 2], **scores}), "#2b6cb0"), 60)
 
 
 def luminance(colour: str) -> float:
@@ -63,9 +66,3 @@ def test_the_ramp_darkens_from_white(colour):
     steps = [luminance(ramp(colour)(n / 20)[:3]) for n in range(21)]
     assert steps[0] == pytest.approx(1)
     assert all(later <= earlier + 1e-9 for earlier, later in itertools.pairwise(steps))
-
-
-def test_a_tint_lies_between_white_and_the_colour():
-    assert tint("#204060", 1) == "#204060"
-    assert tint("#204060", 0) == "#ffffff"
-    assert tint("#000000", 0.5) == "#808080"

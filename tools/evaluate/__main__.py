@@ -21,14 +21,14 @@ from __future__ import annotations
 
 import argparse
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.core.command import add_prediction, positive_float
+from facial_expression.core.command import add_prediction, parser, positive_float
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import sha256_of, write_bytes, write_json
 from facial_expression.core.tables import write_table
@@ -37,6 +37,7 @@ from tools.beside import find_classes, find_temperature, read_names
 from tools.evaluate import folders
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 COLOUR, DPI, SHOWN, SEED = "#2b6cb0", 120, 18, 0  # as plot: in params.yaml
@@ -83,32 +84,23 @@ def draw(
     pictures: folders.Labelled,
     plain: NDArray[np.float64],
     classes: list[str],
-    written: Path,
+    tables: Mapping[str, pd.DataFrame],
 ) -> dict[str, Figure]:
-    """The figures of the tables in the folder `written` and two sheets of pictures, by name."""
-    from facial_expression.plot import confidence, figures, sheets, tables
+    """The figures of these tables and two sheets of pictures, by name."""
+    from facial_expression.plot import figures, sheets
 
     predicted, total = plain.argmax(axis=1), len(pictures.labels)
-    curve = tables.columns(written / "risk_coverage.csv", "coverage", "risk")
     scored = sheets.Predicted(pictures.images, pictures.labels, predicted, plain)
     some, worst = sheets.choose(total, SHOWN, SEED), sheets.hardest(scored, SHOWN)
     chosen = f"Predictions for {len(some):,} pictures drawn at random from {total:,} of {name}"
     wrong = f"The {len(worst):,} most confident wrong predictions on {name} (n = {total:,})"
-    counts = tables.confusion(written / "confusion.csv", classes)
-    *scores, support = tables.per_class(written / "per_class.csv", classes)
-    present = np.flatnonzero(support)  # the F1 of a class without a picture would be a false 0
-    names = [classes[place] for place in present]
-    precision, recall, f1 = (score[present] for score in scores)
-    bins = tables.reliability(written / "reliability.csv")
+    per_class = tables["per_class"]
+    present = per_class[per_class["support"] > 0]  # without pictures an F1 of 0 would be false
     return {
-        "confusion": figures.confusion(classes, counts, name, COLOUR),
-        "per_class_f1": figures.per_class_f1(
-            names, precision, recall, f1, support[present], name, COLOUR
-        ),
-        "reliability": confidence.reliability(bins, name, COLOUR),
-        "risk_coverage": confidence.risk_coverage(
-            curve["coverage"], curve["risk"], total, name, COLOUR
-        ),
+        "confusion": figures.confusion(tables["confusion"], classes, name, COLOUR),
+        "per_class_f1": figures.per_class_f1(present, name, COLOUR),
+        "reliability": figures.reliability(tables["reliability"], name, COLOUR),
+        "risk_coverage": figures.risk_coverage(tables["risk_coverage"], total, name, COLOUR),
         "predictions": sheets.prediction_sheet(classes, scored[some], chosen, COLOUR),
         "hardest_mistakes": sheets.prediction_sheet(classes, scored[worst], wrong, COLOUR),
     }
@@ -153,7 +145,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     written["predictions"] = tables.predictions(pictures.paths, pictures.labels, plain, classes)
     for table, rows in written.items():
         write_table(args.out / f"{table}.csv", rows)
-    for figure, drawing in draw(name, pictures, plain, classes, args.out).items():
+    for figure, drawing in draw(name, pictures, plain, classes, written).items():
         write_bytes(args.out / f"{figure}.png", png(drawing, DPI))
     write_json(args.out / "metrics.json", metrics)
     return metrics
@@ -161,12 +153,8 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments, evaluate, print the headline scores."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.evaluate",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
+    arguments = parser("tools.evaluate", __doc__)
+    add = arguments.add_argument
     add("model", type=Path, metavar="MODEL", help="a .keras file: grey squares -> probabilities")
     add("pictures", type=Path, metavar="PICTURES", help="folder that holds <class>/<name>")
     add("--out", type=Path, required=True, help="folder to write to")
@@ -180,8 +168,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         "and sets apart pictures that equal a training picture")  # fmt: skip
     add("--temperature", type=positive_float, help="that calibrates the model (default: that of "
         "calibration.json beside it, or 1)")  # fmt: skip
-    add_prediction(parser)
-    metrics = evaluate(parser.parse_args(argv))
+    add_prediction(arguments)
+    metrics = evaluate(arguments.parse_args(argv))
     s = metrics[metrics["reported_split"]]
     print(
         f"accuracy {s['accuracy']:.4f} (95 % interval {s['accuracy_low']:.4f} to "
