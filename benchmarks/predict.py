@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.measuring import ROOT, describe_machine, spread, timed, verdict
-from facial_expression.core.command import RELEASED
+from tools.arguments import RELEASED
 
 CROPS, PHOTOGRAPHS, FACES = 1000, 60, 2
 SIZE = (1280, 720)

@@ -6,8 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
-from facial_expression.core.command import positive_float
 from facial_expression.core.errors import DatasetError
+from tools.arguments import positive_float
 
 
 def find_classes(model: Path) -> Path:

@@ -19,9 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facial_expression.core.command import new_file
 from facial_expression.core.errors import ModelError, run
 from facial_expression.core.files import sha256_of
+from tools.arguments import new_file
 
 if TYPE_CHECKING:
     import keras

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.core.command import new_file
 from facial_expression.core.errors import ModelError, run
 from facial_expression.core.files import sha256_of
+from tools.arguments import new_file
 
 if TYPE_CHECKING:
     import keras

@@ -28,11 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facial_expression.core.arrays import Split, read_split
-from facial_expression.core.command import at_least, new_file
+from facial_expression.core.command import at_least
 from facial_expression.core.errors import ModelError, ParameterError, PipelineError, run
 from facial_expression.core.files import atomic
 from facial_expression.core.labels import read_classes
 from facial_expression.inference.network import INPUT, Network
+from tools.arguments import new_file
 
 CALIBRATION = 1024  # training pictures
 PERCENTILE = 99.99  # a few extreme activations would coarsen all the others

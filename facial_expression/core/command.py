@@ -1,15 +1,15 @@
-"""The one argument parser of stages, tools and benchmarks, and the types of their arguments."""
+"""Command lines of stages, tools and benchmarks.
+
+`parser` makes the argument parser, `at_least` is a type of an argument, and `processors` is the
+default of `--threads`.  `tools.arguments` has what only tools use.
+"""
 
 from __future__ import annotations
 
 import argparse
-import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-
-RELEASED = Path(__file__).parents[2] / "released" / "expression.onnx"
-"""The network that predicts unless another one is named, wherever the command is given."""
 
 
 def parser(
@@ -19,7 +19,7 @@ def parser(
 
     Args:
         name: of the module, such as `stages.index`.
-        description: printed by --help as it stands; a module's docstring.
+        description: printed by --help unchanged; usually the module's docstring.
         paths: required options that take a path, such as `--out`, each with its help.
     """
     made = argparse.ArgumentParser(
@@ -33,66 +33,20 @@ def parser(
 
 
 def at_least(lowest: int) -> Callable[[str], int]:
-    """A type for argparse: a whole number from `lowest` on."""
+    """A type for argparse: whole numbers from `lowest` on."""
 
     def number(text: str) -> int:
         if int(text) < lowest:
-            raise argparse.ArgumentTypeError(f"expected a number from {lowest} on, found {text}")
+            raise argparse.ArgumentTypeError(
+                f"expected a number of at least {lowest}, found {text}"
+            )
         return int(text)
 
     return number
 
 
-def positive_float(text: str) -> float:
-    """A finite number above 0, for argparse."""
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
-    return number
-
-
-def share(text: str) -> float:
-    """A number from 0 to 1, for argparse."""
-    number = float(text)
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, found {text}")
-    return number
-
-
-def new_file(text: str) -> Path:
-    """A file to write, for argparse: what is there, if anything, is a file.
-
-    Files are written beside their place and then moved there, which must not happen to a device.
-    """
-    path = Path(text)
-    if path.is_dir():
-        raise argparse.ArgumentTypeError(f"expected a file, found the folder {text}")
-    if path.exists() and not path.is_file():
-        raise argparse.ArgumentTypeError(f"expected a file, found the device or pipe {text}")
-    return path
-
-
 def processors() -> int:
-    """How many this process may use."""
+    """The number of processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def add_prediction(parser: argparse.ArgumentParser) -> None:
-    """Add --batch-size, --backend and --threads."""
-    parser.add_argument(
-        "--batch-size", type=at_least(1), default=256, help="pictures a pass (default 256)"
-    )
-    parser.add_argument(
-        "--backend",
-        choices=("tensorflow", "jax", "torch"),
-        default="tensorflow",
-        help="of Keras (default tensorflow)",
-    )
-    parser.add_argument(
-        "--threads",
-        type=at_least(1),
-        default=os.cpu_count() or 1,
-        help="of the backend; their number changes the last digits (default: one a processor)",
-    )

@@ -28,11 +28,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.core.command import add_prediction, parser, positive_float
+from facial_expression.core.command import parser
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import sha256_of, write_bytes, write_json
 from facial_expression.core.tables import write_table
 from facial_expression.network.backend import configure, versions
+from tools.arguments import add_prediction, positive_float
 from tools.beside import find_classes, find_temperature, read_names
 from tools.evaluate import folders
 

@@ -29,8 +29,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from facial_expression.core import command
+from facial_expression.core.command import at_least, parser, processors
 from facial_expression.core.errors import ParameterError, SourceError, run
+from tools.arguments import RELEASED, new_file, share
 from tools.predict import output
 
 if TYPE_CHECKING:
@@ -39,32 +40,32 @@ if TYPE_CHECKING:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """The arguments, checked against each other."""
-    parser = command.parser("tools.predict", __doc__)
-    add, at_least = parser.add_argument, command.at_least
+    arguments = parser("tools.predict", __doc__)
+    add = arguments.add_argument
     add("paths", nargs="*", metavar="PATH", help="picture, folder, pattern, video, or - (stdin)")
     add("--camera", nargs="?", type=at_least(0), const=0, metavar="INDEX",
         help="read a webcam (default 0) until Ctrl-C or --frames")  # fmt: skip
     add("--format", choices=("table", "jsonl", "csv"), default="table", help="default: table")
-    add("--out", type=command.new_file, metavar="FILE",
+    add("--out", type=new_file, metavar="FILE",
         help="write the lines to FILE, which is whole or absent")  # fmt: skip
     add("--draw", type=Path, metavar="DIR", help="folder for annotated copies")
-    add("--model", type=Path, default=command.RELEASED, help="default: released/expression.onnx")
+    add("--model", type=Path, default=RELEASED, help="default: released/expression.onnx")
     add("--no-detect", action="store_true", help="pictures are cropped faces, like the training "
         "pictures: use their largest centred square")  # fmt: skip
-    add("--min-score", type=command.share, default=0.7, metavar="S",
+    add("--min-score", type=share, default=0.7, metavar="S",
         help="lowest score of the detector, 0 to 1 (default 0.7)")  # fmt: skip
     add("--min-face", type=at_least(1), default=16, metavar="PIXELS",
         help="smallest side of a face (default 16)")  # fmt: skip
     add("--every", type=at_least(1), default=1, metavar="N", help="read every N-th frame")
     add("--frames", type=at_least(1), metavar="N", help="read at most N frames of each video")
-    add("--threads", type=at_least(1), default=command.processors(),
+    add("--threads", type=at_least(1), default=processors(),
         help="default: one per processor")  # fmt: skip
     add("--quiet", action="store_true", help="report only skipped files on standard error")
-    args = parser.parse_args(argv)
+    args = arguments.parse_args(argv)
     if bool(args.paths) == (args.camera is not None):
-        parser.error("expected either PATH... or --camera")
+        arguments.error("expected either PATH... or --camera")
     if "" in args.paths:  # an unset shell variable, which Path would read as the current folder
-        parser.error("expected PATH, found an empty text")
+        arguments.error("expected PATH, found an empty text")
     return args
 
 

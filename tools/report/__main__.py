@@ -16,9 +16,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from facial_expression.core.command import new_file, parser
+from facial_expression.core.command import parser
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import write_text
+from tools.arguments import new_file
 
 LIMIT = 5_000_000  # bytes that a mail may carry nearly everywhere
 

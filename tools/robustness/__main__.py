@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, NamedTuple
 from tqdm import tqdm
 
 from facial_expression.core.arrays import Split, read_split
-from facial_expression.core.command import add_prediction, at_least
+from facial_expression.core.command import at_least
 from facial_expression.core.errors import run
 from facial_expression.core.files import write_bytes, write_csv
 from facial_expression.core.labels import read_classes
 from facial_expression.network.backend import configure
+from tools.arguments import add_prediction
 from tools.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupted
 
 if TYPE_CHECKING:

@@ -18,20 +18,21 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
-from facial_expression.core import command
+from facial_expression.core.command import at_least, parser
 from facial_expression.core.errors import run
+from tools.arguments import RELEASED
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Load the network and serve the page."""
-    parser = command.parser("tools.web", __doc__)
-    add = parser.add_argument
-    add("--model", type=Path, default=command.RELEASED, metavar="FILE",
+    arguments = parser("tools.web", __doc__)
+    add = arguments.add_argument
+    add("--model", type=Path, default=RELEASED, metavar="FILE",
         help="default released/expression.onnx, which `dvc pull` brings")  # fmt: skip
-    add("--port", type=command.at_least(0), default=7860, help="default 7860; 0: any free one")
+    add("--port", type=at_least(0), default=7860, help="default 7860; 0: any free one")
     add("--host", default="127.0.0.1", help="address to serve on (default 127.0.0.1)")
     add("--no-browser", action="store_true", help="do not open a browser")
-    args = parser.parse_args(argv)
+    args = arguments.parse_args(argv)
     from facial_expression.inference.detection import Detector
     from facial_expression.inference.network import Network
     from tools.web import examples
