@@ -104,8 +104,7 @@ def test_commands_can_be_started(document):
             folder = Path(spec.origin)
             files = folder.parent.rglob("*.py") if folder.name == "__init__.py" else [folder]
             text = "".join(
-                path.read_text(encoding="utf-8")
-                for path in [*files, ROOT / "facial_expression/core/command.py"]
+                path.read_text(encoding="utf-8") for path in [*files, ROOT / "tools/arguments.py"]
             )
             for option in re.findall(r"(?<= )--[\w-]+", rest):
                 assert option == "--help" or f'"{option}"' in text, f"{module} {option}"
