@@ -2,7 +2,8 @@
 
 Reads   ARRAYS/<split> of the splits to score, MODEL, protocol and labels from INDEX/audit.json,
         and backend and threads from the recipe.
-Writes  OUT/metrics.json             scores by split: plain, averaged over both mirror images
+Writes  OUT/metrics.json             the headline: accuracy, macro F1, calibration error
+        OUT/scores.json              scores by split: plain, averaged over both mirror images
                                      (_flip), averaged over 18 moved views (_views), and plain
                                      without leaks (_leak_free); calibration, selective
                                      prediction, protocol, labels, model size, versions
@@ -41,9 +42,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser("stages.evaluate", __doc__, PATHS).parse_args(argv)
     params = load(args.params, "evaluate", EvaluateParameters)
     recipe = load(args.recipe, "train", Recipe)
-    metrics = evaluate(params, recipe, args.arrays, args.model, args.index, args.out)
+    scores = evaluate(params, recipe, args.arrays, args.model, args.index, args.out)
     for name in params.splits:
-        s = metrics[name]
+        s = scores[name]
         print(
             f"{name}: accuracy {s['accuracy']:.4f} (95 % interval {s['accuracy_low']:.4f} to "
             f"{s['accuracy_high']:.4f}), macro F1 {s['macro_f1']:.4f}, n = {s['n']}"

@@ -36,7 +36,7 @@ from facial_expression.inference.network import Network
 from facial_expression.network.backend import configure
 from facial_expression.network.recipe import Recipe
 
-TRAVELS = ("temperature", "fitted_on")  # what calibration.json takes from metrics.json
+TRAVELS = ("temperature", "fitted_on")  # what calibration.json takes from scores.json
 BLANK = "Say here"  # how a text begins that only the owner of the pictures can write
 Text = Annotated[str, Field(min_length=1)]
 
@@ -95,7 +95,7 @@ def gather(params: ExportParameters, args: argparse.Namespace) -> Facts:
         texts={key: text for key, text in asdict(params).items() if key != "crop"},
         source=read_json(args.source),
         audit=read_json(args.audit),
-        metrics=read_json(args.evaluation / "metrics.json"),
+        metrics=read_json(args.evaluation / "scores.json"),
         per_class=read_table(args.evaluation / "per_class.csv"),
         recipe=args.recipe.stem,
         parameters=recipe,

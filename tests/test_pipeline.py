@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from dvc.repo import Repo
 from ruamel.yaml import YAML
+from tools.release.__main__ import check, named_objects, tracked_objects
 
 from tests.clones import ROOT, make_clone, run, stages_run
 from tests.test_structure import PACKAGES, STAGES, deps_of
-from tools.release.__main__ import check, named_objects, tracked_objects
 
 pytestmark = pytest.mark.pipeline
 
@@ -138,7 +138,7 @@ def test_an_edit_touches_exactly_the_stages_that_name_its_package(pulled, packag
 def test_two_clean_runs_give_the_same_bytes(reproduced, tmp_path):
     other = make_clone(tmp_path)
     assert stages_run(run(other, "dvc", "repro")) == ALL
-    for name in ("dvc.lock", "data/model/model.keras", "data/evaluation/metrics.json"):
+    for name in ("dvc.lock", "data/model/model.keras", "data/evaluation/scores.json"):
         assert (other / name).read_bytes() == (reproduced / name).read_bytes(), name
 
 
@@ -165,7 +165,7 @@ def test_a_training_seed_leaves_the_data_cached(reproduced):
 
 
 def test_the_sample_lands_where_it_should(reproduced):
-    metrics = json.loads((reproduced / "data/evaluation/metrics.json").read_text("utf-8"))
+    metrics = json.loads((reproduced / "data/evaluation/scores.json").read_text("utf-8"))
     assert 0.80 <= metrics["test"]["accuracy"] <= 0.97
 
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.pipeline
 MODEL, TWIN = "released/expression.keras", "released/expression.onnx"
 INT8 = "released/expression-int8.onnx"
 RELEASED = sorted((ROOT / "released").glob("*.dvc"))
-METRICS = json.loads((ROOT / "released/metrics.json").read_text(encoding="utf-8"))
+METRICS = json.loads((ROOT / "released/scores.json").read_text(encoding="utf-8"))
 EXPRESSIONS = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
 
 
@@ -123,7 +123,7 @@ def test_it_is_fine_tuned_on_a_folder_of_ones_own(pulled):
     run(pulled, "dvc", "exp", "run", "-S", "data=folder", "-S", "recipe=finetune", "-S", epochs)
     classes = json.loads((pulled / "data/arrays/classes.json").read_text("utf-8"))
     assert classes == ["happy", "neutral", "sad"]
-    metrics = json.loads((pulled / "data/evaluation/metrics.json").read_text("utf-8"))
+    metrics = json.loads((pulled / "data/evaluation/scores.json").read_text("utf-8"))
     labels = read_split(pulled / "data/arrays", "val").labels
     majority = np.bincount(labels).max() / len(labels)
     assert metrics["val"]["accuracy"] > majority + 0.2, "it has learned the new classes"

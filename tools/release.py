@@ -161,7 +161,7 @@ def network_from(source: Path, root: Path) -> None:
         take(
             {KERAS: model, ONNX: export / "model.onnx"}
             | ({INT8: int8} if faster else {})
-            | {"released/metrics.json": evaluation / "metrics.json"}
+            | {"released/scores.json": evaluation / "scores.json"}
             | {
                 f"released/{name}": export / name
                 for name in ("classes.json", "calibration.json", "parity.json", "model_card.md")
@@ -199,7 +199,7 @@ def check_run(source: Path) -> None:
     """Raise PipelineError unless the run's protocol is clean and its ONNX form is its twin."""
     from facial_expression.export.parity import Parity
 
-    protocol = _json(source / "data/evaluation/metrics.json").get("protocol")
+    protocol = _json(source / "data/evaluation/scores.json").get("protocol")
     if protocol != "clean":
         raise PipelineError(
             f"{source}: expected a run of the protocol clean, found {protocol}; only a network "

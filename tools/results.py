@@ -31,7 +31,7 @@ from facial_expression.core.files import atomic, write_text
 from facial_expression.core.tables import read_table
 
 NUMBERS = (
-    "data/evaluation/metrics.json",
+    "data/evaluation/scores.json",
     "data/evaluation/per_class.csv",
     "data/index/audit.json",
     "data/model/history.csv",
@@ -115,7 +115,7 @@ def _over_seeds(results: Path, shown: Mapping[str, str]) -> list[str]:
 def runs(results: Path) -> list[str]:
     """A Markdown table of all runs kept, a row for each split that they scored."""
     lines = _head(["run", "protocol", "epochs", "split", "n", SCORES[0], "95 %", *SCORES[1:]])
-    for path in sorted(results.glob("*/metrics.json")):
+    for path in sorted(results.glob("*/scores.json")):
         folder = path.parent
         metrics = _metrics(folder)
         facts = [f"[{folder.name}]({folder.name})", metrics["protocol"], str(len(_history(folder)))]
@@ -143,7 +143,7 @@ TABLES = {"recipes": recipes, "seeds": seeds, "runs": runs, "notebook": notebook
 
 
 def _metrics(folder: Path) -> dict[str, Any]:
-    metrics: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    metrics: dict[str, Any] = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     return metrics
 
 

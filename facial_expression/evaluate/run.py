@@ -1,9 +1,9 @@
-"""The evaluate stage: score a network on some splits, write metrics, tables and saliency maps."""
+"""The evaluate stage: score a network on some splits, write scores, tables and saliency maps."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -72,7 +72,7 @@ def evaluate(
         out: folder to write to.
 
     Returns:
-        The content of metrics.json.
+        The content of scores.json.
 
     Raises:
         ParameterError: the splits are out of order, or val is missing.
@@ -81,7 +81,7 @@ def evaluate(
     """
     _check_splits(params.splits)
     reported = params.splits[-1]
-    metrics: dict[str, Any] = {**read_origin(index / "audit.json"), "reported_split": reported}
+    scores: dict[str, Any] = {**read_origin(index / "audit.json"), "reported_split": reported}
     splits = {name: read_split(arrays, name) for name in params.splits}
     classes = read_classes(arrays / "classes.json")
     configure(recipe.backend, recipe.threads)
@@ -102,7 +102,7 @@ def evaluate(
                 means = averaged_predictions(model, split.images, params.batch_size)
             plain[name] = means["plain"]
             check_probabilities(path, plain[name])
-            metrics |= tables.split_scores(name, split.labels, means, split.leak_free)
+            scores |= tables.split_scores(name, split.labels, means, split.leak_free)
             table = tables.predictions(split.paths, split.labels, plain[name], classes)
             write_table(folder / f"{name}.csv", table)
     temperature = fit_temperature(splits["val"].labels, plain["val"])
@@ -111,13 +111,33 @@ def evaluate(
         write_table(out / f"{file}.csv", table)
     maps = explain(model, splits[reported], plain[reported].argmax(axis=1), params.saliency)
     saliency_file.write(out / "saliency.npz", maps)
-    metrics |= {
+    scores |= {
         **tables.trust(*scored),
         "model": {"side": side, "parameters": model.count_params(), "macs": macs(model)},
         "versions": versions(recipe.backend),
     }
-    write_json(out / "metrics.json", metrics)
-    return metrics
+    write_json(out / "scores.json", scores)
+    write_json(out / "metrics.json", headline(scores))
+    return scores
+
+
+def headline(scores: Mapping[str, Any]) -> dict[str, float]:
+    """The few numbers that `dvc exp show` and `dvc metrics diff` compare.
+
+    Accuracy and macro F1 of val and test, where they were scored, and the expected calibration
+    error of the reported split (bins of equal mass, after the temperature).
+
+    Args:
+        scores: the content of scores.json.
+    """
+    found = {
+        f"{split}_{score}": scores[split][score]
+        for split in ("val", "test")
+        if split in scores
+        for score in ("accuracy", "macro_f1")
+    }
+    error = scores["calibration"]["after"]["ece_equal_mass"]
+    return found | {f"{scores['reported_split']}_ece": error}
 
 
 def explain(

@@ -38,7 +38,7 @@ def split_scores(
     means: Mapping[str, Probabilities],
     leak_free: NDArray[np.bool_],
 ) -> dict[str, dict[str, float]]:
-    """The entries of metrics.json for one split.
+    """The entries of scores.json for one split.
 
     The training split has plain scores only, without bootstrap intervals: it is no sample of new
     pictures.  If no row is leak-free, the entry for the leak-free rows is missing.
@@ -63,7 +63,7 @@ def split_scores(
 
 
 def trust(labels: Labels, probabilities: Probabilities, temperature: float) -> dict[str, Any]:
-    """Entries `calibration` and `selective` of metrics.json; the temperature was fitted on val."""
+    """Entries `calibration` and `selective` of scores.json; the temperature was fitted on val."""
     calibration = {
         "temperature": temperature,
         "fitted_on": "val",

@@ -54,7 +54,7 @@ class Facts:
             people agree with them; `people`, what is known of the people in the pictures.
         source: source.json.
         audit: audit.json.
-        metrics: metrics.json.
+        metrics: scores.json.
         per_class: rows of per_class.csv, in label order.
         recipe: name of the recipe.
         parameters: its section `train`.

@@ -53,7 +53,7 @@ def configure(backend: Backend, threads: int) -> None:
 
 
 def versions(backend: Backend) -> dict[str, str]:
-    """Versions of Keras, the backend and NumPy, for metrics.json."""
+    """Versions of Keras, the backend and NumPy, for scores.json."""
     distribution: str = backend
     if backend == "tensorflow":
         installed = {d.name.lower().replace("_", "-") for d in importlib.metadata.distributions()}

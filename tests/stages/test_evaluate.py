@@ -95,7 +95,7 @@ def model(folder: Path) -> keras.Model:
 
 
 def metrics_of(out: Path) -> dict[str, Any]:
-    return json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    return json.loads((out / "scores.json").read_text(encoding="utf-8"))
 
 
 def test_the_files_and_entries_are_those_of_the_contract(done: Path) -> None:
@@ -103,6 +103,7 @@ def test_the_files_and_entries_are_those_of_the_contract(done: Path) -> None:
         "confused_pairs.csv",
         "confusion.csv",
         "metrics.json",
+        "scores.json",
         "per_class.csv",
         "predictions/test.csv",
         "predictions/train.csv",
@@ -111,7 +112,15 @@ def test_the_files_and_entries_are_those_of_the_contract(done: Path) -> None:
         "risk_coverage.csv",
         "saliency.npz",
     }
+    headline = json.loads((done / "metrics.json").read_text(encoding="utf-8"))
     metrics = metrics_of(done)
+    assert headline == {
+        "val_accuracy": metrics["val"]["accuracy"],
+        "val_macro_f1": metrics["val"]["macro_f1"],
+        "test_accuracy": metrics["test"]["accuracy"],
+        "test_macro_f1": metrics["test"]["macro_f1"],
+        "test_ece": metrics["calibration"]["after"]["ece_equal_mass"],
+    }
     assert list(metrics) == [
         "protocol", "labels", "reported_split",
         "train", "val", "val_flip", "val_views", "val_leak_free",

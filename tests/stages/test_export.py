@@ -43,7 +43,7 @@ def arguments(tmp_path: Path, weights: Path) -> list[str]:
     write_json(tmp_path / "audit.json", FACTS.audit)
     calibrated = {"temperature": 1.25, "fitted_on": "val", "before": {}, "after": {}}
     metrics = FACTS.metrics | {"calibration": calibrated}
-    write_json(tmp_path / "evaluation/metrics.json", metrics)
+    write_json(tmp_path / "evaluation/scores.json", metrics)
     table = FACTS.per_class
     write_csv(tmp_path / "evaluation/per_class.csv", list(table[0]), [r.values() for r in table])
     shutil.copyfile(weights, tmp_path / "model.keras")
@@ -120,7 +120,7 @@ def test_a_network_that_says_other_things_is_not_written(arguments, tmp_path, mo
         ("model.keras", ModelError),
         ("audit.json", DatasetError),
         ("source.json", DatasetError),
-        ("evaluation/metrics.json", DatasetError),
+        ("evaluation/scores.json", DatasetError),
         ("evaluation/per_class.csv", DatasetError),
         ("fast.yaml", ParameterError),
         ("ours.yaml", ParameterError),

@@ -43,7 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(place: Path, out: Path, *options: str, split: str = "test") -> dict[str, Any]:
     named = [str(place / "net/model.keras"), str(place / "faces"), "--out", str(out)]
     evaluate.main([*named, "--split", split, "--threads", "2", "--batch-size", "5", *options])
-    return json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    return json.loads((out / "scores.json").read_text(encoding="utf-8"))
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_every_picture_is_predicted_as_it_should_be(done: Path, expected: list) 
 def test_scores_are_of_those_predictions_and_know_what_is_absent(
     done: Path, expected: list
 ) -> None:
-    metrics = json.loads((done / "metrics.json").read_text(encoding="utf-8"))
+    metrics = json.loads((done / "scores.json").read_text(encoding="utf-8"))
     actual = [label for _, label, _ in expected]
     predicted = [CLASSES[int(p.argmax())] for _, _, p in expected]
     scores = metrics["pictures"]
@@ -155,7 +155,7 @@ def test_a_folder_named_train_is_scored_like_any_other(place: Path, tmp_path: Pa
     shutil.copytree(place / "faces/test", tmp_path / "train")
     named = [str(place / "net/model.keras"), str(tmp_path), "--out", str(tmp_path / "out")]
     evaluate.main([*named, "--split", "train", *MAPS, "--threads", "2"])
-    metrics = json.loads((tmp_path / "out/metrics.json").read_text(encoding="utf-8"))
+    metrics = json.loads((tmp_path / "out/scores.json").read_text(encoding="utf-8"))
     assert {"macro_f1_low", "macro_f1_high"} <= metrics["pictures"].keys()
 
 
@@ -171,7 +171,7 @@ def test_pictures_that_were_trained_on_are_set_apart(place: Path, tmp_path: Path
 def test_a_given_temperature_changes_calibration_alone(
     place: Path, done: Path, tmp_path: Path
 ) -> None:
-    plain = json.loads((done / "metrics.json").read_text(encoding="utf-8"))
+    plain = json.loads((done / "scores.json").read_text(encoding="utf-8"))
     cooled = run(place, tmp_path, *MAPS, "--temperature", "3")
     assert plain["pictures"] == cooled["pictures"]
     assert plain["calibration"]["after"] == plain["calibration"]["before"]

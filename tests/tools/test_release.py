@@ -78,8 +78,8 @@ def test_a_release_stages_what_the_lock_names_and_drops_the_rest(repository, mon
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("evaluation/metrics.json", None, "expected a finished run"),
-        ("evaluation/metrics.json", '{"protocol": "notebook"}', "protocol clean, found notebook"),
+        ("evaluation/scores.json", None, "expected a finished run"),
+        ("evaluation/scores.json", '{"protocol": "notebook"}', "protocol clean, found notebook"),
         ("export/parity.json", "{", "expected a finished run"),
         ("export/parity.json", "[1]", "expected an object"),
         ("export/parity.json", '{"n": 3}', "found no 'decisive'"),
@@ -127,8 +127,8 @@ def test_one_command_makes_the_whole_folder(pulled, tmp_path):
     card = (released / "model_card.md").read_text("utf-8")
     assert 'InferenceSession("expression.onnx")' in card
     assert "model.keras" not in card
-    metrics = json.loads((released / "metrics.json").read_text("utf-8"))
-    before = json.loads((pulled / "data/evaluation/metrics.json").read_text("utf-8"))
+    metrics = json.loads((released / "scores.json").read_text("utf-8"))
+    before = json.loads((pulled / "data/evaluation/scores.json").read_text("utf-8"))
     assert metrics["test"]["accuracy"] == pytest.approx(before["test"]["accuracy"], abs=0.02)
     recipe = yaml.safe_load((clone / "conf/recipe/finetune.yaml").read_text("utf-8"))["train"]
     assert recipe["initial"]["sha256"] == sha256_of(released / "expression.keras")

@@ -27,7 +27,7 @@ VOID = {"br", "img", "meta", "link", "input", "hr"}
 READ = (
     *TABLES,
     *(f"plots/{name}.png" for name in PLOTS),
-    *("raw/source.json", "index/audit.json", "evaluation/metrics.json"),
+    *("raw/source.json", "index/audit.json", "evaluation/scores.json"),
     *("export/parity.json", "export/model_card.md"),
 )
 
@@ -122,7 +122,7 @@ def test_it_is_a_document_for_every_reader(page):
 
 
 def test_the_numbers_are_those_of_the_stages(pulled, page):
-    metrics = json.loads((pulled / "data/evaluation/metrics.json").read_text("utf-8"))
+    metrics = json.loads((pulled / "data/evaluation/scores.json").read_text("utf-8"))
     scores, text = metrics["test"], Reader(page).text
     accuracy, low, high = (100 * scores[f"accuracy{end}"] for end in ("", "_low", "_high"))
     assert f"{accuracy:.1f} % of {scores['n']} drawn pictures of test" in text
@@ -185,7 +185,7 @@ def test_a_run_that_is_nowhere_is_one_line(pulled, monkeypatch):
         ("index/class_counts.csv", b"class,split,count\nsad,val,x\n", "column count.*the index"),
         ("model/history.csv", None, "no such table.*the train stage"),
         ("model/history.csv", b"epoch,loss\n", "expected a column accuracy.*the train stage"),
-        ("evaluation/metrics.json", b"{}", "entry protocol.*the evaluate stage"),
+        ("evaluation/scores.json", b"{}", "entry protocol.*the evaluate stage"),
         ("plots/curves.png", None, "expected a PNG.*the plot stage"),
         ("plots/curves.png", b"no picture", "expected a PNG.*the plot stage"),
         ("export/model_card.md", b"# \xff", "UTF-8.*the export stage"),
@@ -221,7 +221,7 @@ def test_a_missing_or_damaged_file_is_one_line_that_names_it(changed, name, cont
     ],
 )
 def test_an_entry_that_a_score_needs_is_named(changed, entry, value):
-    path = changed / "data/evaluation/metrics.json"
+    path = changed / "data/evaluation/scores.json"
     metrics = json.loads(path.read_text(encoding="utf-8"))
     *above, last = entry.split(".")
     holder = metrics[above[0]] if above else metrics
@@ -231,7 +231,7 @@ def test_an_entry_that_a_score_needs_is_named(changed, entry, value):
     if value is None:
         del holder[last]
     path.write_text(json.dumps(metrics), encoding="utf-8")
-    with pytest.raises(DatasetError, match=r"metrics\.json: .*the evaluate stage") as caught:
+    with pytest.raises(DatasetError, match=r"scores\.json: .*the evaluate stage") as caught:
         written(changed)
     assert last in str(caught.value)
     assert "\n" not in str(caught.value)

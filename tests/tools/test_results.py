@@ -33,7 +33,7 @@ def finished(tmp_path):
     for path in results.NUMBERS:
         (clone / path).parent.mkdir(parents=True, exist_ok=True)
         (clone / path).write_text("class,f1\nhappy,0.5\n", encoding="utf-8")
-    (clone / "data/evaluation/metrics.json").write_text(json.dumps(METRICS), encoding="utf-8")
+    (clone / "data/evaluation/scores.json").write_text(json.dumps(METRICS), encoding="utf-8")
     (clone / "data/model/history.csv").write_text(
         "epoch,val_accuracy\n" + "".join(f"{i},0.{i}0\n" for i in range(1, 6)), encoding="utf-8"
     )
@@ -46,7 +46,7 @@ def test_a_kept_run_can_be_read_again(finished, tmp_path):
     folder = results.keep(
         "x", finished, "dvc exp run -S data=sample", "a note", tmp_path / "results"
     )
-    assert json.loads((folder / "metrics.json").read_text("utf-8")) == METRICS
+    assert json.loads((folder / "scores.json").read_text("utf-8")) == METRICS
     parameters = YAML(typ="safe").load(folder / "params.yaml")
     assert parameters["train"]["model"] == "small"
     assert parameters["index"]["protocol"] == "clean"
@@ -57,7 +57,7 @@ def test_a_kept_run_can_be_read_again(finished, tmp_path):
 
 def test_each_scored_split_has_a_row(finished, tmp_path):
     both = METRICS | {"test": METRICS["val"] | {"accuracy": 0.6}}
-    (finished / "data/evaluation/metrics.json").write_text(json.dumps(both), encoding="utf-8")
+    (finished / "data/evaluation/scores.json").write_text(json.dumps(both), encoding="utf-8")
     results.keep("x", finished, "dvc exp run", "", tmp_path / "results")
     val, test = results.runs(tmp_path / "results")[2:]
     assert val.startswith(
@@ -70,7 +70,7 @@ def test_seeds_of_a_recipe_stand_in_one_row(finished, tmp_path, monkeypatch):
     kept = tmp_path / "results"
     for name, accuracy in (("x", 0.5), ("x-seed-1", 0.52)):
         metrics = METRICS | {"val": METRICS["val"] | {"accuracy": accuracy}}
-        path = finished / "data/evaluation/metrics.json"
+        path = finished / "data/evaluation/scores.json"
         path.write_text(json.dumps(metrics), encoding="utf-8")
         results.keep(name, finished, "dvc exp run", "", kept)
     monkeypatch.setattr(results, "SHOWN", {"ours": "x"})
@@ -80,8 +80,8 @@ def test_seeds_of_a_recipe_stand_in_one_row(finished, tmp_path, monkeypatch):
 
 
 def test_an_unfinished_run_is_refused(finished, tmp_path):
-    (finished / "data/evaluation/metrics.json").unlink()
-    with pytest.raises(PipelineError, match=r"metrics\.json is missing"):
+    (finished / "data/evaluation/scores.json").unlink()
+    with pytest.raises(PipelineError, match=r"scores\.json is missing"):
         results.keep("x", finished, "", "", tmp_path / "results")
 
 

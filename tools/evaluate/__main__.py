@@ -4,7 +4,7 @@
 
 Reads   MODEL, a .keras file; PICTURES/<class>/<name>, or PICTURES/SPLIT/<class>/<name>, decoded as
         for training; and the names of the model's classes.
-Writes  DIR/metrics.json    scores: `pictures` plain, `pictures_flip` and `pictures_views` averaged
+Writes  DIR/scores.json    scores: `pictures` plain, `pictures_flip` and `pictures_views` averaged
                             over both mirror images and over 18 moved views; calibration, selective
                             prediction, absent classes, what was left out, model, versions
         DIR/predictions.csv path, actual, predicted, one probability a class
@@ -61,7 +61,7 @@ def score(
     temperature: float,
     trained_on: set[str] | None,
 ) -> dict[str, Any]:
-    """The entries of metrics.json that say how well the pictures were classified.
+    """The entries of scores.json that say how well the pictures were classified.
 
     Without `trained_on` (hashes of training pictures) what leaked is unknown and not reported.
     """
@@ -108,7 +108,7 @@ def draw(
 
 
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:
-    """Read, predict, write every file; returns what metrics.json says."""
+    """Read, predict, write every file; returns what scores.json says."""
     classes = read_names(args.classes or find_classes(args.model))
     temperature = args.temperature or find_temperature(args.model)
     listed = folders.list_folders(args.pictures, args.split)
@@ -148,7 +148,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         write_table(args.out / f"{table}.csv", rows)
     for figure, drawing in draw(name, pictures, plain, classes, written).items():
         write_bytes(args.out / f"{figure}.png", png(drawing, DPI))
-    write_json(args.out / "metrics.json", metrics)
+    write_json(args.out / "scores.json", metrics)
     return metrics
 
 
@@ -175,7 +175,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(
         f"accuracy {s['accuracy']:.4f} (95 % interval {s['accuracy_low']:.4f} to "
         f"{s['accuracy_high']:.4f}), macro F1 of the classes present {s['macro_f1_present']:.4f}, "
-        f"n = {s['n']}; the rest is in metrics.json"
+        f"n = {s['n']}; the rest is in scores.json"
     )
 
 

@@ -116,7 +116,7 @@ class Network(_Closed):
 
 
 class Metrics(_Closed):
-    """evaluation/metrics.json; `scores` holds its entries `test`, `test_leak_free`, ..."""
+    """evaluation/scores.json; `scores` holds its entries `test`, `test_leak_free`, ..."""
 
     protocol: str
     reported_split: Literal["train", "val", "test"]
@@ -219,7 +219,7 @@ def read(folder: Path) -> Run:
         },
         source=_json(folder, "raw/source.json", Source),
         audit=_json(folder, "index/audit.json", Audit),
-        metrics=_json(folder, "evaluation/metrics.json", Metrics),
+        metrics=_json(folder, "evaluation/scores.json", Metrics),
         parity=_json(folder, "export/parity.json", Parity),
         card=public(_read(folder, CARD)),
         plots={name: embed(folder / f"plots/{name}.png") for name in PLOTS},
