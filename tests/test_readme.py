@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from facial_expression.pictures import archive
-from tests.clones import ROOT, environment, make_clone, run, stages_run
+from tests.clones import ROOT, copied, environment, run, stages_run
 from tests.test_structure import STAGES
 
 pytestmark = pytest.mark.pipeline
@@ -37,10 +38,8 @@ def shell(clone, command: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory):
-    clone = make_clone(tmp_path_factory.mktemp("readme"))
-    run(clone, "dvc", "pull")
-    return clone
+def clone(pulled, tmp_path_factory) -> Path:
+    return copied(pulled, tmp_path_factory.mktemp("readme") / "clone")
 
 
 def test_the_quick_start_is_two_commands():
@@ -80,6 +79,7 @@ def test_the_first_hour(clone, tiny_fer2013):
     assert "learning_rate" in comparisons[0]
     assert "accuracy" in comparisons[1]
     assert "McNemar" in comparisons[2]
+    assert "learning_rate" in run(clone, "dvc", "exp", "show", "--csv")
 
     assert "git commit" in keep[0]
     *_, reproduced = [shell(clone, command) for command in keep]
@@ -94,6 +94,7 @@ def test_the_first_hour(clone, tiny_fer2013):
         "-S conf/recipe/fast.yaml:train.epochs=1"
     )
     assert stages_run(shell(clone, command)) == list(STAGES)
+    no_picture_reaches_git(clone)
 
     for name, data in faces.items():
         target = clone / "data/source/folder" / name
@@ -105,6 +106,17 @@ def test_the_first_hour(clone, tiny_fer2013):
 
     shell(clone, back[0])
     assert "up to date" in run(clone, "dvc", "status")
+
+
+def no_picture_reaches_git(clone: Path) -> None:
+    """After `dvc push` and `git add -A` on other people's pictures."""
+    run(clone, "dvc", "push")
+    assert any(path.is_file() for path in (clone / ".dvc/private/fer2013/files").rglob("*"))
+    run(clone, "git", "add", "-A")
+    staged = run(clone, "git", "diff", "--cached", "--name-only").split()
+    assert "dvc.lock" in staged
+    assert {Path(name).suffix for name in staged} <= {".yaml", ".lock", ".json"}
+    run(clone, "git", "reset", "--quiet")
 
 
 def some(clone) -> list[tuple[str, int]]:
