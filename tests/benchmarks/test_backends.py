@@ -30,6 +30,7 @@ def test_a_difference_beyond_the_tolerance_fails(monkeypatch, capsys, value, sai
     assert ("MISSED" in printed) == bool(code)
 
 
+@pytest.mark.extra
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")
 def test_tensorflow_and_jax_agree_on_one_file(tmp_path: Path, capsys):
     configure("tensorflow", 2)

@@ -134,6 +134,7 @@ def test_a_protocol_that_is_not_there_is_one_line(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.extra
 def test_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("moto", reason="the extra s3 is not installed")
     import s3fs  # type: ignore[import-untyped]

@@ -39,6 +39,8 @@ from tools.web.server import (
     listen,
 )
 
+pytestmark = pytest.mark.extra
+
 HERE = {"Origin": "http://localhost"}
 DRAWN = examples.draw()
 FACTS = {"dataset": "drawn", "accuracy": "0.5", "protocol": "clean", "terms": "<b>For tests</b>"}
