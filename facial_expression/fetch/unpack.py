@@ -23,7 +23,7 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
@@ -106,9 +106,8 @@ class Files:
     opener: Callable[[Any], IO[bytes]]
 
     def open(self, file: File) -> IO[bytes]:
-        """Open a file to read it from front to back."""
-        with reading(self.where):
-            return self.opener(file.place)
+        """Open a file to read it from front to back; to be used under `reading`."""
+        return self.opener(file.place)
 
     def pieces(self, file: File) -> Iterator[bytes]:
         """The bytes of a picture, piece by piece.
@@ -122,7 +121,7 @@ class Files:
                 f"{where}: expected a picture of at most {LARGEST_PICTURE} bytes, found {left}; "
                 "leave it out"
             )
-        with reading(where), self.opener(file.place) as stream:
+        with reading(where), self.open(file) as stream:
             while piece := stream.read(PIECE):
                 left -= len(piece)
                 if left < 0:
@@ -163,10 +162,9 @@ def opened(source: Path, limits: Limits, where: str, scratch: Path) -> Iterator[
                 f"({packed[0].path!r}, {packed[1].path!r}); leave one"
             )
         return
-    with ExitStack() as stack:
+    with source.open("rb") as stream, tempfile.TemporaryFile(dir=scratch) as plain:
         with reading(where):
-            stream = stack.enter_context(source.open("rb"))
-            files = _packed(stream, source, limits, where, scratch, stack)
+            files = _packed(stream, plain, source, limits, where)
         yield files
 
 
@@ -238,24 +236,19 @@ def _folder(folder: Path, where: str) -> Files:
     return Files(where, found, folders, lambda path: Path(path).open("rb"))
 
 
-def _packed(
-    stream: IO[bytes], source: Path, limits: Limits, where: str, scratch: Path, stack: ExitStack
-) -> Files:
-    """The files of an archive or a table, told apart by its first bytes."""
+def _packed(stream: IO[bytes], plain: IO[bytes], source: Path, limits: Limits, where: str) -> Files:
+    """The files of an archive or a table, told apart by its first bytes; `plain` is scratch."""
     head = stream.read(512)
     stream.seek(0)
     packed = source.stat().st_size
     if head.startswith(b"PK"):
-        return _zip(stack.enter_context(zipfile.ZipFile(stream)), packed, limits, where)
+        return _zip(zipfile.ZipFile(stream), packed, limits, where)
     for magic, decompressor in DECOMPRESSORS.items():
         if head.startswith(magic):
-            plain = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115  (the stack closes it)
-            stack.enter_context(plain)
             with decompressor(stream) as unpacked:
                 while piece := unpacked.read(PIECE):
                     plain.write(piece)
                     limits.check(plain.tell(), 1, packed, where)
-            plain.seek(0)
             return _tar(plain, limits, where)
     if head[257:262] == b"ustar":
         return _tar(stream, limits, where)
@@ -310,8 +303,8 @@ class _ShortReads(io.BufferedReader):
 def _tar(stream: IO[bytes], limits: Limits, where: str) -> Files:
     """The files of a tar that is not compressed."""
     total = stream.seek(0, os.SEEK_END)
-    stream.seek(0)
     blocks = _ShortReads(cast(io.BufferedReader, stream).raw)
+    blocks.seek(0)
     archive = tarfile.TarFile(fileobj=blocks, errorlevel=2)
     found, folders = [], []
     for count, info in enumerate(archive, 1):

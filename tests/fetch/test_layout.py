@@ -4,42 +4,6 @@ import pytest
 
 from facial_expression.core.errors import ArchiveError
 from facial_expression.fetch.layout import arrange, is_wanted
-from facial_expression.fetch.unpack import safe_path
-
-
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [
-        ("train/happy/a.jpg", "train/happy/a.jpg"),
-        ("./train//happy/./a.jpg", "train/happy/a.jpg"),
-        ("train\\happy\\a.jpg", "train/happy/a.jpg"),
-        ("train/cafe\u0301/a.jpg", "train/caf\u00e9/a.jpg"),
-        ("train/a..b/a.jpg", "train/a..b/a.jpg"),
-    ],
-)
-def test_safe_path(name: str, path: str) -> None:
-    assert safe_path(name, "s") == path
-
-
-@pytest.mark.parametrize(
-    ("name", "fault"),
-    [
-        ("../a.jpg", "climbs out"),
-        ("train/../../a.jpg", "climbs out"),
-        ("train\\..\\a.jpg", "climbs out"),
-        ("/train/happy/a.jpg", "absolute"),
-        ("\\\\host\\share\\a.jpg", "absolute"),
-        ("C:/train/a.jpg", "absolute"),
-        ("c:a.jpg", "absolute"),
-        ("train/happy/a\n.jpg", "control"),
-        ("train/happy/\udcff.jpg", "not UTF-8"),
-        ("x" * 1001, "too long"),
-    ],
-)
-def test_an_unsafe_path_is_refused(name: str, fault: str) -> None:
-    with pytest.raises(ArchiveError, match=fault) as caught:
-        safe_path(name, "s")
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

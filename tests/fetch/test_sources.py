@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-import shutil
-import sys
-import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from facial_expression.core.errors import ArchiveError, SourceError
-from facial_expression.fetch import download, sources
-from facial_expression.fetch.sources import Source, parse
+from facial_expression.fetch import download
+from facial_expression.fetch.sources import Source, parse, write_archive
 from facial_expression.fetch.unpack import Limits
-from facial_expression.pictures import archive
 from tests.helpers import make_archive, tiny_pictures
 
 LIMITS = Limits(1 << 30, 1000)
@@ -53,78 +49,48 @@ def test_the_record_holds_no_secret_and_no_folder_of_this_machine(tmp_path: Path
     assert parse("https://me:secret@host/a.zip?key=secret").record == "https://host/a.zip"
 
 
-def test_the_sample_is_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    drawn = types.ModuleType("sample")
-    drawn.draw = lambda: list(reversed(tiny_pictures().items()))  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "facial_expression.sample.dataset", drawn)
-    monkeypatch.setattr("facial_expression.sample.dataset", drawn, raising=False)
-    out = tmp_path / "images.zip"
-    assert sources.write_archive(parse("sample"), out, tmp_path / "none", LIMITS) == 30
-    assert dict(archive.read_members(out, archive.members(out).items())) == tiny_pictures()
-
-
-@pytest.fixture
-def kaggle(monkeypatch: pytest.MonkeyPatch) -> None:
+def unpacked(handle: str, folder: Path) -> Path:
     """A Kaggle that unpacks `tiny_pictures()` under a wrapping folder."""
-
-    def unpack(handle: str, folder: Path) -> Path:
-        for name, content in tiny_pictures().items():
-            path = folder / "files" / "wrap" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        return folder / "files"
-
-    monkeypatch.setattr(download, "from_kaggle", unpack)
+    for name, content in tiny_pictures().items():
+        path = folder / "files" / "wrap" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return folder / "files"
 
 
-@pytest.mark.usefixtures("kaggle")
-def test_a_download_is_normalised_and_removed(tmp_path: Path) -> None:
+def test_a_download_is_normalised_and_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "from_kaggle", unpacked)
     out, downloads = tmp_path / "images.zip", tmp_path / ".download"
-    sources.write_archive(parse("kaggle:a/b"), out, downloads, LIMITS)
+    write_archive(parse("kaggle:a/b"), out, downloads, LIMITS)
     expected = make_archive(tmp_path / "expected.zip", tiny_pictures())
     assert out.read_bytes() == expected.read_bytes()
     assert not downloads.exists()
-
-
-@pytest.mark.usefixtures("kaggle")
-def test_a_download_that_is_refused_is_removed(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match=r"^kaggle:a/b: expected at most 3 files"):
-        sources.write_archive(
-            parse("kaggle:a/b"), tmp_path / "o.zip", tmp_path / ".download", Limits(1 << 30, 3)
-        )
-    assert not (tmp_path / ".download").exists()
+        write_archive(parse("kaggle:a/b"), out, downloads, Limits(1 << 30, 3))
+    assert not downloads.exists()
 
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_only_a_download_that_can_go_on_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: bool
 ) -> None:
+    seen: list[Path] = []
+
     def stop(file_id: str, folder: Path) -> Path:
+        seen.append(folder)
         if kept:
             (folder / "partXYZ.part").write_bytes(b"half")
         raise download.Interrupted("stopped")
 
     downloads = tmp_path / ".download"
     monkeypatch.setattr(download, "from_drive", stop)
-    with pytest.raises(SourceError):
-        sources.write_archive(parse("gdrive:abc"), tmp_path / "o.zip", downloads, LIMITS)
-    assert downloads.exists() == kept
-
-
-def test_downloads_of_different_sources_do_not_meet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[Path] = []
-
-    def stop(address: str, folder: Path) -> Path:
-        seen.append(folder)
-        raise download.Interrupted("stopped")
-
-    monkeypatch.setattr(download, "from_url", stop)
-    for url in ("https://host/a.zip", "https://host/b.zip", "https://host/a.zip"):
+    for address in ("abc", "other", "abc"):
         with pytest.raises(SourceError):
-            sources.write_archive(parse(url), tmp_path / "o.zip", tmp_path / "d", LIMITS)
+            write_archive(parse(f"gdrive:{address}"), tmp_path / "o.zip", downloads, LIMITS)
     assert seen[0] == seen[2] != seen[1]
+    assert downloads.exists() == kept
 
 
 def test_is_inside_follows_links(tmp_path: Path) -> None:
@@ -140,4 +106,3 @@ def test_is_inside_follows_links(tmp_path: Path) -> None:
     assert inside(watched / "set.zip")
     assert not inside(watched / "link" / "set.zip")
     assert not inside(watched / ".." / "elsewhere")
-    shutil.rmtree(watched)
