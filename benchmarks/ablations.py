@@ -1,38 +1,72 @@
 """What each ingredient of a recipe is worth: one change at a time, scored on val only.
 
     python -m benchmarks.ablations data/arrays --recipe fast --seeds 0 1 --threads 1
-    python -m benchmarks.ablations data/arrays --only 'class weights' --seeds 2
+    python -m benchmarks.ablations data/arrays --only mixup --seeds 2
     python -m benchmarks.ablations --table
 
-The changes, and what was predicted of each, stand in ablations.yaml beside this file.  Every fit
-runs in a process of its own, one after the other.  Figures are written after each fit, and one that
-is there already with the same parameters is not fitted again.  A fit that fails says why, and the
-next one follows.  The table tells CPU seconds, which other work on the machine changes least.
+The changes, and what was predicted for each, are in ablations.yaml beside this file.  Each fit runs
+in a process of its own, one after the other.  Figures are written after each fit; a fit that is
+there already with the same parameters is not repeated.  If a fit fails, its error is printed and
+the next one follows.  The table shows CPU seconds, which other work on the machine changes least.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
-from ruamel.yaml import YAML, YAMLError
 
-from benchmarks.ablation_table import BASELINE, Ingredient, Values, table, varied
+from benchmarks.comparison import deviating, markdown
 from benchmarks.measuring import ROOT, describe_machine
 from benchmarks.time_to_accuracy import Plan, find_recipe, fit_apart
+from facial_expression.core.command import parser
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import write_json, write_text
 from facial_expression.core.params import CLOSED, load
 from facial_expression.network.recipe import Recipe
 
 FILE = ROOT / "benchmarks/ablations.yaml"
+BASELINE = "baseline"  # the recipe without a change
+HEADER = (
+    *("ingredient", "change", "predicted", "val accuracy, %", "to the baseline"),
+    *("macro F1", "CPU s", "kept?"),
+)
+NOTES = """\
+{epochs} epochs; threads: {threads}; each change alone, against the recipe as it is.  To the
+baseline: difference in points ± its standard error, from the pictures of val on which the fits
+disagree; less than twice that is no evidence.  Other ±: standard deviation over seeds.  Seeds of
+the baseline: {seeds}.  CPU s: of the fit, over all threads; in brackets: divided by the baseline's.
+Kept: the recipe has the ingredient, and the change removes it; dropped: the change adds it."""
+
+Values = dict[str, Any]
+"""A recipe, a `timed_fit.Result`, or all figures, as a dictionary."""
+
+
+@dataclass(frozen=True, config=CLOSED)
+class Ingredient:
+    """One line of the table.
+
+    Attributes:
+        name: of the ingredient.
+        change: dotted keys of a recipe and the values that remove the ingredient, or add it.
+        prediction: written before it was measured.
+        kept: whether the recipe has it.
+    """
+
+    name: str
+    change: dict[str, str | int | float]
+    prediction: str
+    kept: bool
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -45,51 +79,72 @@ class Ablations:
 def chosen(
     ingredients: Sequence[Ingredient], only: Sequence[str] | None
 ) -> dict[str, dict[str, Any]]:
-    """The changes to fit, by name: some ingredients or all, behind the baseline without any.
+    """The changes to fit, by name: the baseline, then some ingredients or all.
 
     Raises:
-        ParameterError: there is no ingredient of a name.
+        ParameterError: there is no ingredient of that name.
     """
     changes: dict[str, dict[str, Any]] = {BASELINE: {}}
     changes |= {one.name: one.change for one in ingredients}
     if unknown := sorted(set(only or ()) - set(changes)):
         known = ", ".join(f"'{name}'" for name in changes)
         raise ParameterError(f"--only: expected some of {known}, found '{unknown[0]}'")
-    return {
-        name: change
-        for name, change in changes.items()
-        if only is None or name in only or name == BASELINE
-    }
+    wanted = changes if only is None else {BASELINE, *only}
+    return {name: change for name, change in changes.items() if name in wanted}
 
 
 def read_changes(texts: Iterable[str]) -> dict[str, Any]:
-    """Dotted keys and their YAML values out of texts like `optimizer.name=sgd`.
+    """Dotted keys and values, JSON or plain text, from texts like `optimizer.name=adamw`.
 
-    >>> read_changes(["optimizer.name=sgd", "epochs=6"])
-    {'optimizer.name': 'sgd', 'epochs': 6}
+    >>> read_changes(["optimizer.name=adamw", "epochs=6"])
+    {'optimizer.name': 'adamw', 'epochs': 6}
 
     Raises:
         ParameterError: a text has no key or no value.
     """
-    changes = {}
+    changes: dict[str, Any] = {}
     for text in texts:
         key, _, value = text.partition("=")
-        try:
-            changes[key] = YAML(typ="safe").load(value)
-        except YAMLError:
-            value = ""
         if not key or not value:
             raise ParameterError(f"--set: expected KEY=VALUE, found '{text}'")
+        try:
+            changes[key] = json.loads(value)
+        except json.JSONDecodeError:
+            changes[key] = value
     return changes
+
+
+def varied(recipe: Mapping[str, Any], change: Mapping[str, Any]) -> Values:
+    """A recipe with other values for some of its dotted keys.
+
+    >>> varied({"epochs": 8, "optimizer": {"name": "muon"}}, {"optimizer.name": "adam"})
+    {'epochs': 8, 'optimizer': {'name': 'adam'}}
+
+    Raises:
+        ParameterError: the recipe has no such key, or it is a whole section.
+    """
+    result = deepcopy(dict(recipe))
+    for key, value in change.items():
+        *sections, last = key.split(".")
+        where: Any = result
+        for section in sections:
+            where = where.get(section) if isinstance(where, dict) else None
+        if not isinstance(where, dict) or last not in where or isinstance(where[last], dict):
+            raise ParameterError(
+                f"expected the dotted key of a value in a recipe, optimizer.name for example, "
+                f"found '{key}'"
+            )
+        where[last] = value
+    return result
 
 
 def recipe_files(
     folder: Path, recipe: Values, changes: Mapping[str, Mapping[str, Any]]
 ) -> tuple[dict[str, Path], dict[str, Values]]:
-    """Write each changed recipe as a parameter file; the files and their values, all checked.
+    """Write each changed recipe as a parameter file; return the files and their checked values.
 
     Raises:
-        ParameterError: a change changes nothing, or is none that a recipe may have.
+        ParameterError: a change changes nothing, or makes an invalid recipe.
     """
     paths, values = {}, {}
     for number, (name, change) in enumerate(changes.items()):
@@ -102,7 +157,7 @@ def recipe_files(
             raise ParameterError(f"'{name}': {reason}") from None
         if change and values[name] == recipe:
             raise ParameterError(
-                f"'{name}': expected another recipe, found the same; turn the change round"
+                f"'{name}': expected another recipe, found the same; the recipe has this value"
             )
     return paths, values
 
@@ -119,10 +174,10 @@ def measure(
     Args:
         arrays: folder of stage preprocess.
         recipe: the baseline's parameters.
-        changes: of `chosen`.
+        changes: from `chosen`.
         seeds: of the fits; all changes with the first, then all with the second, and so on.
         out: JSON file, written after each fit: machine, baseline's parameters, and runs, each a
-            `timed_fit.Result` under the name of its ingredient.
+            `timed_fit.Result` with the name of its ingredient.
 
     Returns:
         How many fits failed.
@@ -139,7 +194,7 @@ def measure(
             if all(one["recipe"] != values[name] | {"seed": seed} for one in runs):
                 try:
                     fitted = fit_apart(plan, name, seed)
-                except SystemExit as error:  # a rate too high, say; the others are worth fitting
+                except SystemExit as error:  # a learning rate too high, for example
                     print(f"{name}, seed {seed}: {error}", file=sys.stderr, flush=True)
                     failed += 1
                     continue
@@ -162,28 +217,84 @@ def read(out: Path) -> Values:
     return figures
 
 
+def table(figures: Values, ingredients: Iterable[Ingredient]) -> str:
+    """A Markdown table with a row for the baseline and for each ingredient that was fitted.
+
+    Args:
+        figures: what `measure` wrote.
+        ingredients: in the order of the rows.
+
+    Raises:
+        ParameterError: there is no run of the baseline.
+    """
+    recipe, baseline = figures["baseline"], _runs_of(figures, {})
+    if not baseline:
+        raise ParameterError("expected a fit of the baseline, found none; run `--only baseline`")
+    rows = [HEADER, (BASELINE, "", "", _accuracy(baseline), "", *_costs(baseline, baseline), "")]
+    for one in ingredients:
+        if runs := _runs_of(figures, one.change):
+            change = ", ".join(f"`{key}={value}`" for key, value in one.change.items())
+            difference = "{:+.2f} ± {:.2f}".format(*compared(runs, baseline))
+            start = (one.name, change, one.prediction, _accuracy(runs), difference)
+            rows.append((*start, *_costs(runs, baseline), "kept" if one.kept else "dropped"))
+    seeds = ", ".join(str(one["recipe"]["seed"]) for one in baseline)
+    notes = NOTES.format(epochs=recipe["epochs"], threads=recipe["threads"], seeds=seeds)
+    return f"{markdown(rows)}\n\n{notes}\n\n{figures['machine']}"
+
+
+def compared(runs: Sequence[Values], baseline: Sequence[Values]) -> tuple[float, float]:
+    """Difference in accuracy and its standard error, both in points of 100.
+
+    For each picture of val the mean over seeds is taken first; then the mean of the differences
+    over the pictures, and its standard error.  For one run against one it is McNemar's comparison
+    of two classifiers (Dietterich 1998, "Approximate Statistical Tests for Comparing Supervised
+    Classification Learning Algorithms").
+    """
+    differences = 100 * (_hits(runs).mean(axis=0) - _hits(baseline).mean(axis=0))
+    return float(differences.mean()), float(differences.std(ddof=1) / len(differences) ** 0.5)
+
+
+def _runs_of(figures: Values, change: Mapping[str, Any]) -> list[Values]:
+    """The runs of the baseline with a change, of all seeds."""
+    wanted = varied(figures["baseline"], change) | {"seed": None}
+    return [one for one in figures["runs"] if one["recipe"] | {"seed": None} == wanted]
+
+
+def _hits(runs: Sequence[Values]) -> NDArray[np.uint8]:
+    """Which pictures of val each run classifies right, 0 or 1, (runs, pictures)."""
+    digits = [np.frombuffer(bytes.fromhex(one["val_hits"]), np.uint8) for one in runs]
+    return np.unpackbits(np.stack(digits), axis=1, count=runs[0]["scores"]["val"]["n"])
+
+
+def _accuracy(runs: Sequence[Values]) -> str:
+    return deviating((100 * one["scores"]["val"]["accuracy"] for one in runs), 2)
+
+
+def _costs(runs: Sequence[Values], baseline: Sequence[Values]) -> tuple[str, str]:
+    """The cells of macro F1 and time."""
+    ours, theirs = (mean(one["cpu"] for one in some) for some in (runs, baseline))
+    macro_f1 = deviating((one["scores"]["val"]["macro_f1"] for one in runs), 3)
+    return macro_f1, f"{ours:.0f} ({ours / theirs:.2f})"
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Fit what is not measured yet and print the table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.ablations",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("arrays", type=Path, nargs="?", help="folder of stage preprocess")
-    parser.add_argument("--recipe", default="fast", help="name; a section of ablations.yaml")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--only", nargs="+", metavar="NAME", help="these, and the baseline")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="in every fit")
-    parser.add_argument("--threads", type=int, default=1, help="instead of the recipe's")
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
-    parser.add_argument("--out", type=Path, default=ROOT / "results/ablations.json")
-    parser.add_argument("--table", action="store_true", help="fit nothing: the table of --out")
-    args = parser.parse_args(argv)
+    arguments = parser("benchmarks.ablations", __doc__)
+    arguments.add_argument("arrays", type=Path, nargs="?", help="folder of stage preprocess")
+    arguments.add_argument("--recipe", default="fast", help="name; a section of ablations.yaml")
+    arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    arguments.add_argument("--only", nargs="+", metavar="NAME", help="these, and the baseline")
+    arguments.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="in every fit")
+    arguments.add_argument("--threads", type=int, default=1, help="instead of the recipe's")
+    arguments.add_argument("--epochs", type=int, help="instead of the recipe's")
+    arguments.add_argument("--out", type=Path, default=ROOT / "results/ablations.json")
+    arguments.add_argument("--table", action="store_true", help="fit nothing: the table of --out")
+    args = arguments.parse_args(argv)
     ingredients = load(FILE, args.recipe, Ablations).ingredients
     failed = 0
     if not args.table:
         if args.arrays is None:
-            parser.error("expected the folder of stage preprocess, or --table")
+            arguments.error("expected the folder of stage preprocess, or --table")
         common = {"threads": args.threads}
         common |= {} if args.epochs is None else {"epochs": args.epochs}
         recipe = asdict(load(find_recipe(args.recipe), "train", Recipe))

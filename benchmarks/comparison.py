@@ -1,4 +1,4 @@
-"""The table of `benchmarks.time_to_accuracy`, out of what its fits took and reached."""
+"""The table of `benchmarks.time_to_accuracy`, and the cells that all tables share."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ def ranging(values: Iterable[float], decimals: int) -> str:
 
 
 def is_cut(run: Run) -> bool:
-    """Whether a run was told to fit fewer epochs than its recipe has."""
+    """Whether a run had fewer epochs than its recipe."""
     return bool(run["recipe"]["epochs"] < run["planned_epochs"])
 
 
 def whole_run(runs: Sequence[Run]) -> float:
-    """Mean seconds of a recipe's fit; a run that was cut short is extrapolated."""
+    """Mean seconds of a recipe's fit; a shortened run is extrapolated."""
     return mean(
         run["building"] + run["planned_epochs"] * median(run["epochs"])
         if is_cut(run)

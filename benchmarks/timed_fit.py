@@ -3,13 +3,12 @@
     python -m benchmarks.timed_fit ARRAYS conf/recipe/fast.yaml result.json --seed 1
 
 The clock of the fit starts with the data in memory and stops with the model that is kept:
-augmentation, validation and weight averaging count.  Building the network and the graphs of its
-steps is part of it and is told beside it, as are the imports before it.
+augmentation, validation and weight averaging count.  Building the network and the graph of a
+step is part of it and is reported separately, as are the imports before it.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facial_expression.core.arrays import Split, read_split
+from facial_expression.core.command import parser
 from facial_expression.core.errors import run
 from facial_expression.core.files import write_json
 from facial_expression.core.labels import read_classes
@@ -34,47 +34,41 @@ Scores = dict[str, dict[str, float]]
 
 
 class Stopwatch:
-    """Notes when a fit started, when each step of each epoch began and when each epoch ended."""
+    """Notes when a fit started, when its first steps began and when each epoch ended."""
 
     def __init__(self) -> None:
         self.started = time.perf_counter()
-        self.steps: list[list[float]] = []
+        self.first_steps: list[float] = []  # of the first epoch
         self.ends: list[float] = []
 
-    def batches(self, batches: Iterable[Any], *_: object) -> Iterator[Any]:
-        """The batches of an epoch as they are: what `fit` takes as its progress bar."""
-        self.steps.append([])
+    def batches(self, batches: Iterable[Any], epoch: int, steps: int) -> Iterator[Any]:
+        """The batches of an epoch, unchanged: `fit` takes it as its progress bar."""
         for batch in batches:
-            self.steps[-1].append(time.perf_counter())
+            if epoch == 1:
+                self.first_steps.append(time.perf_counter())
             yield batch
 
-    def after_epoch(self, *_: object) -> None:
+    def after_epoch(self, state: Any) -> None:
         """Note the end of an epoch."""
         self.ends.append(time.perf_counter())
 
-    def building(self) -> list[float]:
-        """Seconds of each epoch that went into building: its first step beyond a usual one.
-
-        In the first epoch that is the graph of a step, and the network before it; later it is
-        another graph, if the pictures have grown.
-        """
-        starts = [self.started, *(steps[0] for steps in self.steps[1:])]
-        return [
-            max(0.0, steps[1] - start - median(np.diff(steps)))
-            if len(steps) > 2
-            else 0.0  # too few to tell
-            for start, steps in zip(starts, self.steps, strict=True)
-        ]
+    def building(self) -> float:
+        """Seconds for the network and the graph of a step: the first step beyond a median one."""
+        if len(self.first_steps) < 3:  # too few to tell
+            return 0.0
+        first = self.first_steps[1] - self.started
+        return max(0.0, first - median(np.diff(self.first_steps)))
 
     def epochs(self) -> list[float]:
-        """Seconds of each epoch, validation included, building not."""
+        """Seconds of each epoch, with validation, without building."""
         lengths = np.diff([self.started, *self.ends])
-        return [float(value) for value in lengths - self.building()]
+        lengths[0] -= self.building()
+        return [float(value) for value in lengths]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one fit took and reached.
+    """Time and scores of one fit.
 
     Attributes:
         recipe: the parameters in effect.
@@ -82,8 +76,8 @@ class Result:
         macs: multiply-accumulates of one picture.
         importing: seconds of reading the arrays and importing Keras and its backend.
         seconds: of the fit.
-        cpu: seconds of computing in it, over all threads; busy neighbours change it less.
-        building: those of them that went into building the network and the graphs of a step.
+        cpu: CPU seconds in it, over all threads; other work on the machine changes them less.
+        building: those of them for building the network and the graph of a step.
         epochs: seconds of each epoch that was fitted, without building.
         scores: accuracy and so on by split, plain and with `_flip`.
         val_hits: which pictures of val are right (plain), in order: bits as hexadecimal digits.
@@ -121,12 +115,12 @@ def score(predict: Predict, splits: Mapping[str, Split]) -> Scores:
 
 
 def read_scored(arrays: Path, test: bool) -> dict[str, Split]:
-    """The splits to score: val, and test if it is asked for."""
+    """The splits to score: val, and test with `test`."""
     return {name: read_split(arrays, name) for name in (("val", "test") if test else ("val",))}
 
 
 def fit(recipe: Recipe, arrays: Path, test: bool) -> Result:
-    """Fit a recipe on the arrays, then score val and, if wanted, test."""
+    """Fit a recipe on the arrays, then score val and, with `test`, test."""
     started = time.perf_counter()
     classes = read_classes(arrays / "classes.json")
     train, scored = read_split(arrays, "train"), read_scored(arrays, test)
@@ -150,7 +144,7 @@ def fit(recipe: Recipe, arrays: Path, test: bool) -> Result:
         importing=clock.started - started,
         seconds=seconds,
         cpu=computed,
-        building=sum(clock.building()),
+        building=clock.building(),
         epochs=clock.epochs(),
         scores=score(predict, scored),
         val_hits=np.packbits(hits).tobytes().hex(),
@@ -159,19 +153,15 @@ def fit(recipe: Recipe, arrays: Path, test: bool) -> Result:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Fit one recipe and write what it took and reached as JSON."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.timed_fit",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("arrays", type=Path, help="folder of stage preprocess")
-    parser.add_argument("recipe", type=Path, help="YAML with a section train:")
-    parser.add_argument("result", type=Path, help="JSON file to write")
-    parser.add_argument("--seed", type=int, help="instead of the recipe's")
-    parser.add_argument("--epochs", type=int, help="instead of the recipe's")
-    parser.add_argument("--test", action="store_true", help="score test as well")
-    args = parser.parse_args(argv)
+    """Fit one recipe and write its time and scores as JSON."""
+    arguments = parser("benchmarks.timed_fit", __doc__)
+    arguments.add_argument("arrays", type=Path, help="folder of stage preprocess")
+    arguments.add_argument("recipe", type=Path, help="YAML with a section train:")
+    arguments.add_argument("result", type=Path, help="JSON file to write")
+    arguments.add_argument("--seed", type=int, help="instead of the recipe's")
+    arguments.add_argument("--epochs", type=int, help="instead of the recipe's")
+    arguments.add_argument("--test", action="store_true", help="score test as well")
+    args = arguments.parse_args(argv)
     changes = {
         name: value for name in ("seed", "epochs") if (value := getattr(args, name)) is not None
     }

@@ -12,7 +12,7 @@ from typing import Literal
 
 from facial_expression.core.errors import ModelError
 
-Backend = Literal["tensorflow", "jax", "torch"]
+Backend = Literal["tensorflow", "jax"]
 
 
 def configure(backend: Backend, threads: int) -> None:
@@ -22,30 +22,27 @@ def configure(backend: Backend, threads: int) -> None:
     last bits of the weights, depends on it.
 
     Raises:
-        ModelError: the backend is not installed, or Keras runs on another one already.
+        ModelError: the backend is not installed, or Keras already runs on another one or with
+            another number of threads.
     """
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ["OMP_NUM_THREADS"] = str(threads)
     if backend == "jax":
-        flags = ["--xla_cpu_multi_thread_eigen=" + str(threads > 1).lower(), *_sound_bfloat16()]
+        flags = ["--xla_cpu_multi_thread_eigen=" + str(threads > 1).lower()]
+        flags += bfloat16_flags(_version("jaxlib"))
         os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()
     if "keras" in sys.modules:
         _check_running(backend)
     try:
-        if backend == "tensorflow":
-            with _quiet_stderr():
+        with _quiet_stderr():
+            if backend == "tensorflow":
                 import tensorflow as tf
 
-            _set_tensorflow_threads(tf, threads)
-        elif backend == "torch":
-            import torch  # type: ignore[import-not-found]
-
-            torch.set_num_threads(threads)
-        else:
-            import jax  # type: ignore[import-not-found]  # noqa: F401
-        with _quiet_stderr():  # on every backend Keras imports TensorFlow where it is installed
-            import keras  # noqa: F401
+                _set_tensorflow_threads(tf, threads)
+            else:
+                import jax  # type: ignore[import-not-found]  # noqa: F401
+            import keras  # noqa: F401  with any backend it imports TensorFlow if that is installed
     except ImportError:
         raise ModelError(
             f"train.backend: '{backend}' is not installed; pip install it or choose another backend"
@@ -53,26 +50,34 @@ def configure(backend: Backend, threads: int) -> None:
 
 
 def versions(backend: Backend) -> dict[str, str]:
-    """Versions of Keras, the backend and NumPy, for scores.json."""
+    """Versions of Keras, the backend and NumPy."""
     distribution: str = backend
-    if backend == "tensorflow":
-        installed = {d.name.lower().replace("_", "-") for d in importlib.metadata.distributions()}
-        distribution = "tensorflow-cpu" if "tensorflow-cpu" in installed else "tensorflow"
+    if backend == "tensorflow" and _version("tensorflow-cpu"):
+        distribution = "tensorflow-cpu"
     return {name: importlib.metadata.version(name) for name in ("keras", distribution, "numpy")}
 
 
-def _sound_bfloat16() -> list[str]:
-    """Flags of XLA that keep jitted bfloat16 networks from reading memory that nobody wrote.
+def bfloat16_flags(jaxlib: str) -> list[str]:
+    """Flags of XLA that keep jitted bfloat16 networks from reading uninitialised memory.
 
-    JAX 0.12.0.1 gives NaN for `fast` on a CPU unless its YNNPACK fusions are off.  XLA ends the
-    process at a flag that it does not know, so that only versions that have this one get it.
+    JAX 0.12.0.1 returns NaN for `fast` on a CPU unless its YNNPACK fusions are off.  XLA ends the
+    process at an unknown flag, so only versions that know the flag get it.
+
+    Args:
+        jaxlib: its version; empty if it is not installed.
     """
-    try:
-        major, minor = map(int, importlib.metadata.version("jaxlib").split(".")[:2])
-    except importlib.metadata.PackageNotFoundError:
-        return []  # importing JAX will say so
+    if not jaxlib:
+        return []
+    major, minor = map(int, jaxlib.split(".")[:2])
     known = (0, 9) <= (major, minor) <= (0, 12)
     return ["--xla_cpu_experimental_ynn_fusion_type="] if known else []
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 @contextmanager

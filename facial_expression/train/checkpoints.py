@@ -1,7 +1,7 @@
-"""The state of an interrupted training run, so that it ends as the unbroken one would have.
+"""The state of an interrupted training run, so that it ends as an uninterrupted one would.
 
-Keras' BackupAndRestore and a `.keras` checkpoint were tried: neither gives the unbroken run's
-bytes, because seed generators are not restored (docs/decisions.md).
+Keras' BackupAndRestore and a `.keras` checkpoint were tried: with neither does a resumed run give
+the same bytes, because seed generators are not restored (docs/decisions.md).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from facial_expression.core.files import atomic, sha256_of
 Variables = list[NDArray[Any]]
 LIBRARY = Path(__file__).parents[1]
 CODE = ("core", "network", "train")
-"""The packages that training runs: stage train's code deps in dvc.yaml, but for its script."""
+"""The packages that training runs: the code deps of stage train in dvc.yaml but for its script."""
 ARRAYS = ("variables", "average", "kept")  # of a state, as they are named in its file
 
 
@@ -37,8 +37,8 @@ class State:
         history: one dictionary an epoch done.
         variables: all variables of model (seed generators included) and optimizer.
         average: running average of the model's variables, if weights are averaged.
-        kept: the model's variables as they would be returned now: after the last epoch or the one
-            with the best monitored value, averaged if weights are averaged.
+        kept: the model's variables that would be returned now: of the last epoch or of the best
+            one, averaged if weights are averaged.
     """
 
     history: list[dict[str, float]] = field(default_factory=list)
@@ -47,22 +47,30 @@ class State:
     kept: Variables = field(default_factory=list)
 
 
-def key_of(inputs: Sequence[Path], parameters: Any) -> str:
-    """A hash of inputs (files, or whole folders), parameters and the code that trains."""
+def key_of(inputs: Sequence[Path], parameters: Any, library: Path = LIBRARY) -> str:
+    """A hash of everything that determines a fit; equal keys may share their state.
+
+    Args:
+        inputs: files, or whole folders: the data and the caller's script.
+        parameters: what JSON can hold: the recipe, versions of packages.
+        library: folder of the packages `CODE`, whose source code is hashed.
+    """
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
-    for top in inputs:
-        for path in sorted(top.rglob("*")) if top.is_dir() else [top]:
-            if path.is_file():
-                digest.update(f"{path.name}:{sha256_of(path)}\n".encode())
+    files = [(path, path.name) for path in inputs if not path.is_dir()]
+    for folder in [path for path in inputs if path.is_dir()]:
+        files += [(path, str(path.relative_to(folder))) for path in sorted(folder.rglob("*"))]
     for package in CODE:
-        for path in sorted((LIBRARY / package).rglob("*.py")):
-            digest.update(f"{path.relative_to(LIBRARY)}:{sha256_of(path)}\n".encode())
+        code = sorted((library / package).rglob("*.py"))
+        files += [(path, str(path.relative_to(library))) for path in code]
+    for path, name in files:
+        if path.is_file():
+            digest.update(f"{name}:{sha256_of(path)}\n".encode())
     return digest.hexdigest()[:16]
 
 
 @contextmanager
 def held(folder: Path, key: str) -> Iterator[Path]:
-    """Hold the checkpoint folder of one run; it goes when the block succeeds.
+    """Lock the checkpoint folder of one run; it is deleted when the block succeeds.
 
     Raises:
         TrainingError: another process holds it (a killed `dvc` leaves its child training).

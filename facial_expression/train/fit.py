@@ -1,4 +1,4 @@
-"""The training loop: one for every recipe and every Keras backend.  No file is read or written."""
+"""The training loop, the same for every recipe and backend.  It reads and writes no file."""
 
 from __future__ import annotations
 
@@ -13,32 +13,25 @@ import numpy as np
 from facial_expression.core.arrays import Split
 from facial_expression.core.errors import TrainingError
 from facial_expression.network.predict import log_loss_and_accuracy, predicted
-from facial_expression.network.recipe import Optimizer, Recipe
-from facial_expression.train.averaging import averaged
-from facial_expression.train.batches import (
-    Batch,
-    Predict,
-    batch_order,
-    epoch_batches,
-    resized,
-)
+from facial_expression.network.recipe import Recipe
+from facial_expression.train.batches import Batch, Predict, batch_order, epoch_batches
 from facial_expression.train.checkpoints import State, Variables
 from facial_expression.train.models import build, logits_of
 from facial_expression.train.optimizers import create
-from facial_expression.train.schedules import SCHEDULES
 from facial_expression.train.start import adopt, initialise
 
-LARGER_IS_BETTER = {"val_accuracy": True, "val_loss": False}
+WARM_UP = 0.2  # share of the run in which the triangular schedule rises
+AVERAGE_EVERY = 5  # steps between two updates of the averaged weights
 
 
 @dataclass(frozen=True)
 class Data:
-    """What the loop is given: both splits, the number of classes, and other networks, if any.
+    """What a network is fitted to, and the networks that it starts from and learns from.
 
     Attributes:
         train, val: uint8 pictures (N, side, side) and int64 labels (N,).
         classes: number of classes.
-        initial: the network to start from, and what to call it.
+        initial: the network to start from, and its name in errors.
         teacher: the network to learn from.
     """
 
@@ -50,7 +43,7 @@ class Data:
 
 
 Progress = Callable[[Iterator[Batch], int, int], Iterable[Batch]]
-"""Wraps the batches of an epoch (from 1), of which there are so many: to draw a progress bar."""
+"""Takes batches, epoch (from 1) and their number, returns the same batches: a progress bar."""
 Report = Callable[[State], None]
 """Called after each epoch with the state so far: to print, write the history, keep a checkpoint."""
 
@@ -64,41 +57,33 @@ def fit(
 ) -> tuple[keras.Model, list[dict[str, float]]]:
     """Fit a network, from scratch or from the state of an interrupted run.
 
-    A resumed run gives the same bits as an unbroken one: all variables (seed generators included)
-    are restored, and seed, epoch and step determine each batch.
+    A resumed run gives the same bits as an uninterrupted one: all variables (seed generators
+    included) are restored, and seed, epoch and step determine each batch.
 
     Args:
-        recipe: how to fit.
+        recipe: the parameters.
         data: what to fit and to validate on.
-        state: where to go on; None starts from scratch.
+        state: where to continue; None starts from scratch.
         after_epoch: called with the state after each epoch.
         progress: wraps the batches of each epoch.
 
     Returns:
-        The fitted model in float32 and one history row an epoch: epoch, learning_rate, loss,
-        accuracy (running means while training, on varied pictures, dropout on; the rate is the
-        last step's), val_loss (nats), val_accuracy (of the averaged weights, once there are some).
+        The fitted model in float32 and one history row an epoch: epoch, learning_rate (of the last
+        step), loss and accuracy (means over the epoch's batches while training), val_loss (nats)
+        and val_accuracy (both of the averaged weights, once averaging has begun).
 
     Raises:
         TrainingError: the loss is not finite, in training or on validation.
-        ModelError: the network fits neither the pictures nor the one that it shall start from.
+        ModelError: the network fits neither the pictures nor the initial network.
     """
     keras.utils.set_random_seed(recipe.seed)  # first: weight initialisation draws from it
-    side = data.train.images.shape[1]
-    model = _start(recipe, data, side)
+    model = _start(recipe, data)
     state = state or State()
     if state.variables:
         _restore(_all_variables(model), state.variables)
-    train = data.train
+    teacher = data.teacher and (lambda images: predicted(data.teacher, images))
     for epoch in range(len(state.history) + 1, recipe.epochs + 1):
-        if _should_stop(recipe, state.history):
-            break
-        if train.images.shape[1] != recipe.side(epoch, side):
-            train = resized(data.train, recipe.side(epoch, side))
-        order = batch_order(recipe, train.labels, epoch)
-        batches = epoch_batches(recipe, train, data.classes, epoch, order, _predict(data.teacher))
-        shown = progress(batches, epoch, len(order))
-        row = {"epoch": epoch} | _train_epoch(model, recipe, shown, epoch, len(order), state)
+        row = _train_epoch(model, recipe, data, teacher, progress, epoch, state)
         state.variables = _values(_all_variables(model))
         with _averaged_weights(model, state.average):
             loss, accuracy = log_loss_and_accuracy(
@@ -110,95 +95,112 @@ def fit(
                     "predict; try train.precision=float32 or a lower train.optimizer.learning_rate"
                 )
             state.history.append(row | {"val_loss": loss, "val_accuracy": accuracy})
-            if recipe.keep == "last" or best_epoch(recipe, state.history) == epoch:
+            if recipe.keep == "last" or best_epoch(recipe.monitor, state.history) == epoch:
                 state.kept = _values(model.variables)
         after_epoch(state)
-    kept = build(recipe.model, side, data.classes)
+    kept = build(recipe.model, data.train.images.shape[1], data.classes)
     _restore(kept.variables, state.kept)
     return kept, state.history
 
 
-def _start(recipe: Recipe, data: Data, side: int) -> keras.Model:
+def _start(recipe: Recipe, data: Data) -> keras.Model:
     """The network without its softmax, ready for its first step."""
-    any_side = recipe.side(1, side) != side  # small pictures come first
-    model = build(recipe.model, None if any_side else side, data.classes, recipe.precision)
+    model = build(recipe.model, data.train.images.shape[1], data.classes, recipe.precision)
     initialise(model, data.train.images)
     if data.initial:
         adopt(model, *data.initial)
-    trained = compiled(model, recipe.optimizer)
-    trained.optimizer.build(trained.trainable_variables)
-    return trained
-
-
-def compiled(model: keras.Model, optimizer: Optimizer) -> keras.Model:
-    """The network without its softmax, ready for `train_on_batch`."""
     trained = logits_of(model)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-    trained.compile(create(optimizer), loss, metrics=["accuracy"])
+    trained.compile(create(recipe.optimizer), loss, metrics=["accuracy"])
+    trained.optimizer.build(trained.trainable_variables)
     return trained
-
-
-def learning_rate(recipe: Recipe, steps: int, epoch: int, step: int) -> float:
-    """The rate of one step (from 0) of an epoch (from 1) of so many, in the middle of that step."""
-    return recipe.optimizer.learning_rate * SCHEDULES[recipe.schedule](
-        _progress(recipe, steps, epoch, step)
-    )
-
-
-def best_epoch(recipe: Recipe, history: Sequence[dict[str, float]]) -> int:
-    """The first epoch (from 1) with the best monitored value."""
-    values = np.array([row[recipe.monitor] for row in history])
-    return 1 + int(np.argmax(values if LARGER_IS_BETTER[recipe.monitor] else -values))
-
-
-def _progress(recipe: Recipe, steps: int, epoch: int, step: int) -> float:
-    return ((epoch - 1) * steps + step + 0.5) / (recipe.epochs * steps)
-
-
-def _should_stop(recipe: Recipe, history: list[dict[str, float]]) -> bool:
-    if not recipe.patience or not history:
-        return False
-    return len(history) - best_epoch(recipe, history) >= recipe.patience
 
 
 def _train_epoch(
     model: keras.Model,
     recipe: Recipe,
-    batches: Iterable[Batch],
+    data: Data,
+    teacher: Predict | None,
+    progress: Progress,
     epoch: int,
-    steps: int,
     state: State,
 ) -> dict[str, float]:
-    """One pass over the batches; updates the average in `state`; means over the pictures."""
+    """One pass over the training split; updates `state.average`; the epoch's part of its row."""
+    order = batch_order(recipe, len(data.train), epoch)
+    batches = epoch_batches(recipe, data.train, data.classes, epoch, order, teacher)
+    steps, averaging = len(order), recipe.averaging
     sums = {"loss": 0.0, "accuracy": 0.0}
-    averaging = recipe.averaging
-    for step, batch in enumerate(batches):
-        rate = learning_rate(recipe, steps, epoch, step)
+    for step, batch in enumerate(progress(batches, epoch, steps)):
+        done = ((epoch - 1) * steps + step + 0.5) / (recipe.epochs * steps)
+        rate = learning_rate(recipe, done)
         model.optimizer.learning_rate.assign(rate)
-        scores = model.train_on_batch(
-            batch.images, batch.targets, sample_weight=batch.weights, return_dict=True
-        )
+        scores = model.train_on_batch(batch.images, batch.targets, return_dict=True)
         if not math.isfinite(scores["loss"]):
             raise TrainingError(
                 f"the loss is {scores['loss']} in epoch {epoch}: training diverged; lower "
                 f"train.optimizer.learning_rate (now {recipe.optimizer.learning_rate:g}), to "
                 f"{recipe.optimizer.learning_rate / 10:g} for example"
             )
-        for name in sums:  # Keras gives the mean of this batch, and all batches are as large
+        for name in sums:  # Keras returns the mean of this batch; all batches have the same size
             sums[name] += float(scores[name]) / steps
-        due = (step + 1) % averaging.every == 0 or step + 1 == steps
-        if averaging.decay and due and _progress(recipe, steps, epoch, step) >= averaging.start:
+        due = (step + 1) % AVERAGE_EVERY == 0 or step + 1 == steps
+        if averaging.decay and due and done >= averaging.start:
             state.average = averaged(state.average, _values(model.variables), averaging.decay)
-    return {"learning_rate": rate} | sums
+    return {"epoch": epoch, "learning_rate": rate} | sums
 
 
-def _predict(teacher: keras.Model | None) -> Predict | None:
-    return None if teacher is None else lambda images: predicted(teacher, images)
+def learning_rate(recipe: Recipe, done: float) -> float:
+    """The learning rate when a share `done` of the run, in [0, 1], is behind."""
+    peak = recipe.optimizer.learning_rate
+    return peak * triangular(done) if recipe.schedule == "triangular" else peak
+
+
+def triangular(done: float) -> float:
+    """Linearly from 0 to 1 in the first fifth of the run, then linearly to 0.
+
+    Smith and Topin 2019, "Super-Convergence: Very Fast Training of Neural Networks Using Large
+    Learning Rates", in the shape of cifar10-fast.
+
+    >>> [triangular(done) for done in (0.0, 0.1, 0.2, 0.6, 1.0)]
+    [0.0, 0.5, 1.0, 0.5, 0.0]
+    """
+    return min(done / WARM_UP, (1.0 - done) / (1.0 - WARM_UP))
+
+
+def averaged(average: Variables, values: Variables, decay: float) -> Variables:
+    """One update of an exponential moving average over all variables of a network.
+
+    Polyak and Juditsky 1992; with a late start as in Izmailov et al. 2018, "Averaging Weights Leads
+    to Wider Optima".  The moving statistics of normalisation are averaged too; integers (the state
+    of a random generator) are copied.
+
+    Args:
+        average: from the last update; empty before the first one, which copies `values`.
+        values: the variables now.
+        decay: weight of the average so far, in [0, 1).
+
+    Returns:
+        decay * average + (1 - decay) * values, in the dtypes of `values`.
+    """
+    if not average:
+        return [value.copy() for value in values]
+    return [
+        before + (value - before) * value.dtype.type(1 - decay)
+        if np.issubdtype(value.dtype, np.floating)
+        else value.copy()
+        for before, value in zip(average, values, strict=True)
+    ]
+
+
+def best_epoch(monitor: str, history: Sequence[dict[str, float]]) -> int:
+    """The first epoch (from 1) with the highest val_accuracy, or the lowest val_loss."""
+    values = np.array([row[monitor] for row in history])
+    return 1 + int(values.argmax() if monitor == "val_accuracy" else values.argmin())
 
 
 @contextmanager
 def _averaged_weights(model: keras.Model, average: Variables) -> Iterator[None]:
-    """Lend the model the averaged weights, if there are some."""
+    """Give the model the averaged weights, if there are any, until the block ends."""
     own = _values(model.variables)
     if average:
         _restore(model.variables, average)

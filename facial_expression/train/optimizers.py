@@ -1,4 +1,4 @@
-"""Keras' optimizers with separate rates for biases and weight decay of kernels alone, and Muon."""
+"""Keras' Adam and AdamW with weight decay of kernels alone, and Muon for convolutions."""
 
 from __future__ import annotations
 
@@ -10,61 +10,40 @@ from keras import ops
 
 from facial_expression.network.recipe import Optimizer
 
-OFFSETS = ("bias", "beta")  # how Keras names them
-DECAYING = ("adamw", "muon")  # by default; the others leave the operations out
-ITERATIONS = 3  # of Newton and Schulz; airbench's number
-UNDECAYED = (*OFFSETS, "gamma")
+MOMENTUM = 0.9  # of Muon, in Nesterov's form
+ITERATIONS = 3  # of Newton and Schulz, as in airbench
+UNDECAYED = ("bias", "beta", "gamma")  # Keras' names of biases and of normalisation's weights
 
 
 def create(settings: Optimizer) -> keras.optimizers.Optimizer:
-    """The optimizer that `settings` describe; its `learning_rate` is set anew at each step."""
-    kinds: dict[str, tuple[type[keras.optimizers.Optimizer], dict[str, Any]]] = {
-        "adam": (keras.optimizers.Adam, {}),
-        "adamw": (keras.optimizers.AdamW, {}),
-        "sgd": (keras.optimizers.SGD, {"momentum": settings.momentum, "nesterov": True}),
-        "muon": (
-            Muon,
-            {
-                "adam_lr_ratio": settings.adam_rate,
-                "momentum": settings.momentum,
-                "ns_steps": ITERATIONS,
-                "adam_weight_decay": settings.weight_decay,
-            },
-        ),
-    }
-    kind, options = kinds[settings.name]
-    decay = settings.weight_decay or (0.0 if settings.name in DECAYING else None)
-    optimizer = _with_bias_rate(kind, settings.bias_rate)(
-        learning_rate=settings.learning_rate, weight_decay=decay, **options
-    )
+    """The optimizer that `settings` describe; the training loop sets its rate at each step."""
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if settings.name == "muon":
+        optimizer = Muon(
+            rate,
+            weight_decay=decay,
+            adam_weight_decay=decay,
+            adam_lr_ratio=settings.adam_rate,
+            momentum=MOMENTUM,
+            ns_steps=ITERATIONS,
+        )
+    elif settings.name == "adamw":
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=decay)
+    else:
+        optimizer = keras.optimizers.Adam(rate, weight_decay=decay or None)
     optimizer.exclude_from_weight_decay(var_names=list(UNDECAYED))
     return optimizer
-
-
-def _with_bias_rate(
-    kind: type[keras.optimizers.Optimizer], factor: float
-) -> type[keras.optimizers.Optimizer]:
-    if factor == 1:
-        return kind
-
-    class WithBiasRate(kind):
-        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-            name = variable.name.split("/")[-1].split(":")[0]  # TensorFlow's own says "bias:0"
-            rate = learning_rate * factor if name in OFFSETS else learning_rate
-            super().update_step(gradient, variable, rate)
-
-    return WithBiasRate
 
 
 class Muon(keras.optimizers.Muon):
     """Muon for the kernels of convolutions; Keras' own leaves them to Adam.
 
     The momentum of a kernel, as a matrix (height * width * channels, filters), is made nearly
-    orthogonal by Newton-Schulz iterations, so that every direction is learnt at the same pace:
+    orthogonal by Newton-Schulz iterations, so that all directions are learned at the same rate:
     Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"
     (github.com/KellerJordan/Muon, and airbench94_muon for convolutions), with the scale of Liu et
-    al. 2025 (arXiv:2502.16982).  Everything else, and a kernel that reads one
-    channel, is Adam's.
+    al. 2025 (arXiv:2502.16982).  All other weights, and kernels with one input channel, are
+    trained by Adam.
     """
 
     def _should_use_adamw(self, variable: Any) -> bool:

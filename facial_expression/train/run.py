@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tqdm import tqdm
 
 from facial_expression.core.arrays import read_split
 from facial_expression.core.files import write_csv
@@ -14,7 +17,6 @@ from facial_expression.core.labels import read_classes
 from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
 from facial_expression.train import checkpoints
-from facial_expression.train.pace import Pace
 
 if TYPE_CHECKING:
     import keras
@@ -24,45 +26,37 @@ if TYPE_CHECKING:
 HISTORY = ("epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
 
 
-class Reporter:
-    """Prints and keeps what each epoch gave."""
+class Pace:
+    """Measures epochs, of one fit or of several, and tells how long the rest will take."""
 
-    def __init__(self, recipe: Recipe, side: int, out: Path, checkpoint: Path) -> None:
-        self.recipe, self.out, self.checkpoint = recipe, out, checkpoint
-        self.pace = Pace(recipe, side)
+    def __init__(self, epochs: int) -> None:
+        """Before the first of so many epochs."""
+        self.left, self.done = epochs, 0
+        self.started = 0.0
 
-    def batches(self, batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:
+    def batches(self, batches: Iterator[Batch], title: str, steps: int) -> Iterator[Batch]:
         """One epoch's batches behind a progress bar."""
-        return self.pace.batches(batches, f"epoch {epoch}/{self.recipe.epochs}", steps)
+        for batch in tqdm(batches, title, steps, unit=" batches", leave=False, disable=None):
+            yield batch
+            # the clock starts after the first step, which also compiles
+            self.started = self.started or time.perf_counter()
 
-    def after_epoch(self, state: checkpoints.State) -> None:
-        """Write the history and the checkpoint, then print the epoch and the time that is left."""
-        write_history(self.out / "history.csv", state.history)
-        checkpoints.write(self.checkpoint, state)
-        epoch, row = len(state.history), state.history[-1]
-        print(
-            f"epoch {epoch}/{self.recipe.epochs}: "
-            f"loss {row['loss']:.4f}, accuracy {row['accuracy']:.4f}, "
-            f"val loss {row['val_loss']:.4f}, val accuracy {row['val_accuracy']:.4f}; "
-            f"{self.pace.after_epoch(epoch)}",
-            flush=True,
-        )
-
-
-def write_history(path: Path, history: list[dict[str, float]]) -> None:
-    """Write history.csv from one dictionary an epoch."""
-    write_csv(path, HISTORY, [[row[name] for name in HISTORY] for row in history])
+    def after_epoch(self) -> str:
+        """What to print after an epoch: seconds an epoch and minutes left."""
+        self.done, self.left = self.done + 1, self.left - 1
+        pace = (time.perf_counter() - self.started) / self.done
+        return f"{pace:.1f} s an epoch, {pace * self.left / 60:.1f} min left"
 
 
 def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -> None:
-    """Fit `recipe` on the arrays, going on where an interrupted run of the same inputs stopped.
+    """Fit `recipe` on the arrays, continuing an interrupted run of the same inputs.
 
     Args:
-        recipe: how to fit.
+        recipe: the parameters.
         arrays: folder of stage preprocess.
-        out: folder that gets history.csv after each epoch and model.keras at the end.
-        resume: folder with the states of interrupted runs.
-        script: the caller's own code, part of what identifies a run.
+        out: folder for history.csv, written after each epoch, and model.keras.
+        resume: folder for the states of interrupted runs.
+        script: of the caller; part of what identifies a run.
     """
     configure(recipe.backend, recipe.threads)
     from facial_expression.network import keras_file
@@ -70,21 +64,33 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
     from facial_expression.train import fit
 
     classes = read_classes(arrays / "classes.json")
-    initial, teacher = read_networks(recipe)
-    data = fit.Data(
-        read_split(arrays, "train"), read_split(arrays, "val"), len(classes), initial, teacher
-    )
+    splits = read_split(arrays, "train"), read_split(arrays, "val")
+    data = fit.Data(*splits, len(classes), *read_networks(recipe))
     identity = {"recipe": asdict(recipe), "versions": versions(recipe.backend)}
-    with checkpoints.held(
-        resume, checkpoints.key_of([arrays, Path(__file__)], identity)
-    ) as checkpoint:
-        state = checkpoints.read(checkpoint)
-        if state:
+    key = checkpoints.key_of([arrays, script], identity)
+    with checkpoints.held(resume, key) as checkpoint:
+        state = checkpoints.read(checkpoint) or checkpoints.State()
+        if state.history:
             print(f"continuing an interrupted run after epoch {len(state.history)}")
-            write_history(out / "history.csv", state.history)
-        side = data.train.images.shape[1]
-        reporter = Reporter(recipe, side, out, checkpoint)
-        model, _ = fit.fit(recipe, data, state, reporter.after_epoch, reporter.batches)
+            _write_history(out, state)
+        pace = Pace(recipe.epochs - len(state.history))
+
+        def batches(batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:
+            return pace.batches(batches, f"epoch {epoch}/{recipe.epochs}", steps)
+
+        def after_epoch(state: checkpoints.State) -> None:
+            _write_history(out, state)
+            checkpoints.write(checkpoint, state)
+            row = state.history[-1]
+            print(
+                f"epoch {row['epoch']}/{recipe.epochs}: "
+                f"loss {row['loss']:.4f}, accuracy {row['accuracy']:.4f}, "
+                f"val loss {row['val_loss']:.4f}, val accuracy {row['val_accuracy']:.4f}; "
+                f"{pace.after_epoch()}",
+                flush=True,
+            )
+
+        model, _ = fit.fit(recipe, data, state, after_epoch, batches)
         keras_file.save(model, out / "model.keras")
     print(
         f"wrote {out / 'model.keras'}: {model.count_params():,} parameters, "
@@ -93,8 +99,13 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
     )
 
 
+def _write_history(out: Path, state: checkpoints.State) -> None:
+    rows = [[row[name] for name in HISTORY] for row in state.history]
+    write_csv(out / "history.csv", HISTORY, rows)
+
+
 def read_networks(recipe: Recipe) -> tuple[tuple[keras.Model, str] | None, keras.Model | None]:
-    """The networks that the recipe starts from (with its path) and learns from, if it names any."""
+    """The initial network (with its path) and the teacher of a recipe, None where it has none."""
     from facial_expression.network.keras_file import load_pinned
 
     initial, teacher = recipe.initial, recipe.teacher
@@ -107,7 +118,7 @@ def read_networks(recipe: Recipe) -> tuple[tuple[keras.Model, str] | None, keras
 
 
 def peak_memory() -> int:
-    """The most memory in bytes that this process held."""
+    """The peak memory of this process in bytes."""
     try:
         import resource
     except ImportError:

@@ -11,7 +11,7 @@ from facial_expression.evaluate.saliency import grad_cam, gradient, last_feature
 from facial_expression.train import models
 
 SIDE = 32
-CELLS = {"seed": 2, "small": 6, "fast": 3, "best": 3, "slim": 3, "resnet18": 6, "vgg_bn": 6}
+CELLS = {"seed": 2, "small": 6, "fast": 3, "best": 3, "slim": 3}
 """Cells a side of the last feature map, of pictures of side 48."""
 
 
@@ -70,7 +70,7 @@ def resized(values: np.ndarray, side: int) -> np.ndarray:
     )
 
 
-@pytest.mark.parametrize(("name", "side"), [("seed", 48), ("slim", 32), ("resnet18", 16)])
+@pytest.mark.parametrize(("name", "side"), [("seed", 48), ("slim", 32)])
 def test_maps_are_between_0_and_1_and_the_same_again(name, side):
     keras.utils.set_random_seed(0)
     model = models.build(name, side, 3)
@@ -92,7 +92,7 @@ def test_the_feature_map_is_what_comes_before_pooling_and_flattening(name, cells
     assert isinstance(found._keras_history.operation, layers.ReLU | layers.Conv2D)
 
 
-@pytest.mark.parametrize(("name", "side"), [("fast", 48), ("resnet18", 16)])
+@pytest.mark.parametrize(("name", "side"), [("fast", 48), ("best", 32)])
 def test_with_a_mean_and_a_dense_layer_it_is_the_class_activation_map(name, side):
     """Zhou et al. 2016, arXiv:1512.04150: the map is linear in the head's own weights."""
     keras.utils.set_random_seed(0)

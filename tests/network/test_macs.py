@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import keras
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
@@ -57,6 +57,7 @@ def test_the_seed_network_costs_218_million():
     assert round(macs(models.build("seed", 48, 7)) / 1e6) == 218
 
 
+@settings(max_examples=25)
 @given(SIDES, KERNELS, STRIDES, PADDINGS, st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
 def test_convolutions_cost_each_output_the_kernel_over_its_group(
     side, kernel, stride, padding, groups, inputs_a_group, outputs_a_group
@@ -68,6 +69,7 @@ def test_convolutions_cost_each_output_the_kernel_over_its_group(
     assert of_layer(layer, side, groups * inputs_a_group) == outputs * kernel**2 * inputs_a_group
 
 
+@settings(max_examples=25)
 @given(SIDES, KERNELS, PADDINGS, st.integers(1, 4), st.integers(1, 3), st.integers(1, 5))
 def test_a_separable_convolution_costs_its_two_parts(
     side, kernel, padding, channels, multiplier, filters

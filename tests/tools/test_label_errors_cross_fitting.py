@@ -65,5 +65,5 @@ def test_too_few_folds_or_pictures_are_refused():
 
 
 def test_nothing_is_chosen_on_the_pictures_that_are_judged():
-    recipe = judging(replace(RECIPE, keep="best", patience=3))
+    recipe = judging(replace(RECIPE, keep="best"))
     assert recipe == RECIPE

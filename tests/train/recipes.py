@@ -7,20 +7,12 @@ from facial_expression.network.recipe import (
     Averaging,
     Initial,
     Optimizer,
-    Progressive,
     Recipe,
     Teacher,
 )
 
 PLAIN = Augmentation(
-    flip="none",
-    shift=0,
-    scale=0,
-    rotation=0,
-    erasing=0,
-    brightness=0,
-    contrast=0,
-    mixup=0,
+    flip="none", shift=0, scale=0, rotation=0, erasing=0, brightness=0, contrast=0, mixup=0
 )
 RECIPE = Recipe(
     model="small",
@@ -30,20 +22,14 @@ RECIPE = Recipe(
     seed=0,
     epochs=3,
     batch_size=16,
-    optimizer=Optimizer(
-        name="adam", learning_rate=0.001, momentum=0.9, weight_decay=0, bias_rate=1, adam_rate=1
-    ),
+    optimizer=Optimizer(name="adam", learning_rate=0.001, weight_decay=0, adam_rate=1),
     schedule="constant",
     augmentation=PLAIN,
     label_smoothing=0,
-    class_weights="none",
-    sampling="natural",
-    progressive=Progressive(side=0, until=0),
-    averaging=Averaging(decay=0, start=0, every=1),
+    averaging=Averaging(decay=0, start=0),
     initial=Initial(weights="", sha256=""),
     teacher=Teacher(weights="", sha256="", share=0),
     monitor="val_loss",
     keep="last",
-    patience=0,
 )
-"""The plainest recipe: Adam, a constant rate, nothing varied."""
+"""The plainest recipe: Adam, a constant rate, no augmentation."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-import multiprocessing
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,24 +26,59 @@ def test_a_state_survives_the_disk(tmp_path):
         for mine, theirs in zip(getattr(read, name), getattr(state, name), strict=True):
             np.testing.assert_array_equal(mine, theirs)
             assert mine.dtype == theirs.dtype
-
-
-def test_no_state_reads_as_none(tmp_path):
     assert checkpoints.read(tmp_path / "absent") is None
 
 
-def test_the_key_follows_bytes_and_parameters(tmp_path):
-    folder = tmp_path / "arrays"
-    folder.mkdir()
-    (folder / "a.npy").write_bytes(b"1")
-    before = checkpoints.key_of([folder], {"seed": 0})
-    assert checkpoints.key_of([folder], {"seed": 0}) == before
-    assert checkpoints.key_of([folder], {"seed": 1}) != before
-    (folder / "a.npy").write_bytes(b"2")
-    assert checkpoints.key_of([folder], {"seed": 0}) != before
+def changed(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write("\n# a remark\n")
+    return path
 
 
-def test_the_folder_goes_when_the_run_succeeds_and_stays_when_it_fails(tmp_path):
+def test_the_key_depends_on_inputs_script_and_parameters(tmp_path):
+    folder, script = tmp_path / "arrays", changed(tmp_path / "train.py")
+    changed(folder / "train/a.npy")
+    keys = [checkpoints.key_of([folder, script], {"seed": 0})]
+    assert checkpoints.key_of([folder, script], {"seed": 0}) == keys[0]
+    keys.append(checkpoints.key_of([folder, script], {"seed": 1}))
+    for path in (script, folder / "train/a.npy"):
+        changed(path)
+        keys.append(checkpoints.key_of([folder, script], {"seed": 0}))
+    (folder / "train").rename(folder / "val")
+    keys.append(checkpoints.key_of([folder, script], {"seed": 0}))
+    assert len(set(keys)) == len(keys)
+
+
+@pytest.fixture
+def library(tmp_path) -> Path:
+    """A copy of the library's source code."""
+    copy = tmp_path / "facial_expression"
+    shutil.copytree(checkpoints.LIBRARY, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+def test_an_edit_of_the_code_that_training_runs_changes_the_key(library):
+    before = checkpoints.key_of([], {}, library)
+    assert before == checkpoints.key_of([], {})
+    keys = {before}
+    files = ("core/arrays.py", "network/resampling.py", "train/fit.py", "train/models/new.py")
+    for name in files:
+        changed(library / name)
+        keys.add(checkpoints.key_of([], {}, library))
+    assert len(keys) == len(files) + 1
+
+
+def test_an_edit_of_other_code_leaves_the_key(library):
+    before = checkpoints.key_of([], {}, library)
+    for package in ("export", "evaluate", "plot", "metrics", "inference"):
+        changed(next((library / package).glob("*.py")))
+    changed(library / "train/__pycache__/fit.pyc")
+    changed(library.parent / "tools/predict.py")
+    assert checkpoints.key_of([], {}, library) == before
+
+
+def test_the_folder_is_deleted_when_the_run_succeeds_and_kept_when_it_fails(tmp_path):
     class Killed(Exception):
         pass
 
@@ -60,24 +96,11 @@ def test_the_folder_goes_when_the_run_succeeds_and_stays_when_it_fails(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def _hold(folder, held, release):
-    with checkpoints.held(folder, "key"):
-        held.set()
-        release.wait(30)
-
-
-def test_a_second_process_is_refused(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    held, release = context.Event(), context.Event()
-    other = context.Process(target=_hold, args=(tmp_path, held, release))
-    other.start()
-    try:
-        assert held.wait(30)
-        with (
-            pytest.raises(TrainingError, match="another process trains"),
-            checkpoints.held(tmp_path, "key"),
-        ):
-            pass
-    finally:
-        release.set()
-        other.join(30)
+def test_a_second_run_of_the_same_key_is_refused(tmp_path):
+    with (
+        checkpoints.held(tmp_path, "key"),
+        checkpoints.held(tmp_path, "other"),
+        pytest.raises(TrainingError, match="another process trains"),
+        checkpoints.held(tmp_path, "key"),
+    ):
+        pass

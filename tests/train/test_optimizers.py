@@ -10,10 +10,7 @@ from keras import layers
 from facial_expression.network.recipe import Optimizer
 from facial_expression.train.optimizers import create
 
-SETTINGS = Optimizer(
-    name="sgd", learning_rate=0.1, momentum=0, weight_decay=0, bias_rate=1, adam_rate=1
-)
-KINDS = ("adam", "adamw", "muon", "sgd")
+SETTINGS = Optimizer(name="adamw", learning_rate=0.1, weight_decay=0, adam_rate=1)
 
 
 def step(settings: Optimizer, gradient: float) -> dict[str, np.ndarray]:
@@ -33,34 +30,19 @@ def step(settings: Optimizer, gradient: float) -> dict[str, np.ndarray]:
     return dict(zip(names, changes, strict=True))
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_offsets_learn_at_their_own_rate(name):
-    plain = step(replace(SETTINGS, name=name), 0.5)
-    faster = step(replace(SETTINGS, name=name, bias_rate=8), 0.5)
-    assert set(plain) == {"c/kernel", "c/bias", "n/gamma", "n/beta"}
-    for path, change in plain.items():
-        factor = 8 if path in ("c/bias", "n/beta") else 1
-        np.testing.assert_allclose(faster[path], factor * change, rtol=1e-5)
-        assert (change < 0).all()
-
-
-@pytest.mark.parametrize("name", KINDS)
-def test_only_kernels_decay_and_in_step_with_the_rate(name):
+@pytest.mark.parametrize("name", ["adam", "adamw", "muon"])
+def test_only_kernels_decay_in_proportion_to_the_rate(name):
     changes = step(replace(SETTINGS, name=name, weight_decay=0.2), 0.0)
     np.testing.assert_allclose(changes.pop("c/kernel"), -0.1 * 0.2, rtol=1e-5)
+    assert set(changes) == {"c/bias", "n/gamma", "n/beta"}
     for change in changes.values():
         np.testing.assert_array_equal(change, 0)
 
 
-def test_momentum_is_nesterovs():
-    changes = step(replace(SETTINGS, momentum=0.9), 0.5)
-    # velocity -0.1 * 0.5, and the step looks ahead along it: 0.9 * velocity - 0.1 * 0.5
-    np.testing.assert_allclose(changes["c/kernel"], 0.9 * -0.05 - 0.05, rtol=1e-5)
-
-
-def test_adamw_without_decay_decays_nothing():
-    changes = step(replace(SETTINGS, name="adamw"), 0.0)
-    np.testing.assert_array_equal(changes["c/kernel"], 0)
+@pytest.mark.parametrize("name", ["adam", "adamw", "muon"])
+def test_without_decay_nothing_decays(name):
+    for change in step(replace(SETTINGS, name=name), 0.0).values():
+        np.testing.assert_array_equal(change, 0)
 
 
 def orthogonalised(matrix: np.ndarray, iterations: int) -> np.ndarray:
@@ -79,7 +61,7 @@ def test_muon_steps_along_the_orthogonalised_momentum():
     convolution.build((None, 8, 8, 4))
     kernel = convolution.kernel
     kernel.assign(keras.ops.zeros_like(kernel))
-    optimizer = create(replace(SETTINGS, name="muon", momentum=0.9))
+    optimizer = create(replace(SETTINGS, name="muon"))
     optimizer.build([kernel])
     momentum = np.zeros(kernel.shape)
     expected = np.zeros(kernel.shape)
@@ -96,7 +78,7 @@ def test_muon_steps_along_the_orthogonalised_momentum():
     assert values.min() > 0.3  # near one, whatever those of the gradient were
 
 
-def test_muon_leaves_the_rest_to_adam_at_its_own_rate():
+def test_adam_trains_the_rest_at_its_own_rate():
     plain = step(replace(SETTINGS, name="adam"), 0.5)
     slow = step(replace(SETTINGS, name="muon", adam_rate=0.25), 0.5)
     for path in ("c/bias", "n/gamma", "n/beta", "c/kernel"):  # the kernel reads one channel

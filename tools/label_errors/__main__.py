@@ -38,8 +38,7 @@ from facial_expression.core.params import load
 from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
 from facial_expression.train.checkpoints import State, key_of
-from facial_expression.train.pace import Pace
-from facial_expression.train.run import read_networks
+from facial_expression.train.run import Pace, read_networks
 from tools.label_errors import suspects
 from tools.label_errors.cross_fitting import assign_folds, judging, parts
 
@@ -53,9 +52,9 @@ DPI = 120
 class Reporter:
     """Prints each epoch of each fold, and how long the folds that are left will take."""
 
-    def __init__(self, recipe: Recipe, side: int, folds: int, todo: int) -> None:
+    def __init__(self, recipe: Recipe, folds: int, todo: int) -> None:
         self.recipe, self.folds = recipe, folds
-        self.pace = Pace(recipe, side, todo)
+        self.pace = Pace(todo * recipe.epochs)
         self.fold = 0
 
     def batches(self, batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:
@@ -68,7 +67,7 @@ class Reporter:
         print(
             f"{self._title(epoch)}: "
             f"loss {row['loss']:.4f}, held-out accuracy {row['val_accuracy']:.4f}; "
-            f"{self.pace.after_epoch(epoch)}",
+            f"{self.pace.after_epoch()}",
             flush=True,
         )
 
@@ -88,7 +87,7 @@ def out_of_fold(
     missing = [fold for fold in range(folds) if not _kept(done, fold).exists()]
     if len(missing) < folds:
         print(f"{done}: {folds - len(missing)} of {folds} folds are there already")
-    reporter = Reporter(recipe, train.images.shape[1], folds, len(missing))
+    reporter = Reporter(recipe, folds, len(missing))
     for fold in range(folds):
         if fold in missing:
             write_array(_kept(done, fold), judged(recipe, train, classes, fold_of, fold, reporter))

@@ -48,8 +48,8 @@ def assign_folds(split: Split, classes: Sequence[str], folds: int, seed: int) ->
 
 
 def judging(recipe: Recipe) -> Recipe:
-    """The recipe without anything that looks at the held-out fold: all epochs, the last weights."""
-    return replace(recipe, keep="last", patience=0)
+    """The recipe with the last weights kept: the held-out fold must choose nothing."""
+    return replace(recipe, keep="last")
 
 
 def parts(split: Split, fold_of: NDArray[np.int64], fold: int) -> tuple[Split, Split]:

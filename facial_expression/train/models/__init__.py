@@ -1,7 +1,7 @@
-"""Networks, one builder each: uint8 pictures (N, side, side, 1) in, class probabilities out.
+"""Networks, one builder each: uint8 pictures (N, side, side, 1) -> class probabilities.
 
-Every network rescales to [0, 1] in its first layer, so that training and serving share one
-definition of the input, and ends in a layer `logits` and their softmax, `probabilities`.
+The first layer of every network rescales pictures to [0, 1], so that training and serving share
+one definition of the input; the last two are `logits` and their softmax, `probabilities`.
 """
 
 from __future__ import annotations
@@ -12,45 +12,25 @@ import keras
 from keras import layers
 
 from facial_expression.core.errors import ModelError
-from facial_expression.train.models.pooled import (
-    best,
-    compact,
-    fast,
-    fast_fine_stem,
-    fast_learned_stem,
-    fast_random_start,
-    fast_thin_stem,
-    large,
-    lean,
-    mid,
-    slim,
-)
-from facial_expression.train.models.resnet import resnet18
+from facial_expression.train.models.pooled import best, compact, fast, lean, slim
 from facial_expression.train.models.simple import seed, small
-from facial_expression.train.models.vgg import vgg_bn
 
 Builder = Callable[[keras.KerasTensor], keras.KerasTensor]
 
 BUILDERS: dict[str, Builder] = {
-    builder.__name__: builder
-    for builder in (
-        *(seed, small, fast, compact, slim, lean, mid, best, large),
-        *(resnet18, vgg_bn),  # rivals
-        # `fast` but for one ingredient
-        *(fast_fine_stem, fast_learned_stem, fast_random_start, fast_thin_stem),
-    )
+    builder.__name__: builder for builder in (seed, small, fast, compact, slim, lean, best)
 }
 """The networks that `train.model` may name: (N, side, side, 1) in [0, 1] -> (N, features)."""
 
 
-def build(name: str, side: int | None, classes: int, precision: str = "float32") -> keras.Model:
+def build(name: str, side: int, classes: int, precision: str = "float32") -> keras.Model:
     """An untrained network.
 
     Args:
         name: a key of `BUILDERS`.
-        side: pixels of the square pictures; None takes any, where the network can.
+        side: of the square pictures, in pixels.
         classes: number of classes, at least 2.
-        precision: Keras' dtype policy; the head is float32 always.
+        precision: Keras' dtype policy; the head is always float32.
 
     Returns:
         A model from uint8 (N, side, side, 1) to float32 (N, classes); rows sum to 1.
@@ -69,8 +49,8 @@ def build(name: str, side: int | None, classes: int, precision: str = "float32")
     except ValueError as error:
         reason = " ".join(str(error).split())
         raise ModelError(
-            f"train.model: '{name}' does not fit pictures of side {side or 'that varies'}: "
-            f"{reason}; raise preprocess.side, or set train.progressive.side to 0"
+            f"train.model: '{name}' does not fit pictures of side {side}: {reason}; "
+            "raise preprocess.side"
         ) from None
     finally:
         keras.config.set_dtype_policy(before)
