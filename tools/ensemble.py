@@ -14,11 +14,11 @@ Neural Network", arXiv:1503.02531).
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from facial_expression.core.command import parser
 from facial_expression.core.errors import ModelError, run
 from facial_expression.core.files import sha256_of
 from tools.arguments import new_file
@@ -77,20 +77,16 @@ def make(paths: Sequence[Path], precision: str, out: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, average, write, say the sha256."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.ensemble",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("networks", type=Path, nargs="+", metavar="NETWORK.keras")
-    parser.add_argument("--out", type=new_file, required=True, metavar="TEACHER.keras")
-    parser.add_argument(
+    arguments = parser("tools.ensemble", __doc__)
+    arguments.add_argument("networks", type=Path, nargs="+", metavar="NETWORK.keras")
+    arguments.add_argument("--out", type=new_file, required=True, metavar="TEACHER.keras")
+    arguments.add_argument(
         "--precision",
         choices=("float32", "mixed_bfloat16"),
         default="float32",
         help="that it computes in; a teacher is asked for every batch (default float32)",
     )
-    args = parser.parse_args(argv)
+    args = arguments.parse_args(argv)
     from facial_expression.network.backend import configure
 
     configure("tensorflow", 1)

@@ -15,7 +15,6 @@ make of it.  Layers that are added share their channels; dropout may stand in on
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facial_expression.core.command import parser
 from facial_expression.core.errors import ModelError, run
 from facial_expression.core.files import sha256_of
 from tools.arguments import new_file
@@ -147,15 +147,11 @@ def make(path: Path, name: str, out: Path) -> keras.Model:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read, narrow, write, say the sha256."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.narrow",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("network", type=Path, metavar="NETWORK.keras")
-    parser.add_argument("model", metavar="MODEL", help="name of the narrower network")
-    parser.add_argument("--out", type=new_file, required=True, metavar="NARROW.keras")
-    args = parser.parse_args(argv)
+    arguments = parser("tools.narrow", __doc__)
+    arguments.add_argument("network", type=Path, metavar="NETWORK.keras")
+    arguments.add_argument("model", metavar="MODEL", help="name of the narrower network")
+    arguments.add_argument("--out", type=new_file, required=True, metavar="NARROW.keras")
+    args = arguments.parse_args(argv)
     from facial_expression.network.backend import configure
 
     configure("tensorflow", 1)
