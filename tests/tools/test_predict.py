@@ -28,7 +28,7 @@ from tests.clones import ROOT, environment
 from tests.helpers import picture
 from tests.networks import CLASSES, expected, tiny_network
 from tools.predict import __main__ as predict
-from tools.predict.output import Options, progress
+from tools.predict.output import progress
 
 PHOTOGRAPH = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
 FACE = (183, 120, 170, 212)  # left, top, width, height, roughly
@@ -283,7 +283,7 @@ def test_inputs_are_never_replaced_and_bad_places_are_refused(
 
 def test_standard_input_is_not_the_file_of_that_name(album: Path) -> None:
     Path("-").write_text("earlier")
-    predict.protect_inputs(predict.parse(["-", "--out", "./-"]))
+    predict.protect_inputs(predict.parse(["-", "--out", "./-"]), ["-"])
 
 
 def test_an_output_file_is_whole_or_absent(
@@ -341,30 +341,21 @@ def test_wrong_arguments_are_refused(album: Path, call: Call, argv: list, reason
 
 
 @pytest.mark.parametrize(
-    ("out", "quiet", "terminals", "shown"),
+    ("out", "terminals", "shown"),
     [
-        ("faces.csv", False, ["stderr", "stdout"], True),
-        (None, False, ["stderr"], True),  # standard output is a pipe
-        (None, False, ["stderr", "stdout"], False),
-        ("faces.csv", False, [], False),
-        ("faces.csv", True, ["stderr"], False),
+        (Path("faces.csv"), ["stderr", "stdout"], True),
+        (None, ["stderr"], True),  # standard output is a pipe
+        (None, ["stderr", "stdout"], False),
+        (Path("faces.csv"), [], False),
     ],
 )
 def test_a_progress_bar_needs_a_terminal_that_shows_nothing_else(
-    out: str | None, quiet: bool, terminals: list, shown: bool, monkeypatch: pytest.MonkeyPatch
+    out: Path | None, terminals: list, shown: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("stderr", "stdout"):
         monkeypatch.setattr(getattr(sys, name), "isatty", lambda name=name: name in terminals)
-    options = Options("csv", Path(out) if out else None, None, quiet, live=False, total=lambda: 3)
-    results: list = []
-    bar = progress(results, options)
-    assert (bar.total if bar is not results else None) == (3 if shown else None)  # type: ignore[attr-defined]
-
-
-def test_the_total_is_unknown_with_a_video_or_a_webcam(album: Path) -> None:
-    assert predict.total(predict.parse(["album", "album/face.jpg"])) == 4
-    assert predict.total(predict.parse(["album", "clip.avi"])) is None
-    assert predict.total(predict.parse(["--camera"])) is None
+    results: Iterator = iter([])
+    assert (progress(results, 3, out) is not results) == shown
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows interrupts otherwise")

@@ -23,19 +23,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from facial_expression.core.command import at_least, parser, processors
 from facial_expression.core.errors import ParameterError, SourceError, run
 from tools.arguments import RELEASED, new_file, share
-from tools.predict import output
-
-if TYPE_CHECKING:
-    from facial_expression.inference.sources import Source
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -69,21 +64,26 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     return args
 
 
-def find_paths(args: argparse.Namespace) -> Iterator[str]:
-    """The files that the arguments name."""
-    from tools.predict.inputs import expand
+def protect_inputs(args: argparse.Namespace, paths: Sequence[str]) -> None:
+    """Check that no output replaces an input or another output.
 
-    return expand(args.paths, args.draw and Path(os.path.realpath(args.draw)))
+    Raises:
+        ParameterError: one would.
+    """
+    from tools.predict.inputs import STDIN
 
-
-def find_sources(args: argparse.Namespace) -> Iterator[Source]:
-    """The pictures that the arguments name."""
-    from facial_expression.inference.video import camera, video
-    from tools.predict.inputs import sources
-
-    if args.camera is not None:
-        return camera(args.camera, args.every, args.frames)
-    return sources(find_paths(args), _stdin, partial(video, every=args.every, limit=args.frames))
+    drawings = args.draw and os.path.realpath(args.draw)
+    if drawings in map(os.path.realpath, args.paths):
+        raise ParameterError(f"--draw {args.draw}: expected a folder other than the inputs")
+    if args.out and os.path.realpath(args.out.parent) == drawings:
+        raise ParameterError(f"--out {args.out}: expected a file outside the folder of --draw")
+    for path in [args.model, *(Path(path) for path in paths if path != STDIN)]:
+        if args.out and args.out.exists() and path.exists() and path.samefile(args.out):
+            raise ParameterError(f"--out {args.out}: expected a new file, found one of the inputs")
+        if drawings and os.path.dirname(os.path.realpath(path)) == drawings:  # noqa: PTH120
+            raise ParameterError(
+                f"--draw {args.draw}: expected a folder without inputs, found {path}"
+            )
 
 
 def _stdin() -> BinaryIO:
@@ -92,47 +92,18 @@ def _stdin() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def total(args: argparse.Namespace) -> int | None:
-    """The number of pictures; None for a camera or a video, which do not say."""
-    from tools.predict.inputs import VIDEOS
-
-    if args.camera is not None:
-        return None
-    suffixes = Counter(Path(path).suffix.lower() for path in find_paths(args))
-    return None if VIDEOS & suffixes.keys() else suffixes.total()
-
-
-def protect_inputs(args: argparse.Namespace) -> None:
-    """Check that no output replaces an input or another output.
-
-    Raises:
-        ParameterError: one would.
-    """
-    from tools.predict.inputs import STDIN
-
-    if args.draw and os.path.realpath(args.draw) in map(os.path.realpath, args.paths):
-        raise ParameterError(f"--draw {args.draw}: expected a folder other than the inputs")
-    drawings = args.draw and args.draw.resolve()
-    if args.out and args.out.resolve().parent == drawings:
-        raise ParameterError(f"--out {args.out}: expected a file outside the folder of --draw")
-    if not (args.draw or (args.out and args.out.exists())):
-        return
-    for path in [args.model, *(Path(path) for path in find_paths(args) if path != STDIN)]:
-        if args.out and args.out.exists() and path.exists() and path.samefile(args.out):
-            raise ParameterError(f"--out {args.out}: expected a new file, found one of the inputs")
-        if path.resolve().parent == drawings:
-            raise ParameterError(
-                f"--draw {args.draw}: expected a folder without inputs, found {path}"
-            )
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Predict and write; exit code 1 if a picture could not be read."""
     args = parse(argv)
-    protect_inputs(args)
+    from tools.predict.inputs import VIDEOS, expand, sources
+
+    paths = list(expand(args.paths, args.draw and Path(os.path.realpath(args.draw))))
+    protect_inputs(args, paths)
     from facial_expression.inference.detection import Detector
     from facial_expression.inference.network import Network
     from facial_expression.inference.pipeline import predict
+    from facial_expression.inference.video import camera, video
+    from tools.predict import output
     from tools.predict.formats import about
 
     live = args.camera is not None
@@ -140,17 +111,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     inner = args.threads if live else 1
     network = Network(args.model, inner)
     find = None if args.no_detect else Detector(args.min_score, args.min_face, inner).find
+    if live:
+        pictures = camera(args.camera, args.every, args.frames)
+    else:
+        pictures = sources(paths, _stdin, partial(video, every=args.every, limit=args.frames))
+    results = predict(
+        pictures, network, find, workers=args.threads, live=live, keep=args.draw is not None
+    )
     if not args.quiet:
         output.say(about(args.model.name, network.facts))
-    results = predict(
-        find_sources(args), network, find,
-        workers=args.threads, live=live, keep=args.draw is not None,
-    )  # fmt: skip
-    options = output.Options(
-        args.format, args.out, args.draw, args.quiet, live, partial(total, args)
-    )
+        unknown = live or any(Path(path).suffix.lower() in VIDEOS for path in paths)
+        results = output.progress(results, None if unknown else len(paths), args.out)
     try:
-        if not output.write(results, network.classes, options):
+        if not output.write(
+            results, network.classes, args.format, args.out, args.draw, quiet=args.quiet, live=live
+        ):
             sys.exit(1)
     except BrokenPipeError:  # the reader has enough, as in `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

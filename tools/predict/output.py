@@ -4,57 +4,53 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 from facial_expression.core.errors import ParameterError
+from facial_expression.core.files import atomic, write_bytes
+from facial_expression.inference.pipeline import Result
+from tools.predict.drawing import draw, file_name, jpeg
+from tools.predict.formats import FORMATS, printable
 
-if TYPE_CHECKING:
-    from facial_expression.inference.pipeline import Result
 
+def write(
+    results: Iterator[Result],
+    classes: Sequence[str],
+    form: str,
+    out: Path | None,
+    drawings: Path | None,
+    *,
+    quiet: bool,
+    live: bool,
+) -> bool:
+    """Write each result as it comes.
 
-@dataclass(frozen=True)
-class Options:
-    """What is written, and where.
-
-    Attributes:
-        format: a key of `formats.FORMATS`.
+    Args:
+        results: one per picture.
+        classes: names, in the order of the probabilities.
+        form: a key of `formats.FORMATS`.
         out: file for the lines; None writes them to standard output.
-        draw: folder for annotated copies; None draws none.
+        drawings: folder for annotated copies; None draws none.
         quiet: report only what was skipped.
-        live: a camera, which Ctrl-C ends without an error.
-        total: counts the pictures for the progress bar; None for an unknown number.
-    """
+        live: the pictures come from a camera, which Ctrl-C ends without an error.
 
-    format: str
-    out: Path | None
-    draw: Path | None
-    quiet: bool
-    live: bool
-    total: Callable[[], int | None]
-
-
-def write(results: Iterable[Result], classes: Sequence[str], options: Options) -> bool:
-    """Write each result as it comes; returns whether every picture could be read.
+    Returns:
+        Whether every picture could be read.
 
     Raises:
-        ParameterError: `options.out` or `options.draw` cannot be written to.
+        ParameterError: `out` or `drawings` cannot be written to.
     """
-    from facial_expression.core.files import write_bytes
-    from tools.predict.drawing import draw, file_name, jpeg
-    from tools.predict.formats import FORMATS, printable
-
-    if options.draw:
-        make_folder(options.draw)
-    header, lines = FORMATS[options.format](classes)
+    header, lines = FORMATS[form](classes)
     pictures = faces = empty = skipped = 0
-    with _stream(options.out) as stream:
+    if drawings:
+        _make_folder(drawings)
+    with _stream(out) as stream:
         stream.write(header)
         try:
-            for pictures, result in enumerate(progress(results, options), 1):
+            for pictures, result in enumerate(results, 1):
                 stream.write(lines(result))
                 stream.flush()
                 faces += len(result.faces)
@@ -62,13 +58,13 @@ def write(results: Iterable[Result], classes: Sequence[str], options: Options) -
                 if result.error:
                     skipped += 1
                     say(f"skipped {printable(result.path)}: {printable(result.error)}")
-                elif options.draw and result.rgb:
+                elif drawings and result.rgb:
                     drawn = draw(result.rgb, result.faces, classes)
-                    write_bytes(options.draw / file_name(pictures, result), jpeg(drawn))
+                    write_bytes(drawings / file_name(pictures, result), jpeg(drawn))
         except KeyboardInterrupt:
-            if not options.live:
+            if not live:
                 raise
-    if not options.quiet:
+    if not quiet:
         say(
             f"pictures {pictures:,} (without a face {empty:,}, skipped {skipped:,}), "
             f"faces {faces:,}"
@@ -76,28 +72,13 @@ def write(results: Iterable[Result], classes: Sequence[str], options: Options) -
     return not skipped
 
 
-def make_folder(path: Path) -> None:
-    """Make the folder of the drawings and test that files can be written there.
-
-    Raises:
-        ParameterError: they cannot.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise _not_writable("--draw", path, error) from None
-
-
-def progress(results: Iterable[Result], options: Options) -> Iterable[Result]:
+def progress(results: Iterator[Result], total: int | None, out: Path | None) -> Iterator[Result]:
     """`results` with a progress bar if standard error is a terminal that shows nothing else."""
-    shown = sys.stderr.isatty() and not (options.out is None and sys.stdout.isatty())
-    if options.quiet or not shown:
+    if not sys.stderr.isatty() or (out is None and sys.stdout.isatty()):
         return results
     from tqdm import tqdm
 
-    return tqdm(results, total=options.total(), delay=1, unit="picture")
+    return iter(tqdm(results, total=total, delay=1, unit="picture"))
 
 
 def say(text: str) -> None:
@@ -107,10 +88,18 @@ def say(text: str) -> None:
     tqdm.write(text, file=sys.stderr)
 
 
+def _make_folder(path: Path) -> None:
+    """Make the folder of the drawings and test that files can be written there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
+    except OSError as error:
+        raise _not_writable("--draw", path, error) from None
+
+
 @contextmanager
 def _stream(path: Path | None) -> Iterator[TextIO]:
-    from facial_expression.core.files import atomic
-
     if path is None:
         sys.stdout.reconfigure(encoding="utf-8", newline="\n")  # type: ignore[union-attr]
         yield sys.stdout
