@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,19 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.clones import ROOT, environment, make_clone, run, stages_run
+from tests.clones import ROOT, copied, environment, run, stages_run
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
 RECIPE = "conf/recipe/sample.yaml"
 RATE = f"{RECIPE}:train.optimizer.learning_rate"
-
-
-@pytest.fixture(scope="module")
-def pulled(tmp_path_factory) -> Path:
-    clone = make_clone(tmp_path_factory.mktemp("pulled"))
-    run(clone, "dvc", "pull")
-    return clone
 
 
 def way_back() -> list[str]:
@@ -92,8 +84,7 @@ STATES = {
 
 @pytest.mark.parametrize("state", STATES)
 def test_back_to_the_committed_state(pulled, tmp_path, state):
-    clone = tmp_path / "clone"
-    shutil.copytree(pulled, clone, symlinks=True)
+    clone = copied(pulled, tmp_path / "clone")
     STATES[state](clone)
     for command in way_back():
         run(clone, "bash", "-c", command)
