@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from facial_expression.core.files import sha256_of
 from facial_expression.core.params import load
 from facial_expression.inference.network import Network
 from facial_expression.network.recipe import Recipe
-from tests.clones import ROOT, make_clone, run
+from tests.clones import ROOT, copied, run
 
 pytestmark = pytest.mark.pipeline
 
@@ -24,13 +23,6 @@ INT8 = "released/expression-int8.onnx"
 RELEASED = sorted((ROOT / "released").glob("*.dvc"))
 METRICS = json.loads((ROOT / "released/scores.json").read_text(encoding="utf-8"))
 EXPRESSIONS = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
-
-
-@pytest.fixture(scope="module")
-def pulled(tmp_path_factory) -> Path:
-    clone = make_clone(tmp_path_factory.mktemp("released"))
-    run(clone, "dvc", "pull", *(f"released/{path.name}" for path in RELEASED))
-    return clone
 
 
 def test_a_clone_has_it_after_a_pull_and_it_holds_weights_only(pulled):
@@ -110,38 +102,41 @@ def test_the_small_network_starts_and_learns_from_it(pulled, tmp_path):
     assert recipe.teacher.sha256 == sha256_of(tmp_path / "teacher.keras"), stale
 
 
-def test_it_is_fine_tuned_on_a_folder_of_ones_own(pulled):
+def test_it_is_fine_tuned_on_a_folder_of_ones_own(pulled, tmp_path):
     """Drawn faces of three classes stand for a team's own."""
-    run(pulled, "dvc", "pull", "data/raw/images.zip")
+    clone = copied(pulled, tmp_path / "clone")
     from facial_expression.pictures import archive
 
-    names = archive.members(pulled / "data/raw/images.zip")
+    names = archive.members(clone / "data/raw/images.zip")
     chosen = [
         (name, place)
         for name, place in names.items()
         if name.split("/")[:2] in (["train", "happy"], ["train", "sad"], ["train", "neutral"])
     ]
-    for name, data in archive.read_members(pulled / "data/raw/images.zip", chosen):
-        target = pulled / "data/source/folder" / name
+    for name, data in archive.read_members(clone / "data/raw/images.zip", chosen):
+        target = clone / "data/source/folder" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)
     epochs = "conf/recipe/finetune.yaml:train.epochs=8"
-    run(pulled, "dvc", "exp", "run", "-S", "data=folder", "-S", "recipe=finetune", "-S", epochs)
-    classes = json.loads((pulled / "data/arrays/classes.json").read_text("utf-8"))
+    options = ("-S", "data=folder", "-S", "recipe=finetune", "-S", epochs)
+    run(clone, "dvc", "exp", "run", *options, "evaluate")
+    classes = json.loads((clone / "data/arrays/classes.json").read_text("utf-8"))
     assert classes == ["happy", "neutral", "sad"]
-    metrics = json.loads((pulled / "data/evaluation/scores.json").read_text("utf-8"))
-    labels = read_split(pulled / "data/arrays", "val").labels
+    metrics = json.loads((clone / "data/evaluation/scores.json").read_text("utf-8"))
+    labels = read_split(clone / "data/arrays", "val").labels
     majority = np.bincount(labels).max() / len(labels)
     assert metrics["val"]["accuracy"] > majority + 0.2, "it has learned the new classes"
 
 
+@pytest.mark.slow
 @pytest.mark.fer2013
-def test_its_accuracy_on_public_test_is_what_it_says(pulled, fer2013_zip):
+def test_its_accuracy_on_public_test_is_what_it_says(pulled, fer2013_zip, tmp_path):
+    clone = copied(pulled, tmp_path / "clone")
     source = f"conf/data/fer2013.yaml:fetch.source={fer2013_zip}"
-    run(pulled, "dvc", "exp", "run", "-S", "data=fer2013", "-S", source, "preprocess")
+    run(clone, "dvc", "exp", "run", "-S", "data=fer2013", "-S", source, "preprocess")
     from facial_expression.network import keras_file
     from facial_expression.network.predict import predicted
 
-    split = read_split(pulled / "data/arrays", "val")
+    split = read_split(clone / "data/arrays", "val")
     found = predicted(keras_file.load(pulled / MODEL), split.images).argmax(axis=1)
     assert (found == split.labels).mean() == pytest.approx(METRICS["val"]["accuracy"], abs=0.002)
