@@ -1,4 +1,4 @@
-"""The model card: a run's own facts in the text beside this file, under Hugging Face's metadata.
+"""The model card: the facts of a run in the text of card.md, under Hugging Face's metadata.
 
 The sections are those of Mitchell et al. 2019, "Model Cards for Model Reporting"
 (arXiv:1810.03993), in the order of the hub's template (github.com/huggingface/huggingface_hub,
@@ -7,28 +7,33 @@ modelcard_template.md).
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 from typing import Any
 
-from ruamel.yaml import YAML
+import pandas as pd
+import yaml
 
 TEMPLATE = Path(__file__).with_suffix(".md")
 SPLITS = {
-    "train": "the pictures that it was fitted to",
-    "val": "validation, on which every choice was made",
-    "test": "test, on which nothing was chosen",
+    "train": "the pictures that the network was trained on",
+    "val": "the validation pictures, on which every choice was made",
+    "test": "the test pictures, on which no choice was made",
 }
 PROTOCOLS = {
-    "clean": "No exact copy of a validation or test picture is trained on.",
-    "leaky": "Exact copies of validation or test pictures may be trained on (`index.drop`).",
-    "notebook": "Validated on its own test pictures, copies of them in training included: these "
-    "figures only stand beside the seed notebook's.",
+    "clean": "No exact copy of a validation or test picture is in the training pictures.",
+    "leaky": "The training pictures may hold exact copies of validation or test pictures "
+    "(`index.drop`).",
+    "notebook": "The network was validated on its own test pictures, and copies of them are in the "
+    "training pictures. Compare these scores only with those of the seed notebook.",
 }
-AVERAGES = {"": "plain", "_flip": "with its mirror image", "_views": "18 moved and mirrored views"}
+AVERAGES = {
+    "": "plain",
+    "_flip": "mean over the picture and its mirror image",
+    "_views": "mean over 18 moved and mirrored views",
+}
 SCORES = {
     "balanced_accuracy": "balanced accuracy",
     "macro_f1": "macro F1",
@@ -46,16 +51,15 @@ CALIBRATION = {
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that a card says of one run: what the stages wrote, unchanged.
+    """What the stages wrote about one run; everything that a card is made of.
 
     Attributes:
-        texts: `dataset`, name of the data set; `licence` of the weights, an identifier of Hugging
-            Face's list; `terms`, who may use them; `labels`, where the labels come from and how far
-            people agree with them; `people`, what is known of the people in the pictures.
+        texts: `dataset`, `licence`, `terms`, `labels` and `people` of the section `export` of
+            conf/data.
         source: source.json.
         audit: audit.json.
         metrics: scores.json.
-        per_class: rows of per_class.csv, in label order.
+        per_class: per_class.csv.
         recipe: name of the recipe.
         parameters: its section `train`.
         model: sha256 of model.keras.
@@ -66,7 +70,7 @@ class Facts:
     source: Mapping[str, Any]
     audit: Mapping[str, Any]
     metrics: Mapping[str, Any]
-    per_class: Sequence[Mapping[str, str]]
+    per_class: pd.DataFrame
     recipe: str
     parameters: Mapping[str, Any]
     model: str
@@ -110,16 +114,17 @@ def _evaluation(facts: Facts) -> dict[str, Any]:
         for kind, how in AVERAGES.items()
         if (s := metrics.get(name + kind))
     ]
+    columns = ["class", "precision", "recall", "f1", "support"]
     classes = [
-        (row["class"], *(f"{float(row[key]):.3f}" for key in ("precision", "recall", "f1")))
-        + (f"{int(row['support']):,}",)
-        for row in facts.per_class
+        (name, *(f"{share:.3f}" for share in shares), f"{support:,}")
+        for name, *shares, support in facts.per_class[columns].itertuples(index=False)
     ]
     return {
         "protocol": metrics["protocol"],
         "protocol_is": PROTOCOLS["leaky" if leaky else metrics["protocol"]],
         "split": split,
         "split_is": SPLITS[split],
+        **{f"{name}_is": text for name, text in SPLITS.items()},
         "n": f"{metrics[split]['n']:,}",
         "accuracy": interval(metrics[split]),
         "scores": _table(header, rows),
@@ -132,7 +137,7 @@ def _evaluation(facts: Facts) -> dict[str, Any]:
 
 def _model(facts: Facts) -> dict[str, Any]:
     size = facts.metrics["model"]
-    names = [row["class"] for row in facts.per_class]
+    names = facts.per_class["class"]
     return {
         "front_matter": _front_matter(facts),
         "recipe": facts.recipe,
@@ -179,7 +184,7 @@ def _leak_free(metrics: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
     parts = {name: metrics[key] for name in SPLITS if (key := f"{name}_leak_free") in metrics}
     found = [f"{name} {interval(s)}, n = {s['n']:,}" for name, s in parts.items()]
     kind = "duplicate or near-duplicate" if audit["near_duplicates"] else "exact duplicate"
-    of = f"**Without leaks**, of pictures without a known {kind} anywhere: "
+    of = f"**Without leaks.** Accuracy on the pictures that have no known {kind} in any split: "
     return f"{of}{'; '.join(found)}.\n" if found else ""
 
 
@@ -187,16 +192,17 @@ def _calibration(metrics: Mapping[str, Any]) -> str:
     if not (found := metrics.get("calibration")):
         return ""
     before, after = found["before"], found["after"]
-    fitted = {"val": "these same pictures"}.get(metrics["reported_split"], "validation")
+    split = metrics["reported_split"]
+    fitted = "these same pictures" if split == "val" else "the validation pictures"
     rows = [
         (name, f"{before[key]:.4f}", f"{after[key]:.4f}")
         for key, name in CALIBRATION.items()
         if key in before
     ]
     return (
-        f"**Calibration** on {metrics['reported_split']}: one temperature, "
-        f"{found['temperature']:.3f}, fitted on {fitted} (Guo et al. 2017, arXiv:1706.04599).\n\n"
-        f"{_table(('', 'before', 'after'), rows)}\n"
+        f"**Calibration** on {split}. The logits are divided by one temperature, "
+        f"{found['temperature']:.3f}. It was fitted on {fitted} (Guo et al. 2017, "
+        f"arXiv:1706.04599).\n\n{_table(('', 'before', 'after'), rows)}\n"
     )
 
 
@@ -212,8 +218,4 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _yaml(value: Mapping[str, Any]) -> str:
-    yaml = YAML()
-    yaml.width = 1000  # a text stays on its line
-    stream = io.StringIO()
-    yaml.dump(dict(value), stream)
-    return stream.getvalue()
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=1000)

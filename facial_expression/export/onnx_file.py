@@ -1,4 +1,4 @@
-"""A network in ONNX form, for users who have neither Keras nor TensorFlow."""
+"""A network as an ONNX file, for users who have neither Keras nor TensorFlow."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import onnx
 from keras import layers
+from numpy.typing import NDArray
 
 from facial_expression.core.files import write_bytes
 from facial_expression.export.fusing import fold
@@ -22,25 +23,26 @@ AXES = {
     PROBABILITIES: ("batch", "class"),
     ACTIVATION: ("batch", "map_row", "map_column", "class"),
 }
+BATCH = 64
 OPSET = 17
-IR_VERSION = 10  # read by onnxruntime 1.18 and later
+IR_VERSION = 10
+"""Read by onnxruntime 1.18 and later."""
 
 
 def serving_network(model: keras.Model, temperature: float) -> keras.Model:
-    """The same network with calibrated probabilities and, where it has one, its activation map.
+    """The same network with calibrated probabilities and, if it has one, a class activation map.
 
-    Where the head is one dense layer after global average pooling, as in the family `pooled`, the
-    map comes out of the same pass: that layer applied to each place instead of to their mean, less
-    its bias (Zhou et al. 2016, "Learning Deep Features for Discriminative Localization",
-    arXiv:1512.04150).
+    The map exists if the head is one dense layer after global average pooling.  It is that layer
+    without its bias, applied to each place instead of to the mean over the places (Zhou et al.
+    2016, "Learning Deep Features for Discriminative Localization", arXiv:1512.04150).
 
     Args:
         model: ends in a layer of logits and their softmax.
-        temperature: above 0, divides the logits.
+        temperature: above 0; the logits are divided by it.
 
     Returns:
-        uint8 (N, side, side, 1) -> {"probabilities": (N, classes), and where there is a map,
-        "class_activation": (N, rows, columns, classes)}, float32.
+        A network from uint8 (N, side, side, 1) to "probabilities" (N, classes) and, if there is a
+        map, "class_activation" (N, rows, columns, classes), float32.
     """
     calibrated = layers.Rescaling(1 / temperature, name="temperature")(model.layers[-1].input)
     outputs = {PROBABILITIES: layers.Softmax(name=PROBABILITIES)(calibrated)}
@@ -53,12 +55,12 @@ def serving_network(model: keras.Model, temperature: float) -> keras.Model:
 
 
 def write_onnx(model: keras.Model, path: Path, facts: Mapping[str, str]) -> None:
-    """Write what `serving_network` made as an ONNX file; equal networks are equal bytes.
+    """Write a network of `serving_network` as an ONNX file; equal networks give equal bytes.
 
     Args:
         model: float32 throughout; Keras must run on TensorFlow.
         path: of the file.
-        facts: what its metadata says, by name.
+        facts: the file's metadata, by name.
     """
     model(np.zeros((1, *model.input_shape[1:]), np.uint8))  # Keras exports only what was called
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -75,8 +77,21 @@ def write_onnx(model: keras.Model, path: Path, facts: Mapping[str, str]) -> None
     write_bytes(path, proto.SerializeToString(deterministic=True))
 
 
+def run_onnx(path: Path, images: NDArray[np.uint8], threads: int) -> NDArray[np.float32]:
+    """Probabilities (N, classes) of an exported network for uint8 pictures (N, side, side)."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors only; they are raised as well
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    batches = np.split(images[..., None], range(BATCH, len(images), BATCH))
+    parts = [session.run([PROBABILITIES], {PICTURES: batch})[0] for batch in batches]
+    return np.concatenate(parts)
+
+
 def _pooled(model: keras.Model) -> tuple[layers.Dense, keras.KerasTensor] | None:
-    """The dense layer of logits and the feature map whose mean it takes, if it does."""
+    """The dense layer of logits and the feature map whose mean is its input, if there are such."""
     head = _maker(model.layers[-1].input)
     if not isinstance(head, layers.Dense) or head.activation is not keras.activations.linear:
         return None
@@ -91,7 +106,7 @@ def _maker(tensor: keras.KerasTensor) -> keras.Operation:
 
 
 def _canonical(graph: onnx.GraphProto) -> None:
-    """Names that say what a thing is and do not count what else a process has converted."""
+    """Give nodes and constants names that do not depend on what the process converted before."""
     kept = {each.name for each in [*graph.input, *graph.output]}
     names = {name: name for name in kept}
     constants = {each.name: each for each in graph.initializer}

@@ -1,27 +1,27 @@
-"""Whether two forms of one network say the same."""
+"""Whether two forms of one network predict the same."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from facial_expression.metrics.scores import Probabilities
-
+Probabilities = NDArray[np.floating]
 DECISIVE = 1e-3
-"""Where the two best probabilities of a picture lie closer, either may be called the best."""
+"""If the two largest probabilities of a picture are closer, either may be the predicted class."""
 LIMIT = 1e-4
-"""How far a probability may be from its twin."""
+"""Largest difference allowed between a probability in one form and in the other."""
 
 
 class Parity(NamedTuple):
-    """What a comparison of probabilities (N, classes) found.
+    """A comparison of the probabilities of N pictures in two forms.
 
     Attributes:
         n: pictures.
-        decisive: those whose two best classes differ by more than `DECISIVE`.
-        other_class: decisive ones for which the other form names another class.
-        largest_difference: between a probability and its twin, in [0, 1].
+        decisive: those whose two largest probabilities differ by more than `DECISIVE`.
+        other_class: decisive ones for which the other form predicts another class.
+        largest_difference: between a probability in one form and in the other, in [0, 1].
     """
 
     n: int
@@ -31,7 +31,7 @@ class Parity(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether the forms can stand for one another."""
+        """Whether one form may be used for the other."""
         return self.other_class == 0 and self.largest_difference <= LIMIT
 
 

@@ -1,0 +1,177 @@
+"""The export stage: a folder with a network and its card that can be uploaded as it is."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+
+from facial_expression.core.arrays import read_split
+from facial_expression.core.errors import DatasetError, ModelError
+from facial_expression.core.files import atomic, sha256_of, write_json, write_text
+from facial_expression.core.params import CLOSED
+from facial_expression.core.tables import read_table
+from facial_expression.export.card import Facts, interval, render
+from facial_expression.network.backend import configure
+from facial_expression.network.recipe import Recipe
+
+PER_CLASS = {"class": str, "precision": float, "recall": float, "f1": float, "support": int}
+Text = Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True, config=CLOSED)
+class CropParameters:
+    """How the training pictures are framed, so that faces in photographs are cropped alike.
+
+    Attributes:
+        scale: side of the square over the square root of the area of the detector's box.
+        drop: how far the square's centre lies below the box's, in sides of the square.
+    """
+
+    scale: Annotated[float, Field(gt=0, le=10)]
+    drop: Annotated[float, Field(ge=-1, le=1)]
+
+
+@dataclass(frozen=True, config=CLOSED)
+class ExportParameters:
+    """Section `export` of conf/data/*.yaml: what only people know of a data set.
+
+    Attributes:
+        dataset: its name.
+        licence: of the weights, an identifier of huggingface.co/docs/hub/repositories-licenses.
+        terms: who may use the weights, and for what.
+        labels: where the labels come from, and how far people agree with them.
+        people: what is known of the people in the pictures.
+        crop: how the training pictures are framed.
+    """
+
+    dataset: Text
+    licence: Text
+    terms: Text
+    labels: Text
+    people: Text
+    crop: CropParameters
+
+
+def export(
+    params: ExportParameters,
+    recipe: Recipe,
+    name: str,
+    source: Path,
+    audit: Path,
+    arrays: Path,
+    model: Path,
+    evaluation: Path,
+    out: Path,
+) -> None:
+    """Write every file of the stage.
+
+    Args:
+        params: see there.
+        recipe: that the network was trained with.
+        name: of the recipe.
+        source: source.json of the fetch stage.
+        audit: audit.json of the index stage.
+        arrays: folder of the preprocess stage; the reported split is read.
+        model: model.keras.
+        evaluation: folder of the evaluate stage.
+        out: folder to write to.
+
+    Raises:
+        DatasetError: a file of an earlier stage is missing or damaged.
+        ModelError: the network cannot be read, or model.onnx predicts something else.
+    """
+    try:
+        digest, size = sha256_of(model), model.stat().st_size
+    except OSError as error:
+        raise ModelError(f"{model}: {error.strerror}; run the train stage") from None
+    facts = Facts(
+        texts={key: text for key, text in asdict(params).items() if key != "crop"},
+        source=_read_json(source),
+        audit=_read_json(audit),
+        metrics=_read_json(evaluation / "scores.json"),
+        per_class=read_table(evaluation / "per_class.csv", PER_CLASS, "the evaluate stage"),
+        recipe=name,
+        parameters=asdict(recipe),
+        model=digest,
+        size=size,
+    )
+    metadata = describe(facts, params.crop)
+    parity = convert(model, arrays, facts, metadata, recipe.threads, out / "model.onnx")
+    calibration = facts.metrics["calibration"]
+    write_json(out / "parity.json", parity)
+    with atomic(out / "model.keras") as temporary:
+        shutil.copyfile(model, temporary)
+    write_json(out / "classes.json", facts.per_class["class"].tolist())
+    write_json(
+        out / "calibration.json", {key: calibration[key] for key in ("temperature", "fitted_on")}
+    )
+    write_text(out / "model_card.md", render(facts))
+
+
+def describe(facts: Facts, crop: CropParameters) -> dict[str, str]:
+    """The metadata of model.onnx: what a user of that file alone has to know."""
+    split = facts.metrics["reported_split"]
+    scores = facts.metrics[split]
+    return {
+        "classes": json.dumps(facts.per_class["class"].tolist(), ensure_ascii=False),
+        "crop": json.dumps(asdict(crop)),
+        "temperature": f"{facts.metrics['calibration']['temperature']:.6f}",
+        "dataset": facts.texts["dataset"],
+        "licence": facts.texts["licence"],
+        "terms": facts.texts["terms"],
+        "recipe": facts.recipe,
+        "protocol": facts.metrics["protocol"],
+        "accuracy": f"{interval(scores)} on {split}, n = {scores['n']:,}",
+        "model_sha256": facts.model,
+    }
+
+
+def convert(
+    model: Path, arrays: Path, facts: Facts, metadata: Mapping[str, str], threads: int, out: Path
+) -> dict[str, Any]:
+    """Write model.onnx at `out` if it predicts what `model` does; the content of parity.json.
+
+    Raises:
+        ModelError: it predicts something else on the reported split, or `model` cannot be read.
+    """
+    configure("tensorflow", threads)
+    from facial_expression.export import onnx_file
+    from facial_expression.export.parity import LIMIT, parity
+    from facial_expression.metrics.calibration import with_temperature
+    from facial_expression.network import keras_file
+    from facial_expression.network.predict import predicted
+
+    keras_model = keras_file.load(model)
+    name, temperature = facts.metrics["reported_split"], facts.metrics["calibration"]["temperature"]
+    images = read_split(arrays, name).images
+    expected = with_temperature(predicted(keras_model, images).astype(np.float64), temperature)
+    with atomic(out) as temporary:
+        network = onnx_file.serving_network(keras_model, temperature)
+        onnx_file.write_onnx(network, temporary, metadata)
+        output = onnx_file.run_onnx(temporary, images, threads)
+        found = parity(expected, output.astype(np.float64))
+        if not found.holds:
+            raise ModelError(
+                f"{model}: expected model.onnx to predict the same for {name}, found another class "
+                f"for {found.other_class} of {found.decisive} pictures and probabilities that "
+                f"differ by up to {found.largest_difference:.2g} (limit {LIMIT:.0e}); nothing was "
+                "written; please report it"
+            )
+    return {"split": name, **found._asdict()}
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"{path}: expected a JSON file of an earlier stage: {error!r}; run dvc repro"
+        ) from None
