@@ -131,10 +131,10 @@ def headline(scores: Mapping[str, Any]) -> dict[str, float]:
         scores: the content of scores.json.
     """
     found = {
-        f"{split}_{score}": scores[split][score]
+        f"{split}_{name}": scores[split][score]
         for split in ("val", "test")
         if split in scores
-        for score in ("accuracy", "macro_f1")
+        for name, score in (("acc", "accuracy"), ("f1", "macro_f1"))  # columns of 120 characters
     }
     error = scores["calibration"]["after"]["ece_equal_mass"]
     return found | {f"{scores['reported_split']}_ece": error}

@@ -115,10 +115,10 @@ def test_the_files_and_entries_are_those_of_the_contract(done: Path) -> None:
     headline = json.loads((done / "metrics.json").read_text(encoding="utf-8"))
     metrics = metrics_of(done)
     assert headline == {
-        "val_accuracy": metrics["val"]["accuracy"],
-        "val_macro_f1": metrics["val"]["macro_f1"],
-        "test_accuracy": metrics["test"]["accuracy"],
-        "test_macro_f1": metrics["test"]["macro_f1"],
+        "val_acc": metrics["val"]["accuracy"],
+        "val_f1": metrics["val"]["macro_f1"],
+        "test_acc": metrics["test"]["accuracy"],
+        "test_f1": metrics["test"]["macro_f1"],
         "test_ece": metrics["calibration"]["after"]["ece_equal_mass"],
     }
     assert list(metrics) == [
