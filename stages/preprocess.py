@@ -12,11 +12,9 @@ The bytes do not depend on the number of worker processes.
 
 from __future__ import annotations
 
-import argparse
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
+from facial_expression.core.command import at_least, parser, processors
 from facial_expression.core.errors import run
 from facial_expression.core.params import load
 from facial_expression.preprocess.shards import PreprocessParameters, write_arrays
@@ -24,19 +22,17 @@ from facial_expression.preprocess.shards import PreprocessParameters, write_arra
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments and write the arrays."""
-    parser = argparse.ArgumentParser(
-        prog="python -m stages.preprocess",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--params", type=Path, required=True, help="YAML with section preprocess:")
-    parser.add_argument("--images", type=Path, required=True, help="images.zip")
-    parser.add_argument("--index", type=Path, required=True, help="index.csv")
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes")
-    args = parser.parse_args(argv)
+    paths = {
+        "--params": "YAML with section preprocess:",
+        "--images": "images.zip",
+        "--index": "index.csv",
+        "--out": "folder to write to",
+    }
+    command = parser("stages.preprocess", __doc__, paths)
+    command.add_argument("--workers", type=at_least(1), default=processors(), help="processes")
+    args = command.parse_args(argv)
     params = load(args.params, "preprocess", PreprocessParameters)
-    write_arrays(args.images, args.index, args.out, params, max(1, args.workers))
+    write_arrays(args.images, args.index, args.out, params, args.workers)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from facial_expression.core.errors import DatasetError
 from facial_expression.core.files import atomic
 from facial_expression.core.tables import read_table, write_table
 
+SPLITS = ("train", "val", "test")
 ROWS = {"row": int, "path": str, "leak_free": int}
 """Columns of rows.csv: row of index.csv, member path of images.zip, 1 if leak-free else 0."""
 
@@ -53,7 +54,7 @@ class Split:
 
 def splits_in(folder: Path) -> list[str]:
     """The splits that `folder` holds, in the order train, val, test."""
-    return [split for split in ("train", "val", "test") if (folder / split).is_dir()]
+    return [split for split in SPLITS if (folder / split).is_dir()]
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:

@@ -40,6 +40,8 @@ def read_table(
         raise DatasetError(f"{path}: no such table; {remedy}") from None
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
         raise DatasetError(f"{path}: expected a CSV table: {_line(error)}; {remedy}") from None
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first column as row names
+        raise DatasetError(f"{path}: expected rows as long as the header; {remedy}")
     if lacking := [name for name in columns if name not in table]:
         raise DatasetError(
             f"{path}: expected a column {', '.join(lacking)}, found {', '.join(table)}; {remedy}"

@@ -1,163 +1,188 @@
-"""What is wrong with a data set: duplicates, conflicting labels, blanks, outliers, imbalance."""
+"""Faults of a data set: duplicates, conflicting labels, blank pictures, outliers, imbalance."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Any
 
-from facial_expression.core.labels import class_order
-from facial_expression.index.faults import (
-    ALMOST_BLANK_STD,
-    KINDS,
-    Finding,
-    blanks,
-    mode_outliers,
-    size_outliers,
+import numpy as np
+import pandas as pd
+
+from facial_expression.core.arrays import SPLITS
+
+KINDS = (
+    *("duplicate", "near_duplicate", "conflicting_label"),
+    *("blank", "almost_blank", "size_outlier", "mode_outlier"),
 )
-from facial_expression.index.near_duplicates import Pair
-from facial_expression.index.table import Protocol, Row
+"""What a finding can be, in the order of audit.csv."""
+COLUMNS = ["path", "kind", "partner", "score"]
+"""Of audit.csv:
 
-SPLITS = ("train", "val", "test")
-FOLDER_LABELS = {"labels": "folders"}
+- path: the picture; of a pair, the one that comes later in index.csv;
+- kind: of `KINDS`;
+- partner: the other picture of a pair, else empty;
+- score: the similarity of a pair (1: equal pixels); the standard deviation of the grey levels of a
+  blank or almost blank picture; side over the set's median side of a size outlier; the share of the
+  set that has the mode of a mode outlier.
+"""
+BLANK_STD = 1.0
+"""A picture is blank if its grey levels have a standard deviation below this."""
+ALMOST_BLANK_STD = 8.0
+"""A picture is almost blank if it is not blank and its standard deviation is below this."""
+RARE = 0.05
+"""Sizes or modes that more than this share of the set has are not outliers."""
+FENCE = 3.0
+"""Interquartile ranges between the quartiles and the fences of outlying sizes (Tukey 1977)."""
 
 
-def group(rows: Sequence[Row]) -> list[Row]:
-    """Fill `duplicate_of`: the first path with the same decoded pixels, if that is another."""
-    first: dict[str, str] = {}
-    grouped = []
-    for row in rows:
-        path = first.setdefault(row.sha256, row.path) if row.sha256 else row.path
-        # copies cost memory
-        grouped.append(row if path == row.path else replace(row, duplicate_of=path))
-    return grouped
+def duplicate_of(table: pd.DataFrame) -> pd.Series:
+    """The first path with the same decoded pixels, "" if that is the picture itself."""
+    first = table.groupby("sha256")["path"].transform("first")
+    return first.mask((first == table["path"]) | (table["sha256"] == ""), "")
 
 
-def findings(
-    rows: Sequence[Row], near: Callable[[list[Row]], Iterable[Pair]] = lambda rows: ()
-) -> list[Finding]:
-    """Everything that is wrong with grouped rows, by kind; in each, what weighs most comes first.
+def comparable(table: pd.DataFrame) -> pd.DataFrame:
+    """The pictures among which near-duplicates are searched.
 
-    Pairs across splits come before those inside one, then the more similar ones.
+    The first of each group of duplicates; undecodable, blank and almost blank pictures are left
+    out.
+    """
+    seen = (table["sha256"] != "") & (table["duplicate_of"] == "")
+    return table[seen & (table["std"] >= ALMOST_BLANK_STD)]
+
+
+def findings(table: pd.DataFrame, near: pd.DataFrame) -> pd.DataFrame:
+    """Every finding, with `COLUMNS`: by kind, and the most important of each kind first.
+
+    Pairs across splits come before pairs inside one, then the more similar ones; then the emptiest
+    blanks, the most unusual sizes, the rarest modes.
 
     Args:
-        rows: grouped.
-        near: finds the near-duplicates among some rows: the first picture of each group of
-            duplicates, and none that is blank or almost.
+        table: the index, with `duplicate_of`.
+        near: near-duplicates, columns path, partner, score.
     """
-    decoded = [row for row in rows if row.sha256]
-    by_path = {row.path: row for row in decoded}
-    pairs = [*_duplicates(decoded), *_near_duplicates(decoded, near)]
-    pairs += [
-        finding._replace(kind="conflicting_label")
-        for finding in pairs
-        if conflicting(by_path[finding.path].label, by_path[finding.partner].label)
-    ]
-
-    def weight(finding: Finding) -> tuple[int, bool, float, str, str]:
-        inside = by_path[finding.path].split == by_path[finding.partner].split
-        return KINDS.index(finding.kind), inside, -finding.score, finding.path, finding.partner
-
-    pairs.sort(key=weight)
-    return [*pairs, *blanks(decoded), *size_outliers(decoded), *mode_outliers(decoded)]
-
-
-def paired(found: Sequence[Finding]) -> set[str]:
-    """Paths of the pictures that have a duplicate or near-duplicate, in whatever split."""
-    pairs = [finding for finding in found if finding.kind in ("duplicate", "near_duplicate")]
-    return {path for pair in pairs for path in (pair.path, pair.partner)}
+    decoded = table[table["sha256"] != ""]
+    copies = decoded[decoded["duplicate_of"] != ""]
+    equal = pd.DataFrame({"path": copies["path"], "partner": copies["duplicate_of"], "score": 1.0})
+    pairs = pd.concat([equal.assign(kind="duplicate"), near.assign(kind="near_duplicate")])
+    pairs = pairs.astype({"score": float})
+    known = decoded.set_index("path")
+    one, two = (known.loc[pairs[column]].reset_index() for column in ("path", "partner"))
+    pairs["inside"] = (one["split"] == two["split"]).to_numpy()
+    pairs["weight"] = -pairs["score"]
+    conflict = (one["class"] != two["class"]) & (one["class"] != "") & (two["class"] != "")
+    alone = pd.concat([_blanks(decoded), _size_outliers(decoded), _mode_outliers(decoded)])
+    found = pd.concat([
+        pairs,
+        pairs[conflict.to_numpy()].assign(kind="conflicting_label"),
+        alone.assign(partner="", inside=False),
+    ])  # fmt: skip
+    found["kind"] = pd.Categorical(found["kind"], KINDS, ordered=True)
+    found = found.sort_values(["kind", "inside", "weight", "path", "partner"], ignore_index=True)
+    return found[COLUMNS].astype({"kind": str})
 
 
-def conflicting(*labels: str) -> bool:
-    """Whether there are different labels among them; an empty one (no FER+ label) is none."""
-    return len({*labels} - {""}) > 1
+def leak_free(table: pd.DataFrame, found: pd.DataFrame) -> pd.Series:
+    """1 if a picture has no duplicate and no near-duplicate in any split, else 0."""
+    pairs = found[found["kind"].isin(["duplicate", "near_duplicate"])]
+    return (~table["path"].isin([*pairs["path"], *pairs["partner"]])).astype(int)
+
+
+def class_counts(table: pd.DataFrame) -> pd.DataFrame:
+    """Pictures in use, columns class, split, count: by class, then train, val, test.
+
+    A split without any picture is left out.
+    """
+    used = table[table["dropped_because"] == ""]
+    splits = [split for split in SPLITS if (used["split"] == split).any()]
+    counts = pd.crosstab(used["class"], used["split"]).reindex(columns=splits)
+    return counts.stack().rename("count").reset_index()
 
 
 def summary(
-    rows: Sequence[Row],
-    found: Sequence[Finding],
-    protocol: Protocol,
-    labels: Mapping[str, Any] = FOLDER_LABELS,
-    searched: bool = True,
+    table: pd.DataFrame, found: pd.DataFrame, labels: Mapping[str, Any], searched: bool
 ) -> dict[str, Any]:
-    """What audit.json says: how the set is labelled and used, and counts of what was found.
+    """What audit.json says beside the protocol: labels, and counts of pictures and findings.
 
     A duplicate group is two or more files with the same decoded grey pixels; near-duplicates are
-    counted in pairs of such groups, or of pictures that stand alone; null where they were not
-    searched.  A class imbalance is the
-    largest class over the smallest, among the classes that a split holds.
+    counted in pairs of such groups or of single pictures, null if they were not searched.  The
+    class imbalance is the size of the largest class over that of the smallest, among the classes
+    that a split holds.
     """
-    by_path = {row.path: row for row in rows}
-    dropped = Counter(row.dropped_because.partition(":")[0] for row in rows if row.dropped_because)
-    counts = class_counts(rows)
-    kinds = Counter(finding.kind for finding in found)
-    near = [
-        (by_path[finding.path], by_path[finding.partner])
-        for finding in found
-        if finding.kind == "near_duplicate"
-    ]
+    kinds = found["kind"].value_counts().reindex(KINDS, fill_value=0)
+    dropped = table.loc[table["dropped_because"] != "", "dropped_because"]
+    reasons = dropped.str.split(":").str[0].value_counts().sort_index()
+    counts = class_counts(table)
+    sizes = counts[counts["count"] > 0].groupby("split")["count"]
+    imbalance = sizes.max() / sizes.min()
+    equal = table.assign(group=table["duplicate_of"].mask(lambda first: first == "", table["path"]))
+    near = found[found["kind"] == "near_duplicate"]
+    near = near.reset_index(names="group").melt("group", ["path", "partner"], value_name="of")
+    near = near.merge(table[["path", "split", "class"]], left_on="of", right_on="path")
     return {
-        "protocol": protocol,
         **labels,
-        "pictures": len(rows),
-        "classes": len({row.label for row in rows} - {""}),
-        "used": {split: sum(n for _, at, n in counts if at == split) for split in SPLITS},
-        "dropped": {reason.replace(" ", "_"): dropped[reason] for reason in sorted(dropped)},
-        "blank": kinds["blank"],
-        "duplicates": _spans("groups", _groups(rows)),
+        "pictures": len(table),
+        "classes": len({*table["class"]} - {""}),
+        "used": counts.groupby("split")["count"].sum().reindex(SPLITS, fill_value=0).to_dict(),
+        "dropped": reasons.rename(lambda reason: reason.replace(" ", "_")).to_dict(),
+        "blank": int(kinds["blank"]),
+        "duplicates": _spans("groups", equal[equal["group"].duplicated(keep=False)]),
         "near_duplicates": _spans("pairs", near) if searched else None,
-        "findings": {kind: kinds[kind] for kind in KINDS},
-        "imbalance": {
-            split: max(sizes) / min(sizes)
-            for split in SPLITS
-            if (sizes := [n for _, at, n in counts if at == split and n])
-        },
+        "findings": kinds.to_dict(),
+        "imbalance": {split: imbalance[split] for split in SPLITS if split in imbalance},
     }
 
 
-def class_counts(rows: Sequence[Row]) -> list[tuple[str, str, int]]:
-    """(class, split, pictures used), by class, then train, val, test where the split has any."""
-    used = [row for row in rows if not row.dropped_because]
-    counts = Counter((row.label, row.split) for row in used)
-    splits = [split for split in SPLITS if any(row.split == split for row in used)]
-    labels = class_order(row.label for row in used)
-    return [(label, split, counts[label, split]) for label in labels for split in splits]
+def _spans(unit: str, members: pd.DataFrame) -> dict[str, int]:
+    """How many groups there are, and how many have members in several splits or classes.
 
-
-def _groups(rows: Sequence[Row]) -> list[list[Row]]:
-    """The groups of duplicates; pictures that stand alone are left out."""
-    groups: dict[str, list[Row]] = {row.duplicate_of: [] for row in rows if row.duplicate_of}
-    for row in rows:
-        if (first := row.duplicate_of or row.path) in groups:
-            groups[first].append(row)
-    return list(groups.values())
-
-
-def _spans(unit: str, groups: Sequence[Sequence[Row]]) -> dict[str, int]:
-    """How many groups of rows there are, and how many reach across splits or classes."""
-    spans = [{row.split for row in group} for group in groups]
-    conflicts = [conflicting(*(row.label for row in group)) for group in groups]
+    Args:
+        unit: what a group is called.
+        members: columns group, path, split, class; a row for each member of a group.
+    """
+    held = pd.crosstab(members["group"], members["split"]).reindex(columns=SPLITS, fill_value=0) > 0
+    classes = members[members["class"] != ""].groupby("group")["class"].nunique()
     return {
-        unit: len(groups),
-        "files": len({row.path for group in groups for row in group}),
-        f"{unit}_across_train_and_evaluation": sum(
-            "train" in span and len(span) > 1 for span in spans
+        unit: len(held),
+        "files": members["path"].nunique(),
+        f"{unit}_across_train_and_evaluation": int(
+            (held["train"] & (held["val"] | held["test"])).sum()
         ),
-        f"{unit}_across_val_and_test": sum({"val", "test"} <= span for span in spans),
-        f"{unit}_with_conflicting_labels": sum(conflicts),
+        f"{unit}_across_val_and_test": int((held["val"] & held["test"]).sum()),
+        f"{unit}_with_conflicting_labels": int((classes > 1).sum()),
     }
 
 
-def _duplicates(rows: Sequence[Row]) -> Iterator[Finding]:
-    for row in rows:
-        if row.duplicate_of:
-            yield Finding(row.path, "duplicate", row.duplicate_of, 1.0)
+def _blanks(table: pd.DataFrame) -> pd.DataFrame:
+    """Pictures whose grey levels hardly vary."""
+    found = table[table["std"] < ALMOST_BLANK_STD]
+    kind = np.where(found["std"] < BLANK_STD, "blank", "almost_blank")
+    columns = {"path": found["path"], "kind": kind, "score": found["std"], "weight": found["std"]}
+    return pd.DataFrame(columns)
 
 
-def _near_duplicates(
-    rows: Sequence[Row], near: Callable[[list[Row]], Iterable[Pair]]
-) -> Iterator[Finding]:
-    seen = [row for row in rows if not row.duplicate_of and row.std >= ALMOST_BLANK_STD]
-    for first, second, similarity in near(seen):
-        yield Finding(seen[second].path, "near_duplicate", seen[first].path, similarity)
+def _size_outliers(table: pd.DataFrame) -> pd.DataFrame:
+    """Widths and heights beyond Tukey's outer fences, on a logarithmic scale.
+
+    If three quarters of the pictures have one size, every other size is beyond the fences; if more
+    than `RARE` of the pictures are, none is an outlier.
+    """
+    sides = np.log(table[["width", "height"]])
+    low, middle, high = (sides.quantile(q, interpolation="nearest") for q in (0.25, 0.5, 0.75))
+    reach = FENCE * (high - low) + 1e-9  # rounding must not make an outlier
+    outside = ((sides < low - reach) | (sides > high + reach)).any(axis=1)
+    if outside.sum() > RARE * len(table):
+        outside &= False
+    off = (sides - middle)[outside].to_numpy()
+    furthest = off[np.arange(len(off)), np.abs(off).argmax(axis=1)]
+    found = table.loc[outside, ["path"]]
+    return found.assign(kind="size_outlier", score=np.exp(furthest), weight=-np.abs(furthest))
+
+
+def _mode_outliers(table: pd.DataFrame) -> pd.DataFrame:
+    """Pictures of a mode (grey, colour, palette, ...) that at most `RARE` of the set has."""
+    share = table.groupby("mode")["path"].transform("size") / max(len(table), 1)
+    rare = share[share <= RARE]
+    return pd.DataFrame(
+        {"path": table["path"][rare.index], "kind": "mode_outlier", "score": rare, "weight": rare}
+    )

@@ -1,19 +1,13 @@
-"""What leaves training, and why.  Nothing ever leaves val or test.
-
-So an official test set stays whole and comparable.
-"""
+"""What leaves training, and why.  Nothing leaves val or test: an official test set stays whole."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
 from typing import Literal, get_args
 
+import pandas as pd
+
 from facial_expression.core.errors import DatasetError
-from facial_expression.core.labels import class_order
-from facial_expression.index.audit import Finding, conflicting
-from facial_expression.index.table import Row
 
 Drop = Literal[
     "leak",
@@ -28,9 +22,9 @@ Drop = Literal[
 ]
 """Kinds of training pictures that can leave training:
 
-- leak: its pixels also stand in val or test;
-- near_leak: a near-duplicate stands in val or test;
-- duplicate, near_duplicate: one that comes earlier stays in train;
+- leak: its pixels also are in val or test;
+- near_leak: a near-duplicate is in val or test;
+- duplicate, near_duplicate: an earlier one stays in train;
 - conflicting_label: a duplicate or near-duplicate in any split has another label;
 - blank, almost_blank, size_outlier, mode_outlier: as the audit finds them.
 """
@@ -40,92 +34,79 @@ EXCLUDED = "excluded"
 
 
 def drop(
-    rows: Sequence[Row],
-    found: Sequence[Finding],
+    table: pd.DataFrame,
+    found: pd.DataFrame,
     kinds: Collection[Drop],
     excluded: Collection[str] = (),
-) -> list[Row]:
-    """Fill `dropped_because` of the training rows that leave.
+) -> pd.Series:
+    """Why each picture is not used; "" if it is.
 
     Args:
-        rows: grouped by `audit.group`.
-        found: what `audit.findings` found in them.
+        table: the index, with `duplicate_of`, and `dropped_because` of undecodable and unlabelled
+            pictures, which keep that reason.
+        found: the findings of `audit.findings`.
         kinds: what leaves; the first of `Drop`'s kinds that fits is the reason.
-        excluded: paths of training pictures that leave because a person says so.
+        excluded: paths of training pictures that a person wants to leave.
 
     Raises:
-        DatasetError: an excluded path is unknown, or stands in val or test.
+        DatasetError: an excluded path is unknown, or in val or test.
     """
-    _check(rows, excluded)
-    relations = _Relations(rows, found)
-    order = [kind for kind in get_args(Drop) if kind in kinds]
-    dropped: list[Row] = []
-    kept: set[str] = set()
-    for row in rows:
-        reason = ""
-        if row.split == "train" and not row.dropped_because:  # else undecodable or unlabelled
-            reasons = (relations.reason(row, kind, kept) for kind in order)
-            reason = EXCLUDED if row.path in excluded else next(filter(None, reasons), "")
-            if not reason:
-                kept.add(row.path)
-        # copies cost memory
-        dropped.append(replace(row, dropped_because=reason) if reason else row)
-    return dropped
+    _check(table, excluded)
+    group = table["duplicate_of"].mask(table["duplicate_of"] == "", table["path"])
+    equal = pd.DataFrame({"group": group, "split": table["split"], "class": table["class"]})
+    near = found.loc[found["kind"] == "near_duplicate", ["path", "partner"]].to_numpy()
+    related = pd.DataFrame([*near, *near[:, ::-1]], columns=["group", "other"], dtype=str)
+    alike = related.merge(equal.drop_duplicates().rename(columns={"group": "other"}))
+    also, nearly = _evaluation_splits(equal), _evaluation_splits(alike)
+    labels = pd.concat([equal, alike]).query("`class` != ''").groupby("group")["class"].nunique()
+    conflicts = set(labels.index[labels > 1])
+    others = related.groupby("group")["other"].agg(set).to_dict()
+    alone = found[found["partner"] == ""].groupby("kind")["path"].agg(set).to_dict()
+    kept: set[str] = set()  # groups of which a picture stays in train
 
-
-class _Relations:
-    """Which pictures are equal or alike, and what else was found about each."""
-
-    def __init__(self, rows: Sequence[Row], found: Sequence[Finding]) -> None:
-        self.kinds: Mapping[str, set[str]] = defaultdict(set)
-        self.alike: Mapping[str, set[str]] = defaultdict(set)
-        self.group: Mapping[str, list[Row]] = defaultdict(list)
-        for row in rows:
-            self.group[row.duplicate_of or row.path].append(row)
-        for path, kind, partner, _ in found:
-            if kind == "near_duplicate":
-                self.alike[path].add(partner)
-                self.alike[partner].add(path)
-            elif not partner:
-                self.kinds[path].add(kind)
-
-    def reason(self, row: Row, kind: Drop, kept: Collection[str]) -> str:
-        """Why a training row leaves for `kind`, empty if it stays; earlier ones of `kept` stay."""
-        first = row.duplicate_of or row.path
-        equal = self.group[first]
-        alike = [other for path in self.alike.get(first, ()) for other in self.group[path]]
+    def leaves(kind: Drop, path: str, of: str) -> str:
+        """The reason why a picture of a group leaves for `kind`, "" if it stays."""
         match kind:
             case "leak":
-                return _where("also in", equal)
+                return f"also in {also[of]}" if of in also else ""
             case "near_leak":
-                return _where("nearly in", alike)
+                return f"nearly in {nearly[of]}" if of in nearly else ""
             case "duplicate":
-                leaves = any(other.path in kept for other in equal)
+                fits = of in kept
             case "near_duplicate":
-                leaves = any(other.path in kept for other in alike)
+                fits = not kept.isdisjoint(others.get(of, ()))
             case "conflicting_label":
-                leaves = any(conflicting(other.label, row.label) for other in [*equal, *alike])
+                fits = of in conflicts
             case _:
-                leaves = kind in self.kinds.get(row.path, ())
-        return kind.replace("_", " ") if leaves else ""
+                fits = path in alone.get(kind, ())
+        return kind.replace("_", " ") if fits else ""
+
+    order = [kind for kind in get_args(Drop) if kind in kinds]
+    reasons = []
+    columns = table["path"], table["split"], table["dropped_because"], group
+    for path, split, known, of in zip(*columns, strict=True):
+        reason = known
+        if split == "train" and not reason:
+            possible = (leaves(kind, path, of) for kind in order)
+            reason = EXCLUDED if path in excluded else next(filter(None, possible), "")
+            if not reason:
+                kept.add(of)
+        reasons.append(reason)
+    return pd.Series(reasons, index=table.index)
 
 
-def _where(how: str, others: Sequence[Row]) -> str:
-    splits = class_order(row.split for row in others if row.split != "train")
-    return f"{how} {' and '.join(splits)}" if splits else ""
+def _evaluation_splits(members: pd.DataFrame) -> dict[str, str]:
+    """Of each group with members in val or test: which, such as `test and val`."""
+    outside = members.loc[members["split"] != "train", ["group", "split"]].drop_duplicates()
+    return outside.sort_values("split").groupby("group")["split"].agg(" and ".join).to_dict()
 
 
-def _check(rows: Sequence[Row], excluded: Collection[str]) -> None:
-    if not excluded:
-        return
-    split_of = {row.path: row.split for row in rows}
-    unknown = sorted(path for path in excluded if path not in split_of)
-    if unknown:
+def _check(table: pd.DataFrame, excluded: Collection[str]) -> None:
+    if unknown := sorted(set(excluded) - set(table["path"])):
         raise DatasetError(
             f"index.exclude: expected paths of images.zip, found {_some(unknown)}; remove them"
         )
-    kept = sorted(path for path in excluded if split_of[path] != "train")
-    if kept:
+    if kept := sorted(set(excluded) - set(table.loc[table["split"] == "train", "path"])):
         raise DatasetError(
             f"index.exclude: expected training pictures, found {_some(kept)} of val or test, which "
             "nothing leaves; remove them"

@@ -1,28 +1,51 @@
-"""FER+ labels: from ten votes a picture to its class and its share of each class.
+"""FER+ labels: ten votes a picture, from their table to its class and its share of each class.
 
 Barsoum et al. 2016, "Training Deep Networks for Facial Expression Recognition with Crowd-Sourced
-Label Distribution", arXiv:1608.01041.  The published rules are those of `_process_data` and
-`load_folders` in github.com/microsoft/FERPlus, src/ferplus.py at commit 888f98d, written anew: a
-rule turns the ten counts of a picture into the votes that count; their largest names the class.
+Label Distribution", arXiv:1608.01041.  The rules are those of `_process_data` and `load_folders` in
+github.com/microsoft/FERPlus, src/ferplus.py at commit 888f98d, written anew: a rule keeps the votes
+of a picture that count; the column with most of them is the class.
+
+Two forms of the table are read; the header tells which:
+
+- `fer2013new.csv` as published: Usage, Image name, ten counts, in the row order of fer2013.csv.
+  `Image name` is neither a row number nor a file name of FER2013, so its rows can only be given to
+  pictures that `fetch` made from fer2013.csv, whose names hold their row (Training_0.pgm).
+- a table joined on file names: path, ten counts, and any other column.  A folder copy of FER2013
+  needs this form, because its file names say nothing about the row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
-from facial_expression.core.params import CLOSED
-from facial_expression.index.table import Row
-from facial_expression.index.votes import Votes
+from facial_expression.core.errors import DatasetError, ParameterError
+from facial_expression.core.params import CLOSED, pinned
+from facial_expression.core.tables import read_table
 
+COLUMNS = (
+    *("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"),
+    *("unknown", "NF"),
+)
+"""The votes of a picture; NF: not a face."""
+PUBLISHED = ("Usage", "Image name", *COLUMNS)
+JOINED = ("path", *COLUMNS)
+MADE_HERE = r"(Training|PublicTest|PrivateTest)_(\d+)\.pgm"
 CLASSES = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
 """FER2013's names of the first eight columns of votes, and the eighth class, which it lacks."""
+REASONS = {7: "contempt", 8: "unknown", 9: "not a face"}
+"""Why a picture gets no class, by the column with most votes."""
+UNKNOWN = 8  # the first column that is not a class
+
+Votes = NDArray[np.int64]
+"""(N, 10), counts in the order of COLUMNS."""
 Filter = Literal["none", "published"]
-UNKNOWN = 8  # the first column that is no class
-OTHERS = {7: "contempt", 8: "unknown", 9: "not a face"}  # why a picture leaves, by its top column
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -30,13 +53,13 @@ class Labels:
     """Section `index.labels` of conf/data/*.yaml.
 
     Attributes:
-        source: `folders` labels a picture by the folder that it lies in, `ferplus` by its votes.
+        source: `folders` labels a picture by the folder that it is in, `ferplus` by its votes.
         votes: path of fer2013new.csv or of a table joined on file names; empty with folders.
-        sha256: of that file, so that another file there is noticed.
+        sha256: of that file, so that DVC notices a change of it.
         targets: `majority` trains on one class a picture, `distribution` on the votes' shares.
         classes: 7 are FER2013's, 8 add contempt.
-        filter: `published` follows the rules of the FER+ repository, `none` takes the most voted
-            of all ten columns, the first one of equals.
+        filter: `published` follows the rules of the FER+ repository, `none` takes the column with
+            most votes, the first one of equals.
     """
 
     source: Literal["folders", "ferplus"]
@@ -57,101 +80,173 @@ class Labels:
 FOLDERS = Labels("folders", "", "", "majority", 7, "published")
 
 
-class Label(NamedTuple):
-    """The class of a picture and the votes for each class, or the reason why it has none."""
+def relabelled(table: pd.DataFrame, rules: Labels) -> pd.DataFrame:
+    """The index with FER+ classes, and a column votes if targets are distributions.
 
-    name: str
-    votes: Votes
-    reason: str
+    A picture without a label has the class "", and `dropped_because` says why, in every split: val
+    and test of this label set are smaller.
 
-
-def majority(votes: Votes) -> Votes:
-    """The votes of the column that has more than half of them; all zero if none has.
-
-    Single votes are outliers and do not count (mode `majority` of the FER+ repository).
-
-    >>> majority((1, 5, 3, 0, 0, 0, 0, 0, 1, 0))
-    (0, 5, 0, 0, 0, 0, 0, 0, 0, 0)
+    Raises:
+        ParameterError: the table of votes is not named, missing, or not the pinned one.
+        DatasetError: it is not a table of votes for these pictures.
     """
-    counted = _without_single(votes)
-    top = max(counted)
-    return _only(counted, [counted.index(top)] if 2 * top > sum(counted) else [])
-
-
-def distribution(votes: Votes) -> Votes:
-    """The votes of the few classes that hold most of them; all zero where they are too spread.
-
-    Single votes are outliers and do not count.  Columns are taken by falling votes, equal ones
-    together, until three quarters of the votes or three columns are taken, or `unknown` or `NF`
-    comes, which counts only if nothing came before or beside it.  What was taken must be more than
-    half of the votes, and at most three columns (mode `crossentropy` of the FER+ repository).
-
-    >>> distribution((4, 0, 3, 1, 0, 0, 0, 0, 2, 0))
-    (4, 0, 3, 0, 0, 0, 0, 0, 0, 0)
-    """
-    counted = _without_single(votes)
-    total, passed, taken = sum(counted), 0, list[int]()
-    for level in sorted(set(counted) - {0}, reverse=True):
-        if 4 * passed >= 3 * total or len(taken) >= 3:
-            break
-        equal = [column for column, count in enumerate(counted) if count == level]
-        classes = [column for column in equal if column < UNKNOWN]
-        taken += classes
-        passed += level * len(classes)
-        if classes != equal:
-            taken = taken or equal[:1]
-            break
-    kept = _only(counted, taken)
-    return kept if 2 * sum(kept) > total and len(taken) <= 3 else _only(counted, [])
-
-
-def label(votes: Votes | None, rules: Labels, split: str) -> Label:
-    """Class and votes for each class of one picture; None means that FER+ publishes no votes.
-
-    As in the FER+ repository (src/train.py), distributions are for training only: under filter
-    `published`, val and test are labelled by the majority whatever the targets.
-    """
-    if not votes or not any(votes):
-        return Label("", (), "no votes")
-    kept = votes
-    if rules.filter == "published":
-        spread = rules.targets == "distribution" and split == "train"
-        kept = distribution(votes) if spread else majority(votes)
-    if not any(kept):
-        return Label("", (), "no majority")
-    top = kept.index(max(kept))
-    if top >= rules.classes:
-        return Label("", (), OTHERS[top])
-    return Label(CLASSES[top], kept[: rules.classes], "")
-
-
-def relabelled(rows: Sequence[Row], rules: Labels, votes: Mapping[str, Votes]) -> list[Row]:
-    """The rows with FER+ classes; one without a label gets no class and `dropped_because` says why.
-
-    This is for every split: the label set is another one, so its val and test are smaller.
-    """
-    out = []
-    for row in rows:
-        found = label(votes.get(row.path), rules, row.split)
-        reason = row.dropped_because or found.reason
-        soft = rules.targets == "distribution" and not reason
-        shown = as_text(found.votes) if soft else ""
-        out.append(replace(row, label=found.name, dropped_because=reason, votes=shown))
+    if not rules.votes:
+        raise ParameterError(
+            "index.labels.votes: expected the path of fer2013new.csv or of a table joined on file "
+            "names, found ''; set it, or set index.labels.source to folders"
+        )
+    remedy = "get fer2013new.csv from github.com/microsoft/FERPlus"
+    path = pinned(rules.votes, rules.sha256, "index.labels.votes", remedy)
+    named = labelled(read_votes(path, table["path"]), rules, table["split"] == "train")
+    dropped = table["dropped_because"].mask(table["dropped_because"] == "", named["reason"])
+    out = table.assign(**{"class": named["class"], "dropped_because": dropped})
+    if rules.targets == "distribution":
+        out["votes"] = named["votes"].where(dropped == "", "")
     return out
 
 
-def as_text(votes: Votes) -> str:
-    """Votes by class as column `votes` of index.csv holds them.
+def labelled(votes: Votes, rules: Labels, train: pd.Series) -> pd.DataFrame:
+    """Columns class, reason and votes of N pictures; either class or reason is "".
 
-    >>> as_text((4, 0, 3, 0, 0, 0, 0))
+    As in the FER+ repository (src/train.py), distributions are for training only: under filter
+    `published`, val and test are labelled by the majority whatever the targets.
+
+    Args:
+        votes: (N, 10); all zero: FER+ publishes none.
+        rules: how to label.
+        train: bool (N,), whether a picture is in train; its index is that of the result.
+    """
+    kept = votes
+    if rules.filter == "published":
+        kept = majority(votes)
+        if rules.targets == "distribution":
+            kept = np.where(train.to_numpy()[:, None], distribution(votes), kept)
+    top = kept.argmax(axis=1)
+    reasons = [REASONS.get(column, "") if column >= rules.classes else "" for column in top]
+    reason = np.where(kept.any(axis=1), reasons, "no majority")
+    reason = np.where(votes.any(axis=1), reason, "no votes")
+    names = np.array([*CLASSES, "", ""])[top]
+    text = [votes_text(row) for row in kept[:, : rules.classes].tolist()]
+    return pd.DataFrame(
+        {"class": np.where(reason == "", names, ""), "reason": reason, "votes": text},
+        index=train.index,
+    )
+
+
+def votes_text(counts: Sequence[int]) -> str:
+    """Votes for each class as column `votes` of index.csv holds them.
+
+    >>> votes_text((4, 0, 3, 0, 0, 0, 0))
     'neutral:4 surprise:3'
     """
-    return " ".join(f"{CLASSES[i]}:{count}" for i, count in enumerate(votes) if count)
+    return " ".join(
+        f"{name}:{count}" for name, count in zip(CLASSES, counts, strict=False) if count
+    )
 
 
-def _without_single(votes: Votes) -> Votes:
-    return tuple(count if count > 1 else 0 for count in votes)
+def majority(votes: Votes) -> Votes:
+    """Votes (N, 10) of the column that has more than half of them; all zero if none has.
+
+    Single votes are outliers and do not count (mode `majority` of the FER+ repository).
+    """
+    counted = np.where(votes > 1, votes, 0)
+    return np.where(2 * counted > counted.sum(axis=1, keepdims=True), counted, 0)
 
 
-def _only(votes: Votes, columns: Sequence[int]) -> Votes:
-    return tuple(count if i in columns else 0 for i, count in enumerate(votes))
+def distribution(votes: Votes) -> Votes:
+    """Votes (N, 10) of the few classes that hold most of them; all zero if they are too spread.
+
+    Single votes are outliers and do not count.  Columns are taken by falling votes, equal ones
+    together, until three quarters of the votes or three columns are taken, or `unknown` or `NF`
+    comes, which counts only if nothing was taken before or beside it.  What was taken must be more
+    than half of the votes, and at most three columns (mode `crossentropy` of the FER+ repository).
+    """
+    counted = np.where(votes > 1, votes, 0)
+    total = counted.sum(axis=1)
+    taken = np.zeros(counted.shape, bool)
+    more = np.ones(len(counted), bool)  # pictures of which more columns may be taken
+    for level in range(counted.max(initial=0), 0, -1):
+        more &= 4 * np.where(taken, counted, 0).sum(axis=1) < 3 * total
+        more &= taken.sum(axis=1) < 3
+        equal = (counted == level) & more[:, None]
+        taken[:, :UNKNOWN] |= equal[:, :UNKNOWN]
+        other = equal[:, UNKNOWN:].any(axis=1)
+        alone = np.flatnonzero(other & ~taken.any(axis=1))
+        taken[alone, UNKNOWN + equal[alone, UNKNOWN:].argmax(axis=1)] = True
+        more &= ~other
+    kept = np.where(taken, counted, 0)
+    clear = (2 * kept.sum(axis=1) > total) & (taken.sum(axis=1) <= 3)
+    return np.where(clear[:, None], kept, 0)
+
+
+def read_votes(path: Path, pictures: pd.Series) -> Votes:
+    """The votes (N, 10) of N pictures, from a table of either form.
+
+    Args:
+        path: the table.
+        pictures: N member paths of images.zip.  One that FER+ publishes no votes for (not in the
+            table, no image name, or empty counts) gets zeros.
+
+    Raises:
+        DatasetError: the file is not such a table, or none of its rows belongs to these pictures.
+    """
+    table = read_table(path, {}, empty=True)
+    if tuple(table) == PUBLISHED:
+        rows = _published_rows(path, table, pictures)
+        some = table["Image name"] != ""
+    elif set(JOINED) <= set(table):
+        rows = _joined_rows(path, table, pictures)
+        some = (table[list(COLUMNS)] != "").any(axis=1)
+    else:
+        raise DatasetError(
+            f"{path}: expected the columns {','.join(PUBLISHED)} (fer2013new.csv) or "
+            f"{','.join(JOINED)} (joined on file names), found {','.join(table)[:120]!r}; "
+            "name one of these tables in index.labels.votes"
+        )
+    listed = rows >= 0
+    listed[listed] = some.to_numpy()[rows[listed]]
+    cells = table[list(COLUMNS)].iloc[rows[listed]]
+    wrong = ~cells.apply(lambda column: column.str.fullmatch(r"\s*[0-9]{1,9}\s*")).all(axis=1)
+    if wrong.any():
+        row, found = cells.index[wrong][0], cells[wrong].iloc[0]
+        raise DatasetError(
+            f"{path}: row {row + 1}: expected {len(COLUMNS)} counts of votes, found "
+            f"{','.join(found)[:80]!r}; get a whole table"
+        )
+    votes = np.zeros((len(pictures), len(COLUMNS)), np.int64)
+    votes[listed] = cells.astype("int64").to_numpy()
+    return votes
+
+
+def _joined_rows(path: Path, table: pd.DataFrame, pictures: pd.Series) -> NDArray[np.intp]:
+    """The row of each picture in a table joined on file names, -1 if there is none."""
+    names = table.loc[table["path"].isin(pictures), "path"].str.strip()
+    if (twice := names.duplicated()).any():
+        row = names.index[twice][0]
+        raise DatasetError(f"{path}: row {row + 1}: {names[row]} is there twice; keep one row")
+    if names.empty:
+        raise DatasetError(
+            f"{path}: expected rows for pictures such as {pictures.iloc[0]!r}, found none for any "
+            f"of {len(pictures)}; name the table that was joined on these file names"
+        )
+    return pictures.map(pd.Series(names.index, index=names)).fillna(-1).to_numpy(np.intp)
+
+
+def _published_rows(path: Path, table: pd.DataFrame, pictures: pd.Series) -> NDArray[np.intp]:
+    """The row of each picture made from fer2013.csv in fer2013new.csv."""
+    made = pictures.str.extract(rf"/{MADE_HERE}$")
+    if (others := made[0].isna()).any():
+        raise DatasetError(
+            f"{path}: its rows are those of fer2013.csv, expected pictures made from that file "
+            f"(Training_0.pgm), found {pictures[others].iloc[0]!r}; fetch fer2013.csv instead, or "
+            "name a table joined on file names"
+        )
+    rows = made[1].astype("int64")
+    usage = rows.map(table["Usage"]).fillna("")
+    if (wrong := usage != made[0]).any():
+        i = wrong.idxmax()
+        raise DatasetError(
+            f"{path}: row {rows[i] + 1}: expected the Usage {made[0][i]} of {pictures[i]!r}, found "
+            f"{usage[i]!r}; get the whole fer2013new.csv that belongs to this fer2013.csv"
+        )
+    return rows.to_numpy(np.intp)

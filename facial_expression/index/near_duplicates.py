@@ -1,8 +1,8 @@
 """Near-duplicates: one photograph in two files that differ in encoding, light, mark or crop.
 
-Two steps, as usual with copies: a perceptual hash names the candidates cheaply, a correlation of
-the pictures themselves decides.  Both look at a thumbnail, so the cost does not grow with the size
-of the pictures; comparing all hashes is quadratic in their number (35,000: 1.5 s of a core).
+Two steps, as usual: a perceptual hash finds candidates cheaply, then the correlation of the
+pictures decides.  Both use a thumbnail, so the cost does not grow with the size of the pictures;
+comparing all hashes is quadratic in their number (35,000: 1.5 s of one core).
 
 - The hash: the signs of the 63 lowest frequencies of the thumbnail's cosine transform (Zauner 2010,
   "Implementation and benchmarking of perceptual image hash functions", with the sign in place of
@@ -21,11 +21,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import product
-from typing import NamedTuple
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
+
+from facial_expression.pictures.squares import read_squares
 
 SIDE = 24
 """Pixels of a thumbnail's side."""
@@ -37,19 +40,37 @@ ROWS, PAIRS = 32, 512  # of hashes, and of candidates, compared at a time
 
 Thumbnails = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
-Reader = Callable[[list[int]], Thumbnails]
+Reader = Callable[[NDArray[np.intp]], Thumbnails]
 Floats = NDArray[np.float32]
 
 
-class Pair(NamedTuple):
-    """Positions of two near-duplicates, first < second, and their similarity, up to 1."""
+def search(images: Path, table: pd.DataFrame, least: float, workers: int) -> pd.DataFrame:
+    """The near-duplicates among some pictures.
 
-    first: int
-    second: int
-    similarity: float
+    Args:
+        images: images.zip.
+        table: columns path, perceptual_hash.
+        least: similarity of near-duplicates.
+        workers: processes that decode, and threads that compare.
+
+    Returns:
+        Columns path, partner (which comes earlier in `table`), score (the similarity).
+    """
+    paths = table["path"].to_numpy()
+
+    def read(positions: NDArray[np.intp]) -> Thumbnails:
+        return read_squares(images, paths[positions].tolist(), SIDE, workers)
+
+    hashes = table["perceptual_hash"].to_numpy(np.uint64)
+    pairs = near_duplicates(hashes, least, read, workers)
+    return pd.DataFrame({
+        "path": paths[pairs["second"]],
+        "partner": paths[pairs["first"]],
+        "score": pairs["similarity"],
+    })  # fmt: skip
 
 
-def near_duplicates(hashes: Hashes, least: float, read: Reader, threads: int = 1) -> list[Pair]:
+def near_duplicates(hashes: Hashes, least: float, read: Reader, threads: int = 1) -> pd.DataFrame:
     """Every pair of near-duplicates, upright or mirrored, in the order of their positions.
 
     Args:
@@ -57,26 +78,26 @@ def near_duplicates(hashes: Hashes, least: float, read: Reader, threads: int = 1
         least: similarity of near-duplicates, below 1; a mirrored pair needs a quarter of what is
             left to 1 more, because any two frontal faces look a little like each other's mirror
             image.
-        read: gives the thumbnails at some positions, which ascend; called once, so that only
+        read: returns the thumbnails at some ascending positions; called once, so that only
             candidates need memory.
         threads: that compute; their number does not change the result.
+
+    Returns:
+        Columns first, second (positions, first < second), similarity (up to 1).
     """
-    found: dict[tuple[int, int], float] = {}
     with ThreadPoolExecutor(threads) as pool:
         upright, mirrored = (candidates(hashes, flip, pool) for flip in (False, True))
     wanted = np.unique(np.concatenate([*upright, *mirrored]))
-    thumbnails = read(wanted.tolist())  # between the pools: a process with threads must not fork
+    thumbnails = read(wanted)  # between the pools: a process with threads must not fork
     with ThreadPoolExecutor(threads) as pool:
-        for pairs, flip in ((upright, False), (mirrored, True)):
-            one, two = (np.searchsorted(wanted, positions) for positions in pairs)
+        found = []
+        for (first, second), flip in ((upright, False), (mirrored, True)):
+            one, two = np.searchsorted(wanted, first), np.searchsorted(wanted, second)
             scores = _similarities(thumbnails, one, two, flip, pool)
-            near = np.flatnonzero(scores >= (least + (1 - least) / 4 if flip else least))
-            for first, second, score in zip(
-                *(part[near] for part in (*pairs, scores)), strict=True
-            ):
-                pair = int(first), int(second)
-                found[pair] = max(float(score), found.get(pair, 0.0))
-    return [Pair(*pair, found[pair]) for pair in sorted(found)]
+            pairs = pd.DataFrame({"first": first, "second": second, "similarity": scores})
+            found.append(pairs[scores >= (least + (1 - least) / 4 if flip else least)])
+    best = pd.concat(found).groupby(["first", "second"], as_index=False).max()
+    return best.astype({"similarity": float})
 
 
 def perceptual_hashes(thumbnails: Thumbnails) -> Hashes:

@@ -1,194 +1,184 @@
-"""From the members of images.zip to the rows of index.csv: facts and split of each picture."""
+"""From images.zip to the rows of index.csv and audit.csv, as DataFrames: one row a picture."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path, PurePosixPath
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import pandas as pd
+from pydantic import Field
+from pydantic.dataclasses import dataclass
+from tqdm import tqdm
 
-from facial_expression.core.errors import DatasetError, ImageError
-from facial_expression.core.labels import class_order
-from facial_expression.index.near_duplicates import SIDE, perceptual_hashes
-from facial_expression.pictures.archive import read_members
+from facial_expression.core.errors import ImageError, ParameterError
+from facial_expression.core.params import CLOSED, pinned
+from facial_expression.core.tables import read_table
+from facial_expression.index import audit, dropping, ferplus, near_duplicates, splits
+from facial_expression.pictures.archive import members, read_members
 from facial_expression.pictures.images import decode, square
 
-Protocol = Literal["clean", "notebook"]
+FACTS = (
+    *("path", "class", "split", "sha256", "width", "height", "mode", "mean", "std"),
+    *("dropped_because", "perceptual_hash"),
+)
 CHUNK = 4096  # pictures a task: large enough to open the archive rarely, small enough to balance
-COLUMNS = {"path", "actual", "predicted"}  # of predictions/*.csv, beside one a class
-SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+SHOWN = 5  # undecodable pictures that an error message lists
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One picture, as index.csv lists it; `mean` and `std` in grey levels 0..255.
+@dataclass(frozen=True, config=CLOSED)
+class Exclude:
+    """Training pictures that a person wants to leave.
 
-    The perceptual hash is what near-duplicates are found by; index.csv leaves it out.  `votes`
-    (`happy:6 sad:3`) is there with soft targets only, and so is its column.
+    Attributes:
+        table: a CSV table with a column `path`, names of members of images.zip; empty: none.
+        sha256: of that file, so that DVC notices a change of it.
     """
 
-    path: str
-    label: str
-    split: str
+    table: str
     sha256: str
-    width: int
-    height: int
-    mode: str
-    mean: float
-    std: float
-    duplicate_of: str = ""
-    dropped_because: str = ""
-    votes: str = ""
-    perceptual_hash: int = 0
 
 
-def describe(name: str, data: bytes) -> Row:
-    """Facts about one picture; its split is still the name of its top folder.
+@dataclass(frozen=True, config=CLOSED)
+class IndexParameters:
+    """Section `index` of conf/data/*.yaml.
 
-    A picture that cannot be decoded gets no hash and `dropped_because` says "undecodable: why".
+    Attributes:
+        protocol: `clean` drops what `drop` and `exclude` say; `notebook` drops nothing.
+        near_duplicate: the least similarity of near-duplicates; null: no search for them, which
+            saves time that grows with the square of the number of pictures.
+        drop: kinds of training pictures that leave training (`dropping.Drop`).
+        exclude: names a table of training pictures that leave as well.
+        val_fraction: share of each class held out for validation if a set has no val.
+        test_fraction: the same for test.
+        seed: of the hold-out.
+        on_bad_image: a picture that cannot be decoded is an `error`, or the stage should `skip` it
+            and count it.
+        labels: where the classes come from; by default from the pictures' folders.
     """
+
+    protocol: splits.Protocol
+    near_duplicate: Annotated[float, Field(ge=0.5, lt=1)] | None
+    drop: tuple[dropping.Drop, ...]
+    exclude: Exclude
+    val_fraction: Annotated[float, Field(gt=0, lt=1)]
+    test_fraction: Annotated[float, Field(gt=0, lt=1)]
+    seed: Annotated[int, Field(ge=0)]
+    on_bad_image: Literal["error", "skip"]
+    labels: ferplus.Labels = ferplus.FOLDERS
+
+
+def build_index(
+    images: Path, params: IndexParameters, workers: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The rows of index.csv, sorted by path, and of audit.csv, for the archive at `images`.
+
+    Raises:
+        ImageError: a picture cannot be decoded and `on_bad_image` is `error`.
+        DatasetError: the pictures do not form a data set, an excluded one is not in train, or the
+            votes do not belong to these pictures.
+        ParameterError: a table that the parameters name is missing or not the pinned one, or
+            `drop` names near-duplicates, which are not searched.
+    """
+    least = params.near_duplicate
+    if least is None and (kinds := [kind for kind in dropping.NEAR if kind in params.drop]):
+        raise ParameterError(
+            f"index.drop: {' and '.join(kinds)} needs a search for near-duplicates, found "
+            "index.near_duplicate null; set it to a similarity such as 0.8, or take it out of drop"
+        )
+    excluded = read_excluded(params)
+    table = scan(images, workers)
+    _check_decoded(images, table, params.on_bad_image)
+    fractions = params.val_fraction, params.test_fraction
+    table["split"] = splits.assign_splits(table, params.protocol, *fractions, params.seed)
+    if params.labels.source == "ferplus":
+        table = ferplus.relabelled(table, params.labels)
+    table["duplicate_of"] = audit.duplicate_of(table)
+    near = pd.DataFrame(columns=["path", "partner", "score"])
+    if least is not None:
+        near = near_duplicates.search(images, audit.comparable(table), least, workers)
+    found = audit.findings(table, near)
+    if params.protocol == "clean":
+        table["dropped_because"] = dropping.drop(table, found, params.drop, excluded)
+    table["leak_free"] = audit.leak_free(table, found)
+    splits.check_classes(table)
+    votes = [name for name in ["votes"] if name in table]
+    return table[[*FACTS[:-2], "duplicate_of", "dropped_because", *votes, "leak_free"]], found
+
+
+def scan(images: Path, workers: int) -> pd.DataFrame:
+    """`FACTS` about every member, in their order whatever the number of worker processes.
+
+    Columns: sha256 of the decoded grey pixels; width, height, in pixels; mode of the file; mean and
+    std of the grey levels, 0 to 255; perceptual_hash, what near-duplicates are found by.  `split`
+    is still the name of the top folder.  A picture that cannot be decoded has no sha256, and
+    `dropped_because` is "undecodable: REASON".
+    """
+    places = list(members(images).items())
+    chunks = [places[start : start + CHUNK] for start in range(0, len(places), CHUNK)]
+    work = partial(_describe_chunk, images)
+    rows: list[tuple[Any, ...]] = []
+    with (
+        tqdm(total=len(places), desc="index", unit=" pictures", leave=False, disable=None) as bar,
+        ProcessPoolExecutor(min(workers, len(chunks))) as pool,
+    ):
+        for part in pool.map(work, chunks) if len(chunks) > 1 else map(work, chunks):
+            rows += part
+            bar.update(len(part))
+    return pd.DataFrame(rows, columns=list(FACTS))
+
+
+def describe(name: str, data: bytes) -> tuple[Any, ...]:
+    """`FACTS` about one picture."""
     folder, label, _ = map(sys.intern, name.split("/"))  # one text object for all rows
     try:
         picture = decode(data)
     except ImageError as error:
-        return Row(name, label, folder, "", 0, 0, "", 0.0, 0.0, "", f"undecodable: {error}")
+        return name, label, folder, "", 0, 0, "", 0.0, 0.0, f"undecodable: {error}", 0
     pixels = np.asarray(picture.grey)
-    width, height = picture.grey.size
-    mean, std = float(pixels.mean()), float(pixels.std())
-    return Row(
-        *(name, label, folder, picture.fingerprint, width, height, picture.mode, mean, std),
-        perceptual_hash=int(perceptual_hashes(square(picture, SIDE)[None])[0]),
-    )
+    facts = (*picture.grey.size, picture.mode, float(pixels.mean()), float(pixels.std()))
+    thumbnail = square(picture, near_duplicates.SIDE)
+    phash = int(near_duplicates.perceptual_hashes(thumbnail[None])[0])
+    return name, label, folder, picture.fingerprint, *facts, "", phash
 
 
-def scan(archive: Path, places: Mapping[str, int], workers: int) -> Iterator[Row]:
-    """Describe every member, in their order whatever the number of worker processes."""
-    items = list(places.items())
-    chunks = [items[start : start + CHUNK] for start in range(0, len(items), CHUNK)]
-    work = partial(_describe_chunk, archive)
-    if workers == 1 or len(chunks) == 1:
-        for chunk in chunks:
-            yield from work(chunk)
-        return
-    with ProcessPoolExecutor(workers) as pool:
-        for rows in pool.map(work, chunks):
-            yield from rows
-
-
-def assign_splits(
-    rows: Sequence[Row],
-    protocol: Protocol,
-    val_fraction: float,
-    test_fraction: float,
-    seed: int,
-) -> list[Row]:
-    """Replace each row's folder by its split: train, val or test.
-
-    - FER2013's names: train/ -> train, test/PublicTest_* -> val, test/PrivateTest_* -> test.
-    - Protocol `notebook`: train/ -> train and everything else -> val, as the seed notebook did.
-    - Otherwise the folders train, val (or valid, validation) and test are the splits, and one that
-      is absent is held out from train, test before val: seeded, a fraction of the distinct pictures
-      of each class that train then holds, pictures with equal pixels together.
+def read_excluded(params: IndexParameters) -> set[str]:
+    """The paths in the table that `exclude` names.
 
     Raises:
-        DatasetError: a folder is no split.
+        ParameterError: the table is missing or has another sha256, or the protocol is `notebook`,
+            which drops nothing.
+        DatasetError: it has no column `path`.
     """
-    unknown = class_order(row.split for row in rows if row.split not in SPLIT_NAMES)
-    if unknown:
-        raise DatasetError(
-            f"images.zip: expected top folders train, val, test, found {', '.join(unknown)}; "
-            "rename them"
+    key, name = "index.exclude.table", params.exclude.table
+    if not name:
+        return set()
+    if params.protocol == "notebook":
+        raise ParameterError(
+            f"{key}: protocol notebook drops nothing, found {name}; set it to '', or the protocol "
+            "to clean"
         )
-    named = [_moved(row, SPLIT_NAMES[row.split]) for row in rows]
-    if protocol == "notebook":
-        named = [_moved(row, row.split.replace("test", "val")) for row in named]
-    elif _has_fer2013_names(named):
-        named = [_moved(row, _fer2013_split(row)) for row in named]
-    else:
-        rng = np.random.default_rng(seed)
-        for split, fraction in (("test", test_fraction), ("val", val_fraction)):
-            if not any(row.split == split for row in named):
-                named = _hold_out(named, split, fraction, rng)
-    return named
+    table = pinned(name, params.exclude.sha256, key, "correct the path")
+    return set(read_table(table, {"path": str}, empty=True)["path"])
 
 
-def check_classes(rows: Sequence[Row]) -> None:
-    """Whether the rows that are used can be trained on and scored.
+def _describe_chunk(images: Path, places: Sequence[tuple[str, int]]) -> list[tuple[Any, ...]]:
+    return [describe(name, data) for name, data in read_members(images, places)]
 
-    Raises:
-        DatasetError: train holds fewer than two classes or lacks one of val or test, a class is
-            called like a column of predictions/*.csv, or val is empty.
-    """
-    classes = {
-        split: {row.label for row in rows if row.split == split and not row.dropped_because}
-        for split in ("train", "val", "test")
-    }
-    if len(classes["train"]) < 2:
-        found = ", ".join(sorted(classes["train"])) or "none"
-        raise DatasetError(
-            f"images.zip: expected at least two classes to train on, found {found}; "
-            "add a folder of pictures a class under train/"
+
+def _check_decoded(images: Path, table: pd.DataFrame, on_bad_image: str) -> None:
+    """Stop because of pictures that cannot be decoded, or name each on stderr."""
+    bad = table.loc[table["dropped_because"] != "", ["path", "dropped_because"]]
+    if len(bad) and on_bad_image == "error":
+        listed = "; ".join(f"{path} ({reason})" for path, reason in bad[:SHOWN].to_numpy())
+        more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        raise ImageError(
+            f"{images}: {len(bad)} of {len(table)} pictures cannot be decoded: {listed}{more}; "
+            "remove them, or set index.on_bad_image to skip"
         )
-    reserved = sorted(classes["train"] & COLUMNS)
-    if reserved:
-        raise DatasetError(
-            f"images.zip: expected classes that are no column of the tables, found "
-            f"{', '.join(reserved)}; rename that folder"
-        )
-    for split in ("val", "test"):
-        strange = sorted(classes[split] - classes["train"])
-        if strange:
-            raise DatasetError(
-                f"images.zip: expected train to hold every class of {split}, found no picture of "
-                f"{', '.join(strange)} left to train on; add training pictures or remove the class"
-            )
-    if not classes["val"]:
-        raise DatasetError(
-            "images.zip: expected pictures for val, found none; add a folder val/ or test/"
-        )
-
-
-def _describe_chunk(archive: Path, places: Sequence[tuple[str, int]]) -> list[Row]:
-    return [describe(name, data) for name, data in read_members(archive, places)]
-
-
-def _moved(row: Row, split: str) -> Row:
-    return row if row.split == split else replace(row, split=split)  # copies cost memory
-
-
-def _has_fer2013_names(rows: Sequence[Row]) -> bool:
-    names = [PurePosixPath(row.path).name for row in rows if row.split == "test"]
-    usages = {name.partition("_")[0] for name in names}
-    return usages == {"PublicTest", "PrivateTest"} and not any(row.split == "val" for row in rows)
-
-
-def _fer2013_split(row: Row) -> str:
-    public = row.split == "test" and PurePosixPath(row.path).name.startswith("PublicTest_")
-    return "val" if public else row.split
-
-
-def _hold_out(rows: list[Row], split: str, fraction: float, rng: np.random.Generator) -> list[Row]:
-    """Move `fraction` of the distinct pictures of each class from train to `split`, never all.
-
-    What also stands in a split that the set brought stays in train, where the audit finds it.
-    """
-    taken = {row.sha256 for row in rows if row.split != "train"} | {""}  # "" is undecodable
-    label_of = {
-        row.sha256: row.label
-        for row in reversed(rows)
-        if row.split == "train" and row.sha256 not in taken
-    }
-    held: set[str] = set()
-    for label in class_order(label_of.values()):
-        hashes = sorted(sha256 for sha256, of in label_of.items() if of == label)
-        count = min(max(1, round(fraction * len(hashes))), len(hashes) - 1)  # one stays in train
-        held.update(hashes[i] for i in rng.permutation(len(hashes))[:count])
-    return [
-        replace(row, split=split) if row.split == "train" and row.sha256 in held else row
-        for row in rows
-    ]
+    for path, reason in bad.to_numpy():
+        print(f"left out {path}: {reason}", file=sys.stderr)

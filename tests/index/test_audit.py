@@ -1,164 +1,119 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import combinations
-
 import numpy as np
+import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, settings
 
 from facial_expression.index.audit import (
     KINDS,
-    Finding,
     class_counts,
+    comparable,
+    duplicate_of,
     findings,
-    group,
+    leak_free,
     summary,
 )
 from facial_expression.index.dropping import drop
-from facial_expression.index.near_duplicates import Pair
-from facial_expression.index.table import Row
-
-CLASSES = ("angry", "happy", "sad")
-SPLITS = ("train", "val", "test")
+from tests.index.tables import SPLITS, audited, grouped, pairs, pictures, tables
 
 
-@st.composite
-def assigned(draw: st.DrawFn) -> list[Row]:
-    """Rows with splits; few contents, so that duplicates abound; some cannot be decoded."""
-    kinds = st.tuples(
-        st.sampled_from(SPLITS), st.sampled_from(CLASSES), st.integers(0, 12), st.booleans()
+def rows_of(found: pd.DataFrame) -> list[tuple]:
+    return list(found.itertuples(index=False, name=None))
+
+
+@settings(max_examples=40)
+@given(table=tables())
+def test_duplicate_of_is_the_first_path_with_the_same_pixels(table):
+    for i, first in enumerate(duplicate_of(table)):
+        sha256 = table["sha256"][i]
+        earlier = [table["path"][j] for j in range(i) if sha256 and table["sha256"][j] == sha256]
+        assert first == (earlier[0] if earlier else "")
+
+
+def spans(table: pd.DataFrame, groups: list[set[str]], unit: str) -> dict[str, int]:
+    """What the summary says of groups of paths, counted by a plain loop."""
+    split, label = (
+        dict(zip(table["path"], table[name], strict=True)) for name in ("split", "class")
     )
-    rows = []
-    for i, (split, label, content, blank) in enumerate(draw(st.lists(kinds, max_size=40))):
-        path = f"{split}/{label}/{i:03d}.png"
-        if content:
-            std = 0.9 if blank else 40.0
-            rows.append(Row(path, label, split, f"{content:064d}", 48, 48, "L", 9.0, std))
-        else:
-            rows.append(Row(path, label, split, "", 0, 0, "", 0.0, 0.0, "", "undecodable: x"))
-    return rows
-
-
-def equal_pixels(one: Row, two: Row) -> bool:
-    return one.sha256 == two.sha256 != ""
-
-
-@given(rows=assigned())
-def test_duplicate_of_is_the_first_path_with_the_same_pixels(rows: list[Row]) -> None:
-    for i, (before, after) in enumerate(zip(rows, group(rows), strict=True)):
-        earlier = [other.path for other in rows[:i] if equal_pixels(before, other)]
-        assert after == replace(before, duplicate_of=earlier[0] if earlier else "")
-
-
-def naive_groups(rows: Sequence[Row]) -> list[list[Row]]:
-    """Duplicate groups from every pair of rows, without a dictionary of hashes."""
-    group_of = list(range(len(rows)))
-    for i, j in combinations(range(len(rows)), 2):
-        if equal_pixels(rows[i], rows[j]):
-            group_of[j] = group_of[i]
-    groups = [[rows[i] for i in range(len(rows)) if group_of[i] == g] for g in set(group_of)]
-    return [group for group in groups if len(group) > 1]
-
-
-def spans(groups: list[list[Row]], unit: str) -> dict[str, int]:
-    splits = [{row.split for row in group} for group in groups]
+    splits = [{split[path] for path in group} for group in groups]
     return {
         unit: len(groups),
-        "files": len({row.path for group in groups for row in group}),
-        f"{unit}_across_train_and_evaluation": len(
-            [s for s in splits if "train" in s and ("val" in s or "test" in s)]
-        ),
-        f"{unit}_across_val_and_test": len([s for s in splits if "val" in s and "test" in s]),
-        f"{unit}_with_conflicting_labels": len(
-            [group for group in groups if any(row.label != group[0].label for row in group)]
+        "files": len(set().union(*groups)),
+        f"{unit}_across_train_and_evaluation": sum("train" in s and len(s) > 1 for s in splits),
+        f"{unit}_across_val_and_test": sum({"val", "test"} <= s for s in splits),
+        f"{unit}_with_conflicting_labels": sum(
+            len({label[path] for path in group}) > 1 for group in groups
         ),
     }
 
 
-@given(rows=assigned(), data=st.data())
-def test_the_audit_counts_what_a_naive_loop_counts(rows: list[Row], data: st.DataObject) -> None:
-    marked = group(rows)
-    found = findings(marked)
-    pairs = [data.draw(st.permutations(rows))[:2] for _ in range(3)] if len(rows) > 1 else []
-    found += [Finding(two.path, "near_duplicate", one.path, 0.9) for one, two in pairs]
-    audit = summary(marked, found, "clean")
-    assert (audit["protocol"], audit["labels"], audit["pictures"]) == (
-        "clean",
-        "folders",
-        len(rows),
-    )
-    assert audit["used"] == {
-        split: len([r for r in marked if r.split == split and r.dropped_because == ""])
-        for split in SPLITS
-    }
-    assert sum(audit["used"].values()) + sum(audit["dropped"].values()) == len(rows)
-    assert audit["dropped"].get("undecodable", 0) == sum(r.sha256 == "" for r in rows)
-    assert audit["blank"] == sum(r.std == 0.9 for r in rows)
-    assert audit["duplicates"] == spans(naive_groups(marked), "groups")
-    assert audit["near_duplicates"] == spans(pairs, "pairs")
-    for kind in KINDS:
-        assert audit["findings"][kind] == sum(finding.kind == kind for finding in found)
+@settings(max_examples=40)
+@given(case=audited())
+def test_the_summary_counts_what_a_plain_loop_counts(case):
+    table, found = case
+    said = summary(table, found, {"labels": "folders"}, searched=True)
+    assert (said["labels"], said["pictures"]) == ("folders", len(table))
+    used = table[table["dropped_because"] == ""]
+    assert said["used"] == {split: (used["split"] == split).sum() for split in SPLITS}
+    assert sum(said["used"].values()) + sum(said["dropped"].values()) == len(table)
+    equal = [set(table["path"][table["sha256"] == sha]) for sha in set(table["sha256"]) - {""}]
+    equal = [group for group in equal if len(group) > 1]
+    assert said["duplicates"] == spans(table, equal, "groups")
+    near = found[found["kind"] == "near_duplicate"]
+    alike = [{path, partner} for path, _, partner, _ in rows_of(near)]
+    assert said["near_duplicates"] == spans(table, alike, "pairs")
+    assert said["findings"] == {kind: (found["kind"] == kind).sum() for kind in KINDS}
     for split in SPLITS:
-        used = [r.label for r in marked if r.split == split and not r.dropped_because]
-        sizes = [used.count(label) for label in set(used)]
-        assert audit["imbalance"].get(split) == (max(sizes) / min(sizes) if sizes else None)
+        labels = used["class"][used["split"] == split].tolist()
+        sizes = [labels.count(label) for label in set(labels)]
+        assert said["imbalance"].get(split) == (max(sizes) / min(sizes) if sizes else None)
+    paired = set().union(*equal, *alike)
+    free = leak_free(table, found) == 1
+    assert set(table["path"][~free]) == paired, "each member of a pair, in whatever split"
+    counts = class_counts(table)
+    assert counts["count"].sum() == len(used)
+    for label, split, count in rows_of(counts):
+        assert count == ((used["class"] == label) & (used["split"] == split)).sum()
 
 
-@given(rows=assigned())
-def test_class_counts_sum_to_the_pictures_used(rows: list[Row]) -> None:
-    marked = group(rows)
-    table = class_counts(marked)
-    assert len({entry[:2] for entry in table}) == len(table)
-    for label, split, count in table:
-        assert count == sum(
-            (r.label, r.split) == (label, split) and not r.dropped_because for r in marked
-        )
-    assert sum(count for *_, count in table) == sum(not r.dropped_because for r in marked)
-    order = [(label, SPLITS.index(split)) for label, split, _ in table]
-    assert order == sorted(order)
-
-
-def test_class_counts_say_zero_where_a_class_lacks_a_split() -> None:
-    rows = [
-        Row("train/a/1.png", "a", "train", "1", 1, 1, "L", 0.0, 9.0),
-        Row("train/b/2.png", "b", "train", "2", 1, 1, "L", 0.0, 9.0),
-        Row("val/a/3.png", "a", "val", "3", 1, 1, "L", 0.0, 9.0),
-    ]
-    assert class_counts(rows) == [
+def test_class_counts_are_in_order_and_say_zero_where_a_class_lacks_a_split():
+    table = pictures(["val/a/3.png", "train/b/2.png", "train/a/1.png"])
+    assert rows_of(class_counts(table)) == [
         ("a", "train", 1), ("a", "val", 1), ("b", "train", 1), ("b", "val", 0),
     ]  # fmt: skip
 
 
-def test_the_summary_of_a_small_known_set() -> None:
+def test_the_findings_and_counts_of_a_small_known_set():
     rows = [
-        Row(f"{split}/{label}/{i}.png", label, split, sha, 48, 48, "L", 9.0, std)
-        for i, (split, label, sha, std) in enumerate([
-            ("test", "sad", "a", 30.0),
-            ("train", "happy", "a", 30.0),  # leaks, under another label
-            ("train", "sad", "b", 0.0),  # blank
-            ("train", "sad", "c", 30.0),
-            ("train", "sad", "c", 30.0),  # a duplicate that may stay
-            ("val", "sad", "a", 30.0),
-        ])
-    ]  # fmt: skip
-    marked = group(rows)
-    found = findings(marked)
-    assert found == [
-        Finding("train/happy/1.png", "duplicate", "test/sad/0.png", 1.0),
-        Finding("val/sad/5.png", "duplicate", "test/sad/0.png", 1.0),
-        Finding("train/sad/4.png", "duplicate", "train/sad/3.png", 1.0),
-        Finding("train/happy/1.png", "conflicting_label", "test/sad/0.png", 1.0),
-        Finding("train/sad/2.png", "blank", "", 0.0),
+        ("test/sad/0.png", "a", 30.0),
+        ("train/happy/1.png", "a", 30.0),  # a leak with another label
+        ("train/sad/2.png", "b", 0.0),  # blank
+        ("train/sad/3.png", "c", 30.0),
+        ("train/sad/4.png", "c", 30.0),  # a duplicate that may stay
+        ("val/sad/5.png", "a", 30.0),
+        ("train/fear/6.png", "d", 2.0),  # almost blank
     ]
-    assert summary(drop(marked, found, ["leak"]), found, "clean") == {
-        "protocol": "clean",
+    paths, sha256, std = zip(*rows, strict=True)
+    table = grouped(pictures(paths, sha256=sha256, std=std))
+    assert comparable(table)["path"].tolist() == ["test/sad/0.png", "train/sad/3.png"]
+    found = findings(table, pairs(("train/sad/3.png", "test/sad/0.png", 0.9)))
+    assert rows_of(found) == [
+        ("train/happy/1.png", "duplicate", "test/sad/0.png", 1.0),
+        ("val/sad/5.png", "duplicate", "test/sad/0.png", 1.0),
+        ("train/sad/4.png", "duplicate", "train/sad/3.png", 1.0),
+        ("train/sad/3.png", "near_duplicate", "test/sad/0.png", 0.9),
+        ("train/happy/1.png", "conflicting_label", "test/sad/0.png", 1.0),
+        ("train/sad/2.png", "blank", "", 0.0),
+        ("train/fear/6.png", "almost_blank", "", 2.0),
+    ]
+    assert leak_free(table, found).tolist() == [0, 0, 1, 0, 0, 0, 1]
+    table["dropped_because"] = drop(table, found, ["leak"])
+    assert summary(table, found, {"labels": "folders"}, searched=False) == {
         "labels": "folders",
-        "pictures": 6,
-        "classes": 2,
-        "used": {"train": 3, "val": 1, "test": 1},
+        "pictures": 7,
+        "classes": 3,
+        "used": {"train": 4, "val": 1, "test": 1},
         "dropped": {"also_in_test_and_val": 1},
         "blank": 1,
         "duplicates": {
@@ -168,110 +123,74 @@ def test_the_summary_of_a_small_known_set() -> None:
             "groups_across_val_and_test": 1,
             "groups_with_conflicting_labels": 1,
         },
-        "near_duplicates": {
-            "pairs": 0,
-            "files": 0,
-            "pairs_across_train_and_evaluation": 0,
-            "pairs_across_val_and_test": 0,
-            "pairs_with_conflicting_labels": 0,
-        },
+        "near_duplicates": None,
         "findings": {
             "duplicate": 3,
-            "near_duplicate": 0,
+            "near_duplicate": 1,
             "conflicting_label": 1,
             "blank": 1,
-            "almost_blank": 0,
+            "almost_blank": 1,
             "size_outlier": 0,
             "mode_outlier": 0,
         },
-        "imbalance": {"train": 1.0, "val": 1.0, "test": 1.0},
+        "imbalance": {"train": 3.0, "val": 1.0, "test": 1.0},
     }
+
+
+def test_of_pairs_those_across_splits_come_first_then_the_more_alike():
+    paths = [f"train/sad/{i}.png" for i in range(5)]
+    table = grouped(pictures([*paths, "val/sad/5.png"]))
+    near = [(paths[1], paths[0], 0.8), ("val/sad/5.png", paths[0], 0.81)]
+    near += [("val/sad/5.png", paths[1], 0.85), (paths[3], paths[2], 0.95)]
+    assert findings(table, pairs(*near))["score"].tolist() == [0.85, 0.81, 0.95, 0.8]
+
+
+def test_a_picture_without_a_class_conflicts_with_none():
+    table = pictures(["train/a/1.png", "train/a/2.png"], sha256=["1", "1"])
+    table = grouped(table.assign(**{"class": ["a", ""], "dropped_because": ["", "no votes"]}))
+    found = findings(table, pairs())
+    assert found["kind"].tolist() == ["duplicate"]
+    counted = summary(table, found, {"labels": "ferplus"}, searched=True)
+    assert counted["classes"] == 1
+    assert counted["duplicates"]["groups_with_conflicting_labels"] == 0
+    assert counted["dropped"] == {"no_votes": 1}
 
 
 # Findings about one picture
 
 
-def one_by_one(kind: str, rows: Sequence[Row]) -> dict[str, float]:
-    return {path: score for path, of, _, score in findings(rows) if of == kind}
+def scores(kind: str, count: int, **columns) -> dict[int, float]:
+    """Scores of one kind of finding by the number of the picture, in their order."""
+    table = grouped(pictures([f"train/sad/{i:03d}.png" for i in range(count)], **columns))
+    found = findings(table, pairs())
+    found = found[found["kind"] == kind]
+    return dict(zip(found["path"].str[-7:-4].astype(int), found["score"], strict=True))
 
 
-def alone(
-    number: int, width: int = 48, height: int = 48, mode: str = "L", std: float = 40.0
-) -> Row:
-    path = f"train/sad/{number:03d}.png"
-    return Row(path, "sad", "train", f"{number}", width, height, mode, 9.0, std)
+def test_blank_and_almost_blank_part_at_their_thresholds():
+    std = [0.99, 0.0, 1.0, 7.99, 8.0]
+    assert scores("blank", 5, std=std) == {1: 0.0, 0: 0.99}
+    assert scores("almost_blank", 5, std=std) == {2: 1.0, 3: 7.99}
 
 
-def test_blank_and_almost_blank_part_at_their_thresholds() -> None:
-    rows = [alone(i, std=std) for i, std in enumerate((0.0, 0.99, 1.0, 7.99, 8.0))]
-    assert one_by_one("blank", rows) == {"train/sad/000.png": 0.0, "train/sad/001.png": 0.99}
-    assert one_by_one("almost_blank", rows) == {"train/sad/002.png": 1.0, "train/sad/003.png": 7.99}
-
-
-def test_in_a_set_of_one_size_every_other_size_is_an_outlier() -> None:
-    rows = [alone(i) for i in range(98)] + [alone(98, width=96, height=50), alone(99, height=12)]
-    found = one_by_one("size_outlier", rows)
-    assert list(found) == ["train/sad/099.png", "train/sad/098.png"], "the furthest comes first"
+def test_in_a_set_of_one_size_every_other_size_is_an_outlier():
+    found = scores("size_outlier", 100, width=[48] * 98 + [96, 48], height=[48] * 98 + [50, 12])
+    assert list(found) == [99, 98], "the furthest comes first"
     assert list(found.values()) == pytest.approx([0.25, 2.0])
 
 
-def test_a_mixture_of_sizes_has_no_outliers_but_a_thumbnail_among_photographs_is_one() -> None:
+def test_a_mixture_of_sizes_has_no_outliers_but_a_thumbnail_among_photographs_is_one():
     rng = np.random.default_rng(0)
-    sides = np.exp(rng.normal(np.log(400), 0.3, 300)).round().astype(int).tolist()
-    mixture = [alone(i, side, int(side * 1.2)) for i, side in enumerate(sides)]
-    assert one_by_one("size_outlier", mixture) == {}
-    assert list(one_by_one("size_outlier", [*mixture, alone(300, 16, 16)])) == ["train/sad/300.png"]
-    halves = [alone(i, 48 if i % 10 else 64) for i in range(100)]
-    assert one_by_one("size_outlier", halves) == {}, "a tenth is no outlier"
+    sides = np.exp(rng.normal(np.log(400), 0.3, 300)).round()
+    assert scores("size_outlier", 300, width=sides, height=sides * 1.2) == {}
+    sides = np.append(sides, 16)
+    assert list(scores("size_outlier", 301, width=sides, height=sides)) == [300]
+    tenth = [48 if i % 10 else 64 for i in range(100)]
+    assert scores("size_outlier", 100, width=tenth) == {}, "a tenth is too many"
 
 
-def test_a_rare_mode_is_an_outlier_and_a_common_one_is_not() -> None:
-    rows = [alone(i, mode="RGB" if i % 3 else "L") for i in range(96)]
-    assert one_by_one("mode_outlier", rows) == {}
-    rows += [alone(96, mode="P"), alone(97, mode="P"), alone(98, mode="CMYK")]
-    assert one_by_one("mode_outlier", rows) == pytest.approx(
-        {"train/sad/098.png": 1 / 99, "train/sad/096.png": 2 / 99, "train/sad/097.png": 2 / 99}
-    )
-
-
-def test_near_duplicates_are_sought_among_first_pictures_that_are_not_blank() -> None:
-    rows = [alone(i) for i in range(6)]
-    rows[2] = replace(rows[2], sha256="1", label="happy")  # equal to 1
-    rows[3] = replace(rows[3], std=2.0)
-    rows[4] = replace(rows[4], label="fear")
-    asked: list[str] = []
-
-    def near(seen: list[Row]) -> list[Pair]:
-        asked.extend(row.path for row in seen)
-        return [Pair(1, 2, 0.9)]
-
-    found = findings(group(rows), near)
-    assert asked == [f"train/sad/00{i}.png" for i in (0, 1, 4, 5)]
-    assert found == [
-        Finding("train/sad/002.png", "duplicate", "train/sad/001.png", 1.0),
-        Finding("train/sad/004.png", "near_duplicate", "train/sad/001.png", 0.9),
-        Finding("train/sad/002.png", "conflicting_label", "train/sad/001.png", 1.0),
-        Finding("train/sad/004.png", "conflicting_label", "train/sad/001.png", 0.9),
-        Finding("train/sad/003.png", "almost_blank", "", 2.0),
-    ]
-
-
-def test_of_pairs_those_across_splits_come_first_then_the_more_alike() -> None:
-    rows = [alone(i) for i in range(6)]
-    rows[5] = replace(rows[5], split="test")
-    pairs = [Pair(0, 1, 0.8), Pair(0, 5, 0.81), Pair(1, 5, 0.85), Pair(2, 3, 0.95)]
-    assert [finding.score for finding in findings(rows, lambda _: pairs)] == [0.85, 0.81, 0.95, 0.8]
-
-
-def test_a_picture_without_a_class_conflicts_with_none() -> None:
-    rows = [
-        Row("train/a/1.png", "a", "train", "1", 48, 48, "L", 9.0, 30.0),
-        Row("train/a/2.png", "", "train", "1", 48, 48, "L", 9.0, 30.0, "", "no votes"),
-    ]
-    rows = group(rows)
-    found = findings(rows)
-    assert [finding.kind for finding in found] == ["duplicate"]
-    counted = summary(drop(rows, found, ["leak"]), found, "clean", {"labels": "ferplus"})
-    assert (counted["labels"], counted["classes"]) == ("ferplus", 1)
-    assert counted["duplicates"]["groups_with_conflicting_labels"] == 0
-    assert counted["dropped"] == {"no_votes": 1}
+def test_a_rare_mode_is_an_outlier_and_a_common_one_is_not():
+    modes = ["RGB" if i % 3 else "L" for i in range(96)]
+    assert scores("mode_outlier", 96, mode=modes) == {}
+    found = scores("mode_outlier", 99, mode=[*modes, "P", "P", "CMYK"])
+    assert found == pytest.approx({98: 1 / 99, 96: 2 / 99, 97: 2 / 99})

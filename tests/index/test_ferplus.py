@@ -3,23 +3,27 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facial_expression.index import ferplus, votes
-from facial_expression.index.ferplus import CLASSES, FOLDERS, label, relabelled
-from facial_expression.index.table import Row
+from facial_expression.core.errors import DatasetError, ParameterError
+from facial_expression.core.files import sha256_of
+from facial_expression.index import ferplus
+from facial_expression.index.ferplus import CLASSES, COLUMNS, FOLDERS, labelled, read_votes
+from tests.index.tables import pictures
 
 RULES = replace(FOLDERS, source="ferplus")
+SOFT = replace(RULES, targets="distribution")
 NAMES = [*CLASSES, "unknown", "not a face"]
 
 
 @st.composite
 def cast(draw):
-    """Ten votes (or a few less) over ten columns, ties and single votes included."""
+    """Ten votes or fewer over ten columns, ties and single votes included."""
     columns = draw(st.lists(st.integers(0, 9), min_size=1, max_size=5))  # few: votes gather
     choices = draw(st.lists(st.sampled_from(columns), min_size=1, max_size=10))
     counts = Counter(choices)
@@ -30,7 +34,7 @@ def reference_majority(counts):
     """The rule in words: strike single votes; a name with more than half of the rest wins."""
     ballots = [name for name, n in zip(NAMES, counts, strict=True) for _ in range(n) if n >= 2]
     winners = [name for name in NAMES if Fraction(ballots.count(name), len(ballots) or 1) > 0.5]
-    return winners[0] if winners else None
+    return {winners[0]: ballots.count(winners[0])} if winners else {}
 
 
 def reference_distribution(counts):
@@ -55,34 +59,31 @@ def reference_distribution(counts):
     return kept if steps <= 3 and 2 * sum(kept.values()) > total else {}
 
 
-def as_dict(counts):
-    return {name: n for name, n in zip(NAMES, counts, strict=True) if n}
+@given(st.lists(cast(), min_size=1, max_size=20))
+def test_majority_and_distribution_are_the_published_rules(votes):
+    for rule, reference in (
+        (ferplus.majority, reference_majority),
+        (ferplus.distribution, reference_distribution),
+    ):
+        for kept, counts in zip(rule(np.array(votes)), votes, strict=True):
+            assert {name: n for name, n in zip(NAMES, kept, strict=True) if n} == reference(counts)
 
 
-@given(cast())
-def test_majority_is_the_published_rule(counts):
-    kept = as_dict(ferplus.majority(counts))
-    winner = reference_majority(counts)
-    assert kept == ({winner: counts[NAMES.index(winner)]} if winner else {})
-
-
-@given(cast())
-def test_distribution_is_the_published_rule(counts):
-    assert as_dict(ferplus.distribution(counts)) == reference_distribution(counts)
+def label(counts, rules=RULES, split="train") -> dict[str, str]:
+    """Class, reason and votes of one picture."""
+    return labelled(np.array([counts]), rules, pd.Series([split == "train"])).iloc[0].to_dict()
 
 
 @given(cast())
 def test_a_class_with_a_majority_leads_the_distribution_and_the_plain_count(counts):
-    name = label(counts, RULES, "val").name
+    name = label(counts, split="val")["class"]
     if name:
-        soft = replace(RULES, targets="distribution")
-        plain = replace(RULES, filter="none")
-        assert label(counts, soft, "train").name == name
-        assert label(counts, plain, "train").name == name
+        assert label(counts, SOFT)["class"] == name
+        assert label(counts, replace(RULES, filter="none"))["class"] == name
 
 
 def votes_of(**named: int) -> tuple[int, ...]:
-    return tuple(named.get(column, 0) for column in votes.COLUMNS)
+    return tuple(named.get(column, 0) for column in COLUMNS)
 
 
 @pytest.mark.parametrize(
@@ -98,74 +99,137 @@ def votes_of(**named: int) -> tuple[int, ...]:
         (votes_of(NF=10), {}, "not a face"),
         (votes_of(NF=10), {"filter": "none"}, "not a face"),
         (votes_of(), {}, "no votes"),
-        (None, {"filter": "none"}, "no votes"),
+        (votes_of(), {"filter": "none"}, "no votes"),
     ],
 )
 def test_a_picture_has_a_class_or_a_reason(counts, changed, expected):
-    found = label(counts, replace(RULES, **changed), "train")
-    assert (found.name or found.reason) == expected
-    assert bool(found.name) != bool(found.reason)
+    found = label(counts, replace(RULES, **changed))
+    assert found["class"] + found["reason"] == expected
+    assert bool(found["class"]) != bool(found["reason"])
+    assert bool(found["class"]) == (expected in ("happy", "sad", "angry"))
 
 
 def test_contempt_is_the_eighth_class():
-    counts = votes_of(contempt=8, happiness=2)
-    found = label(counts, replace(RULES, classes=8), "val")
-    assert found == ("contempt", (0, 0, 0, 0, 0, 0, 0, 8), "")
-    soft = replace(RULES, targets="distribution")
+    eight = replace(RULES, classes=8)
+    assert label(votes_of(contempt=8, happiness=2), eight)["class"] == "contempt"
     counts = votes_of(contempt=4, happiness=6)
-    assert label(counts, soft, "train").votes == (0, 6, 0, 0, 0, 0, 0)
-    assert label(counts, replace(soft, classes=8), "train").votes == (0, 6, 0, 0, 0, 0, 0, 4)
+    assert label(counts, SOFT)["votes"] == "happy:6"
+    assert label(counts, replace(SOFT, classes=8))["votes"] == "happy:6 contempt:4"
 
 
 def test_distributions_are_for_training_only():
-    soft = replace(RULES, targets="distribution")
     counts = votes_of(sadness=5, anger=5)
-    assert label(counts, soft, "train").votes == (0, 0, 0, 5, 5, 0, 0)
-    assert {label(counts, soft, split).reason for split in ("val", "test")} == {"no majority"}
+    assert label(counts, SOFT)["votes"] == "sad:5 angry:5"
+    assert label(counts, SOFT, "val")["reason"] == "no majority"
 
 
-def row(path: str, split: str, reason: str = "") -> Row:
-    return Row(path, "angry", split, "00", 48, 48, "L", 0.0, 0.0, "", reason)
+# The table of votes; a row without an image name is how FER+ marks a lost picture
+
+PUBLISHED = """\
+Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF
+Training,fer0000000.png,4,0,0,1,3,2,0,0,0,0
+Training,,0,0,0,0,0,0,0,0,0,10
+PublicTest,fer0000001.png,6,0,1,1,0,0,0,0,2,0
+"""
+JOINED = """\
+path,fer2013_row,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF
+train/angry/Training_1.jpg,0,4,0,0,1,3,2,0,0,0,0
+train/sad/Training_2.jpg,,,,,,,,,,,
+test/sad/PublicTest_9.jpg,2,6,0,1,1,0,0,0,0,2,0
+"""
+FIRST, NONE, LAST = (4, 0, 0, 1, 3, 2, 0, 0, 0, 0), (0,) * 10, (6, 0, 1, 1, 0, 0, 0, 0, 2, 0)
+MADE = ["train/angry/Training_0.pgm", "train/sad/Training_1.pgm", "test/sad/PublicTest_2.pgm"]
+COPIED = ["train/angry/Training_1.jpg", "train/sad/Training_2.jpg", "test/sad/PublicTest_9.jpg"]
 
 
-def test_rows_get_classes_and_reasons_in_every_split_and_votes_with_soft_targets_only():
-    rows = [row("a", "train"), row("b", "val"), row("c", "test"), row("d", "train", "undecodable")]
-    table = {"a": votes_of(fear=6, surprise=4), "b": votes_of(unknown=9), "d": votes_of(fear=9)}
-    hard = relabelled(rows, RULES, table)
-    assert [(r.label, r.dropped_because) for r in hard] == [
-        ("fear", ""),
-        ("", "unknown"),
-        ("", "no votes"),
-        ("fear", "undecodable"),
-    ]
-    assert {r.votes for r in hard} == {""}
-    soft = relabelled(rows, replace(RULES, targets="distribution"), table)
-    assert [r.votes for r in soft] == ["surprise:4 fear:6", "", "", ""]
+@pytest.fixture
+def table(tmp_path):
+    return tmp_path / "votes.csv"
 
 
-def test_the_labels_are_described_by_source_and_rules():
-    assert FOLDERS.described() == {"labels": "folders"}
-    assert replace(RULES, sha256="00").described() == {
-        "labels": "ferplus",
-        "ferplus": {
-            "votes_sha256": "00",
-            "targets": "majority",
-            "classes": 7,
-            "filter": "published",
-        },
-    }
+def read(path, text: str, names: list[str]) -> list[tuple[int, ...]]:
+    path.write_bytes(text.encode())
+    return [tuple(row) for row in read_votes(path, pd.Series(names)).tolist()]
+
+
+@pytest.mark.parametrize(
+    ("text", "names"), [(PUBLISHED, MADE), (JOINED, COPIED)], ids=["published", "joined"]
+)
+@pytest.mark.parametrize("change", [str, lambda text: "\ufeff" + text.replace("\n", "\r\n")])
+def test_both_forms_are_read_in_the_order_of_the_pictures(table, text, names, change):
+    assert read(table, change(text), names) == [FIRST, NONE, LAST]
+    assert read(table, change(text), names[::-1]) == [LAST, NONE, FIRST]
+
+
+def test_a_picture_that_a_joined_table_does_not_list_has_no_votes(table):
+    assert read(table, JOINED, ["new.jpg", COPIED[0]]) == [NONE, FIRST]
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "message"),
+    [
+        ("emotion,pixels,Usage\n0,1,Training\n", MADE, "expected the columns Usage,Image name,"),
+        ("", MADE, "expected a CSV table"),
+        (JOINED, MADE, r"rows for pictures such as 'train/angry/Training_0\.pgm', found none"),
+        (PUBLISHED, COPIED, r"expected pictures made from that file .*'train/angry/Training_1\.j"),
+        (PUBLISHED, ["train/sad/Training_2.pgm"], "row 3: .* Usage Training .* 'PublicTest'"),
+        (PUBLISHED, ["train/sad/Training_3.pgm"], "row 4: .* Usage Training .* found ''"),
+        (JOINED.replace(",3,2,", ",x,2,"), COPIED, "row 1: expected 10 counts of votes"),
+        (JOINED.replace(",3,2,", ",,2,"), COPIED, "row 1: expected 10 counts of votes"),
+        (JOINED.replace(",0,2,0\n", ",0\n"), COPIED, "row 3: expected 10 counts of votes"),
+        (PUBLISHED.replace(",3,2,", ",-3,2,"), MADE, "row 1: expected 10 counts of votes"),
+        (PUBLISHED.replace(",3,2,", ",3,"), MADE, "row 1: expected 10 counts of votes"),
+        (JOINED + JOINED.splitlines()[1], COPIED, "row 4: .*Training_1.jpg is there twice"),
+    ],
+)
+def test_a_table_that_does_not_fit_the_pictures_is_refused_in_one_line(table, text, names, message):
+    with pytest.raises(DatasetError, match=message) as caught:
+        read(table, text, names)
+    assert str(caught.value).startswith(f"{table}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_rows_get_classes_and_reasons_in_every_split_and_votes_with_soft_targets_only(table):
+    lines = [PUBLISHED.splitlines()[0].replace("Usage,Image name", "path")]
+    paths = [f"train/angry/{name}.png" for name in "ad"] + ["val/angry/b.png", "test/angry/c.png"]
+    for path, counts in zip(
+        paths, [votes_of(fear=6, surprise=4), votes_of(fear=9), votes_of(unknown=9)], strict=False
+    ):
+        lines.append(",".join([path, *map(str, counts)]))
+    table.write_text("\n".join(lines), encoding="utf-8")
+    index = pictures(paths, dropped_because=["", "undecodable: x", "", ""])
+    pinned = replace(RULES, votes=str(table), sha256=sha256_of(table))
+    hard = ferplus.relabelled(index, pinned)
+    assert hard["class"].tolist() == ["fear", "fear", "", ""]
+    assert hard["dropped_because"].tolist() == ["", "undecodable: x", "unknown", "no votes"]
+    assert list(hard) == list(index)
+    soft = ferplus.relabelled(index, replace(pinned, targets="distribution"))
+    assert soft["votes"].tolist() == ["surprise:4 fear:6", "", "", ""]
+
+
+def test_another_file_than_the_pinned_one_is_refused(table):
+    table.write_text(JOINED, encoding="utf-8")
+    pin = sha256_of(table)
+    gone = str(table.with_name("gone.csv"))
+    for votes, sha256, said in (
+        (str(table), "", rf"index\.labels\.sha256: expected '', found {pin}"),
+        (gone, pin, r"index\.labels\.votes: cannot read .*gone\.csv: No"),
+        ("", "", r"index\.labels\.votes: expected the path .* ''"),
+    ):
+        with pytest.raises(ParameterError, match=said):
+            ferplus.relabelled(pictures(COPIED), replace(RULES, votes=votes, sha256=sha256))
 
 
 @pytest.mark.fer2013
-def test_the_real_votes_give_the_counts_that_the_protocol_states(ferplus_csv: Path):
+def test_the_real_votes_give_the_counts_that_the_protocol_states(ferplus_csv):
     """docs/protocol.md; 35,271 pictures have a class among the seven without a filter."""
     with ferplus_csv.open(encoding="utf-8") as stream:
-        paths = [line.split(",")[0] for line in stream][1:]
-    table = votes.read(ferplus_csv, paths)
+        paths = pd.Series([line.split(",")[0] for line in stream][1:])
+    votes = read_votes(ferplus_csv, paths)
+    val = pd.Series(False, index=paths.index)
     found = {
         (kind, count): Counter(
-            label(table.get(path), replace(RULES, filter=kind, classes=count), "val").reason
-            for path in paths
+            labelled(votes, replace(RULES, filter=kind, classes=count), val)["reason"]
         )
         for kind in ("none", "published")
         for count in (7, 8)

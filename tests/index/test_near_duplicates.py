@@ -4,6 +4,7 @@ import io
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,6 @@ from facial_expression.index import near_duplicates as module
 from facial_expression.index.near_duplicates import (
     RADIUS,
     SIDE,
-    Pair,
     candidates,
     near_duplicates,
     perceptual_hashes,
@@ -48,7 +48,7 @@ def thumbnail(grey: Grey, quality: int | None = None) -> Grey:
     return square(decode(stream.getvalue()), SIDE)
 
 
-def found(thumbnails: Grey, least: float, threads: int = 1) -> list[Pair]:
+def found(thumbnails: Grey, least: float, threads: int = 1) -> pd.DataFrame:
     hashes = perceptual_hashes(thumbnails)
     return near_duplicates(hashes, least, lambda places: thumbnails[places], threads)
 
@@ -76,13 +76,13 @@ def marked(grey: Grey) -> Grey:
 def test_a_copy_is_found_whatever_was_done_to_it(how: str, seed: int) -> None:
     original = face(seed)
     pictures = [thumbnail(original), *map(scene, range(40)), COPIES[how](original)]
-    (pair,) = found(np.stack(pictures), 0.8)
-    assert (pair.first, pair.second) == (0, 41)
-    assert 0.8 <= pair.similarity <= 1 + 1e-5
+    ((first, second, score),) = found(np.stack(pictures), 0.8).to_numpy()
+    assert (first, second) == (0, 41)
+    assert 0.8 <= score <= 1 + 1e-5
 
 
 def test_different_pictures_are_no_near_duplicates() -> None:
-    assert found(np.stack([scene(seed) for seed in range(300)]), 0.8) == []
+    assert found(np.stack([scene(seed) for seed in range(300)]), 0.8).empty
 
 
 def test_threads_and_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,22 +92,21 @@ def test_threads_and_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(module, "ROWS", 7)
     monkeypatch.setattr(module, "PAIRS", 3)
     again = found(faces, 0.5, threads=2)
-    assert [pair[:2] for pair in again] == [pair[:2] for pair in expected]
-    assert [pair.similarity for pair in again] == pytest.approx([p.similarity for p in expected])
+    pd.testing.assert_frame_equal(again, expected, rtol=1e-6)
 
 
 def test_no_picture_and_one_picture_make_no_pair() -> None:
-    assert found(np.zeros((0, SIDE, SIDE), np.uint8), 0.8) == []
-    assert found(scene(0)[None], 0.8) == []
+    assert found(np.zeros((0, SIDE, SIDE), np.uint8), 0.8).empty
+    assert found(scene(0)[None], 0.8).empty
 
 
 def test_a_mirrored_pair_needs_more() -> None:
     original = face(3)
     pair = np.stack([thumbnail(original), COPIES["mirrored"](original)])
-    ((*_, score),) = found(pair, 0.5)
+    ((*_, score),) = found(pair, 0.5).to_numpy()
     edge = 1 - (1 - score) * 4 / 3  # the threshold at which the pair is just found
-    assert found(pair, edge - 1e-4)
-    assert not found(pair, edge + 1e-4)
+    assert len(found(pair, edge - 1e-4)) == 1
+    assert found(pair, edge + 1e-4).empty
 
 
 @given(st.integers(0, 10**6))

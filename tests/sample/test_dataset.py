@@ -3,18 +3,16 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import Counter, defaultdict
-from functools import partial
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
-from ruamel.yaml import YAML
 
+from facial_expression.core.params import load
 from facial_expression.core.zips import write_zip
-from facial_expression.index import audit, dropping, table
-from facial_expression.pictures import archive
+from facial_expression.index import audit, table
 from facial_expression.sample import dataset
 from facial_expression.sample.faces import (
     ACTION_UNITS,
@@ -26,7 +24,6 @@ from facial_expression.sample.faces import (
     landmarks,
 )
 from facial_expression.sample.portraits import looks, portrait
-from stages import index
 from tests.helpers import drawn_face
 
 
@@ -118,14 +115,11 @@ def test_no_other_pictures_are_equal(pixels):
 def test_the_audit_finds_every_planted_fault_and_invents_none(members, tmp_path):
     path = tmp_path / "images.zip"
     write_zip(path, ((name, [data]) for name, data in sorted(members.items())))
-    rows = list(table.scan(path, archive.members(path), 1))
-    rows = audit.group(table.assign_splits(rows, "clean", 0.1, 0.1, 0))
-    conf = YAML(typ="safe").load(Path(__file__).parents[2] / "conf" / "data" / "sample.yaml")
-    near = partial(index.near_pairs, path, conf["index"]["near_duplicate"], 1)
-    findings = audit.findings(rows, near)
+    conf = Path(__file__).parents[2] / "conf" / "data" / "sample.yaml"
+    rows, findings = table.build_index(path, load(conf, "index", table.IndexParameters), 1)
     found = defaultdict(set)
-    for finding in findings:
-        found[finding.kind].add(frozenset({finding.path, finding.partner}))
+    for one, kind, partner, _ in findings.itertuples(index=False):
+        found[kind].add(frozenset({one, partner}))
     equal = [[two, sorted(group)[0]] for group in planted_groups() for two in sorted(group)[1:]]
     assert found == {
         "duplicate": set(map(frozenset, equal)),
@@ -134,9 +128,9 @@ def test_the_audit_finds_every_planted_fault_and_invents_none(members, tmp_path)
         "blank": {frozenset({path, ""}) for path in FAULTS.blanks},
     }
     assert len(findings) == sum(map(len, found.values()))
-    dropped = dropping.drop(rows, findings, conf["index"]["drop"])
-    assert {row.path for row in dropped if row.dropped_because} == {one for one, _ in FAULTS.leaks}
-    counts = audit.summary(dropped, findings, "clean")
+    dropped = rows["path"][rows["dropped_because"] != ""]
+    assert set(dropped) == {one for one, _ in FAULTS.leaks}
+    counts = audit.summary(rows, findings, {}, searched=True)
     assert counts["duplicates"]["groups"] == len(planted_groups())
     assert counts["duplicates"]["groups_across_train_and_evaluation"] == len(FAULTS.leaks)
     assert counts["duplicates"]["groups_with_conflicting_labels"] == len(FAULTS.conflicts)

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from scipy.stats import binom
 from sklearn.metrics import f1_score
 
 from facial_expression.core.errors import DatasetError
-from facial_expression.core.files import write_csv
-from facial_expression.index.votes import COLUMNS
+from facial_expression.core.tables import write_table
+from facial_expression.index.ferplus import COLUMNS
 from tools import label_sets
 
 # path, predicted, votes: the folder says what the path says
@@ -30,7 +31,7 @@ def votes(tmp_path: Path) -> Path:
         (path, *(given.get(column, 0) if given else "" for column in COLUMNS))
         for path, _, given in PICTURES
     ]
-    write_csv(tmp_path / "votes.csv", ("path", *COLUMNS), rows)
+    write_table(tmp_path / "votes.csv", pd.DataFrame(rows, columns=["path", *COLUMNS]))
     return tmp_path / "votes.csv"
 
 
@@ -39,7 +40,8 @@ def predictions(path: Path, classes: list[str] = SEVEN) -> Path:
         (name, "ignored", guess, *(float(guess == c) for c in classes))
         for name, guess, _ in PICTURES
     ]
-    write_csv(path, ("path", "actual", "predicted", *classes), rows)
+    columns = ["path", "actual", "predicted", *classes]
+    write_table(path, pd.DataFrame(rows, columns=columns))
     return path
 
 
@@ -85,7 +87,7 @@ def test_a_model_that_knows_contempt_is_scored_on_eight_classes(votes, tmp_path,
 
 
 def test_what_cannot_be_scored_is_one_line(votes, tmp_path):
-    with pytest.raises(DatasetError, match="expected rows with the columns path, actual"):
+    with pytest.raises(DatasetError, match="expected a column actual, predicted"):
         label_sets.main([str(votes), "--votes", str(votes)])
     path = predictions(tmp_path / "val.csv", ["happy", "neutral"])
     with pytest.raises(DatasetError, match="classes happy, neutral, found sad; "):

@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from facial_expression.core.errors import DatasetError
+from facial_expression.index.splits import assign_splits, check_classes
+from tests.helpers import tiny_pictures
+from tests.index.tables import CLASSES, SPLITS, pictures
+
+
+def assigned(
+    table: pd.DataFrame, protocol="clean", val: float = 0.2, test: float = 0.25, seed: int = 0
+) -> pd.DataFrame:
+    return table.assign(split=assign_splits(table, protocol, val, test, seed))
+
+
+@st.composite
+def plain_sets(draw: st.DrawFn, folders=("train",)) -> pd.DataFrame:
+    """Rows in sorted order, some with equal pixels, some of them under two classes or folders."""
+    kinds = st.tuples(st.sampled_from(folders), st.sampled_from(CLASSES), st.integers(0, 50))
+    drawn = draw(st.lists(kinds, min_size=6, max_size=60))
+    rows = sorted((f"{f}/{c}/{i:03d}.png", f"p{p}") for i, (f, c, p) in enumerate(drawn))
+    return pictures([path for path, _ in rows], sha256=[sha for _, sha in rows])
+
+
+# FER2013's names
+
+
+def test_fer2013_s_names_say_the_split():
+    names = ["PrivateTest_1.jpg", "PublicTest_2.jpg"]
+    paths = [f"test/happy/{name}" for name in names]
+    paths += [f"train/sad/{name}" for name in ("Training_3.jpg", "PublicTest_4.jpg")]
+    assert assigned(pictures(paths))["split"].tolist() == ["test", "val", "train", "train"]
+
+
+def test_protocol_notebook_validates_on_the_whole_test_folder():
+    table = pictures(sorted(tiny_pictures()))
+    found = assigned(table, "notebook")["split"]
+    assert found.tolist() == table["split"].replace("test", "val").tolist()
+    assert found.value_counts().to_dict() == {"train": 18, "val": 12}
+
+
+@pytest.mark.parametrize("names", [("PublicTest_1", "PublicTest_2"), ("PrivateTest_1", "b_2")])
+def test_with_other_names_val_is_held_out(names):
+    paths = [f"test/happy/{name}.jpg" for name in names]
+    paths += [f"train/{label}/Training_{i}.jpg" for label in ("happy", "sad") for i in range(5)]
+    found = assigned(pictures(paths))["split"]
+    assert set(found[:2]) == {"test"}
+    assert set(found[2:]) == {"train", "val"}
+
+
+# The hold-out
+
+
+@settings(max_examples=40)
+@given(table=plain_sets(), val=st.floats(0.05, 0.6), test=st.floats(0.05, 0.6))
+def test_a_hold_out_takes_the_fraction_of_every_class_and_keeps_equal_pixels_together(
+    table, val, test
+):
+    found = assigned(table, val=val, test=test)
+    assert set(found["split"]) <= set(SPLITS)
+    assert (found.groupby("sha256")["split"].nunique() == 1).all()
+    distinct = found.drop_duplicates("sha256")  # under the class of their first file
+    for _, of_class in distinct.groupby("class"):
+        counts = Counter(of_class["split"])
+        total = counts.total()
+        assert counts["test"] == min(max(1, round(test * total)), total - 1)
+        left = total - counts["test"]
+        assert counts["val"] == min(max(1, round(val * left)), left - 1)
+        assert counts["train"] >= 1
+
+
+@settings(max_examples=40)
+@given(table=plain_sets(("test", "train")))
+def test_val_is_held_out_from_train_and_shares_no_picture_with_test(table):
+    found = assigned(table)
+    if (brought := table["split"] == "test").any():
+        assert ((found["split"] == "test") == brought).all()
+    pixels = {split: set(found["sha256"][found["split"] == split]) for split in SPLITS}
+    assert not pixels["val"] & (pixels["test"] | pixels["train"])
+
+
+def test_a_hold_out_follows_its_seed_and_the_pixels_but_not_the_file_names():
+    paths = [f"train/{label}/{i:02d}.png" for label in CLASSES for i in range(30)]
+    table = pictures(paths)
+    first = assigned(table, seed=3)["split"].tolist()
+    assert first == assigned(table, seed=3)["split"].tolist()
+    assert first != assigned(table, seed=4)["split"].tolist()
+    renamed = table.assign(path=table["path"].str.replace("png", "jpg"))
+    assert first == assigned(renamed, seed=3)["split"].tolist()
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation"])
+def test_folders_that_the_set_brings_are_kept(name):
+    table = pictures(
+        f"{f}/{c}/{i}.png" for f in ("test", "train", name) for c in CLASSES for i in "ab"
+    )
+    expected = table["split"].replace(name, "val").tolist()
+    assert assigned(table)["split"].tolist() == expected
+
+
+def test_undecodable_pictures_are_not_held_out():
+    paths = [f"train/{c}/{i}.png" for c in CLASSES for i in range(8)]
+    table = pictures(paths + [f"train/sad/bad{i}.png" for i in range(8)])
+    table.loc[24:, ["sha256", "dropped_because"]] = ["", "undecodable: x"]
+    found = assigned(table)
+    assert set(found["split"][24:]) == {"train"}
+    counts = pd.crosstab(found["class"][:24], found["split"][:24])
+    assert (counts == counts.iloc[0]).all(axis=None)
+
+
+# Checks
+
+
+def test_unknown_top_folders_are_named():
+    paths = ["Train/happy/a.png", "train/happy/b.png", "extra/sad/c.png"]
+    with pytest.raises(DatasetError, match="found Train, extra; rename them"):
+        assigned(pictures(paths))
+
+
+USABLE = ["train/happy/a.png", "train/sad/b.png", "val/sad/c.png", "test/happy/d.png"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "unused", "said"),
+    [
+        (["train/happy/a.png", "val/happy/b.png"], [], "found happy"),
+        (["val/happy/b.png"], [], "found none"),
+        (USABLE, ["train/sad/b.png"], "found happy"),
+        ([*USABLE, "val/fear/e.png"], [], "of val, found no picture of fear"),
+        ([*USABLE, "test/fear/e.png"], [], "of test, found no picture of fear"),
+        ([*USABLE, "test/fear/e.png", "train/fear/f.png"], ["train/fear/f.png"], "picture of fear"),
+        (USABLE[:2] + USABLE[3:], [], "expected pictures for val"),
+        ([*USABLE, "train/actual/e.png"], [], "not columns of predictions/.*, found actual"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused_in_one_line(paths, unused, said):
+    table = pictures(paths)
+    check_classes(pictures(USABLE))
+    table["dropped_because"] = ["undecodable: x" if path in unused else "" for path in paths]
+    with pytest.raises(DatasetError, match=said) as caught:
+        check_classes(table)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,420 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from facial_expression.core.errors import ImageError, ParameterError, PipelineError, run
+from facial_expression.core.files import sha256_of
+from facial_expression.core.tables import read_table
+from facial_expression.fetch import fer2013_csv
+from facial_expression.index import ferplus
+from facial_expression.index import table as index_table
+from stages import fetch, index
+from tests.helpers import make_archive, picture, tiny_pictures
+
+ROOT = Path(__file__).parents[2]
+PARAMS = {
+    "protocol": "clean",
+    "near_duplicate": 0.8,
+    "drop": ["leak"],
+    "exclude": {"table": "", "sha256": ""},
+    "val_fraction": 0.2,
+    "test_fraction": 0.2,
+    "seed": 0,
+    "on_bad_image": "error",
+}
+FILES = ["audit.csv", "audit.json", "class_counts.csv", "index.csv"]
+
+
+def indexed(images: Path, out: Path, workers: int = 1, **changed: Any) -> Path:
+    """Run the stage as dvc.yaml does; OUT."""
+    params = images.parent / "params.yaml"
+    params.write_text(yaml.safe_dump({"index": PARAMS | changed}), encoding="utf-8")
+    argv = ["--params", params, "--images", images, "--out", out, "--workers", workers]
+    index.main([str(part) for part in argv])
+    return out
+
+
+def index_of(out: Path) -> pd.DataFrame:
+    return read_table(out / "index.csv", {"leak_free": int})
+
+
+def reasons_of(out: Path) -> dict[str, str]:
+    table = index_of(out)
+    dropped = table[table["dropped_because"] != ""]
+    return dict(zip(dropped["path"], dropped["dropped_because"], strict=True))
+
+
+def audit_of(out: Path) -> dict[str, Any]:
+    return json.loads((out / "audit.json").read_text(encoding="utf-8"))
+
+
+LEAK, NEAR = "train/happy/Training_90.jpg", "train/angry/Training_1.png"
+COPY, OF_NEAR = "train/happy/Training_91.jpg", "test/sad/PublicTest_94.jpg"
+BAD = ["test/sad/PrivateTest_93.png", "train/sad/Training_92.jpg"]
+
+
+@pytest.fixture
+def faulty(tmp_path: Path) -> Path:
+    """The tiny set with a leak, a duplicate inside train, a near-duplicate of a picture, and two
+    files that are not pictures."""
+    pictures = tiny_pictures()
+    pictures[LEAK] = pictures["test/sad/PublicTest_0.jpg"]
+    pictures[COPY] = pictures["train/happy/Training_0.jpg"]
+    pictures[OF_NEAR] = picture(sorted(tiny_pictures()).index(NEAR), side=60)
+    pictures[BAD[1]] = pictures["train/sad/Training_0.jpg"][:200]
+    pictures[BAD[0]] = b"words"
+    return make_archive(tmp_path / "images.zip", pictures)
+
+
+def test_four_files_with_the_columns_of_the_contract(tiny_archive, tmp_path):
+    out = indexed(tiny_archive, tmp_path / "out")
+    assert sorted(path.name for path in out.iterdir()) == FILES
+    table = index_of(out)
+    assert ",".join(table) == (
+        "path,class,split,sha256,width,height,mode,mean,std,duplicate_of,dropped_because,leak_free"
+    )
+    assert table["path"].tolist() == sorted(tiny_pictures())
+    assert table["split"].value_counts().to_dict() == {"train": 18, "val": 6, "test": 6}
+    assert (table[["width", "height", "mode"]] == ["48", "48", "L"]).all(axis=None)
+    counts = (out / "class_counts.csv").read_text(encoding="utf-8").splitlines()
+    assert counts[:4] == ["class,split,count", "angry,train,6", "angry,val,2", "angry,test,2"]
+    assert (out / "audit.csv").read_bytes() == b"path,kind,partner,score\n"
+    assert b"\r" not in (out / "index.csv").read_bytes()
+
+
+def test_equal_bytes_for_any_number_of_workers(faulty, tmp_path, monkeypatch):
+    monkeypatch.setattr(index_table, "CHUNK", 5)
+    outs = [indexed(faulty, tmp_path / str(n), n, on_bad_image="skip") for n in (1, 3)]
+    for name in FILES:
+        assert len({(out / name).read_bytes() for out in outs}) == 1
+
+
+def test_a_bad_picture_stops_the_run_and_nothing_is_written(faulty, tmp_path, capsys):
+    with pytest.raises(ImageError) as caught:
+        indexed(faulty, tmp_path / "out")
+    message = str(caught.value)
+    assert f"{faulty}: 2 of 35 pictures cannot be decoded" in message
+    assert f"{BAD[0]} (undecodable: not a picture" in message
+    assert f"{BAD[1]} (undecodable: " in message
+    assert "index.on_bad_image to skip" in message
+    assert "\n" not in message
+    assert not (tmp_path / "out").exists()
+    assert "undecodable" not in capsys.readouterr().err, "the message says it already"
+
+
+def test_of_many_bad_pictures_the_message_lists_a_few(tmp_path):
+    pictures = tiny_pictures() | {f"train/sad/bad{i}.png": b"x" for i in range(9)}
+    with pytest.raises(ImageError, match=r"39 pictures.*bad4\.png.* and 4 more; remove"):
+        indexed(make_archive(tmp_path / "images.zip", pictures), tmp_path / "out")
+
+
+def test_the_faults_that_were_put_in_are_found_counted_and_dropped(faulty, tmp_path, capsys):
+    out = indexed(faulty, tmp_path / "out", on_bad_image="skip")
+    assert f"left out {BAD[0]}: undecodable: not a picture" in capsys.readouterr().err
+    found = read_table(out / "audit.csv", {"score": float})
+    assert found[["path", "kind", "partner"]].to_numpy().tolist() == [
+        [LEAK, "duplicate", "test/sad/PublicTest_0.jpg"],
+        [COPY, "duplicate", "train/happy/Training_0.jpg"],
+        [NEAR, "near_duplicate", OF_NEAR],
+        [LEAK, "conflicting_label", "test/sad/PublicTest_0.jpg"],
+        [NEAR, "conflicting_label", OF_NEAR],
+        [OF_NEAR, "size_outlier", ""],
+    ]
+    pairs = found[found["kind"].str.endswith("duplicate")]
+    table = index_of(out)
+    assert set(table["path"][table["leak_free"] == 0]) == {*pairs["path"], *pairs["partner"]}
+    reasons = reasons_of(out)
+    assert set(reasons) == {LEAK, *BAD}
+    assert reasons[BAD[0]].startswith("undecodable: not a picture")
+    clean = audit_of(out)
+    assert clean == {
+        "protocol": "clean",
+        "labels": "folders",
+        "pictures": 35,
+        "classes": 3,
+        "used": {"train": 19, "val": 7, "test": 6},
+        "dropped": {"also_in_val": 1, "undecodable": 2},
+        "blank": 0,
+        "duplicates": {
+            "groups": 2,
+            "files": 4,
+            "groups_across_train_and_evaluation": 1,
+            "groups_across_val_and_test": 0,
+            "groups_with_conflicting_labels": 1,
+        },
+        "near_duplicates": {
+            "pairs": 1,
+            "files": 2,
+            "pairs_across_train_and_evaluation": 1,
+            "pairs_across_val_and_test": 0,
+            "pairs_with_conflicting_labels": 1,
+        },
+        "findings": {
+            "duplicate": 2,
+            "near_duplicate": 1,
+            "conflicting_label": 2,
+            "blank": 0,
+            "almost_blank": 0,
+            "size_outlier": 1,
+            "mode_outlier": 0,
+        },
+        "imbalance": {"train": 1.166667, "val": 1.5, "test": 1.0},
+    }
+    kinds = ["near_leak", "duplicate"]
+    out = indexed(faulty, tmp_path / "dropped", on_bad_image="skip", drop=kinds)
+    assert reasons_of(out)[NEAR] == "nearly in val"
+    assert audit_of(out)["dropped"] == {"duplicate": 1, "nearly_in_val": 1, "undecodable": 2}
+    out = indexed(
+        faulty, tmp_path / "notebook", on_bad_image="skip", drop=kinds, protocol="notebook"
+    )
+    notebook = audit_of(out)
+    assert notebook["used"] == {"train": 20, "val": 13, "test": 0}
+    assert notebook["dropped"] == {"undecodable": 2}
+    assert notebook["duplicates"] == clean["duplicates"]
+
+
+def test_near_duplicates_that_are_not_searched_are_not_counted(tiny_archive, tmp_path):
+    out = indexed(tiny_archive, tmp_path / "out", near_duplicate=None)
+    assert audit_of(out)["near_duplicates"] is None
+    with pytest.raises(ParameterError, match="near_leak needs a search for near-duplicates"):
+        indexed(tiny_archive, tmp_path / "no", near_duplicate=None, drop=["leak", "near_leak"])
+
+
+# A person's list of what to exclude
+
+
+def listed(folder: Path, text: str) -> dict[str, str]:
+    """The parameter `exclude` that names a table of this content."""
+    path = folder / "reviewed.csv"
+    path.write_text(text, encoding="utf-8")
+    return {"table": str(path), "sha256": sha256_of(path)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["rank,path,why\n1,{},no face\n", "\ufeffpath,why\r\n{},no face\r\n"],
+    ids=["plain", "saved by Excel"],
+)
+def test_pictures_on_a_person_s_list_leave_training(tiny_archive, tmp_path, text):
+    path = "train/happy/Training_0.jpg"
+    exclude = listed(tmp_path, text.format(path))
+    out = indexed(tiny_archive, tmp_path / "out", exclude=exclude)
+    assert reasons_of(out) == {path: "excluded"}
+    assert audit_of(out)["dropped"] == {"excluded": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "changed", "reason"),
+    [
+        ("path\ntrain/happy/no.jpg\n", {}, "paths of images.zip, found train/happy/no.jpg"),
+        ("path\ntest/sad/PublicTest_0.jpg\n", {}, "test/sad/PublicTest_0.jpg of val or test"),
+        ("name\ntrain/happy/no.jpg\n", {}, "expected a column path, found name"),
+        ("path\n", {"sha256": "0" * 64}, "index.exclude.sha256: expected '0+', found [0-9a-f]{64}"),
+        ("path\n", {"table": "no.csv"}, "index.exclude.table: cannot read no.csv"),
+        ("path\n", {"protocol": "notebook"}, "notebook drops nothing"),
+    ],
+)
+def test_a_list_that_cannot_be_followed_is_one_clear_line(
+    tiny_archive, tmp_path, text, changed, reason
+):
+    protocol = changed.pop("protocol", "clean")
+    exclude = listed(tmp_path, text) | changed
+    with pytest.raises(PipelineError, match=reason) as caught:
+        indexed(tiny_archive, tmp_path / "out", exclude=exclude, protocol=protocol)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def plain(*folders: str, count: int = 6) -> dict[str, bytes]:
+    names = [f"{folder}/{i}.png" for folder in folders for i in range(count)]
+    return {name: picture(seed, kind="PNG") for seed, name in enumerate(names)}
+
+
+def leaking() -> dict[str, bytes]:
+    """A class of which every training picture is in test as well."""
+    pictures = plain("train/happy", "train/sad", "train/fear", "test/happy")
+    return pictures | {f"test/sad/{i}.png": pictures[f"train/sad/{i}.png"] for i in range(6)}
+
+
+@pytest.mark.parametrize(
+    ("pictures", "reason"),
+    [
+        (plain("train/happy"), "at least two classes to train on, found happy"),
+        (plain("train/happy", "train/sad", "extra/sad"), "train, val, test, found extra"),
+        (leaking(), "no picture of sad left to train on"),
+    ],
+)
+def test_pictures_that_are_no_data_set_are_refused_and_nothing_is_written(
+    tmp_path, pictures, reason
+):
+    with pytest.raises(PipelineError, match=reason):
+        indexed(make_archive(tmp_path / "images.zip", pictures), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"protocol": "fair"},
+        {"drop": ["leaks"]},
+        {"near_duplicate": 1.0},
+        {"exclude": ""},
+        {"val_fraction": 0.0},
+        {"test_fraction": 1},
+        {"seed": -1},
+        {"on_bad_image": "warn"},
+        {"labels": {"classes": 6}},
+        {"shuffle": True},
+    ],
+)
+def test_a_wrong_parameter_is_named(tiny_archive, changed):
+    (name,) = changed
+    with pytest.raises(ParameterError, match=rf"params\.yaml: .*'index\.{name}[.\w]*'"):
+        indexed(tiny_archive, tiny_archive.parent / "out", **changed)
+
+
+# FER+
+
+
+def with_votes(path: Path, lines: list[str], **changed: Any) -> dict[str, Any]:
+    """index.labels that name a table of votes with these lines."""
+    path.write_text("\n".join(lines), encoding="utf-8")
+    rules = {"targets": "majority", "classes": 7, "filter": "published"}
+    named = {"source": "ferplus", "votes": str(path), "sha256": sha256_of(path)}
+    return {"labels": named | rules | changed}
+
+
+def joined_votes() -> list[str]:
+    """Six votes for the class of each picture of the tiny set, four for fear; three are odd."""
+    odd = {
+        "train/sad/Training_0.jpg": "0,0,0,0,0,0,0,0,0,0",
+        "test/happy/PublicTest_0.jpg": "0,0,0,0,0,0,0,1,9,0",
+        "test/sad/PrivateTest_0.jpg": "0,5,0,0,0,5,0,0,0,0",
+    }
+    usual = {"happy": "0,6,0,0,0,0,4,0,0,0", "sad": "0,0,0,6,0,0,4,0,0,0"}
+    usual["angry"] = "0,0,0,0,6,0,4,0,0,0"
+    cast = {path: odd.get(path, usual[path.split("/")[1]]) for path in tiny_pictures()}
+    return [",".join(ferplus.JOINED), *(f"{path},{counts}" for path, counts in cast.items())]
+
+
+def test_ferplus_labels_and_what_leaves_for_them_in_every_split(tiny_archive, tmp_path):
+    labels = with_votes(tmp_path / "votes.csv", joined_votes())
+    out = indexed(tiny_archive, tmp_path / "out", **labels)
+    reasons = reasons_of(out)
+    assert reasons == {
+        "train/sad/Training_0.jpg": "no votes",
+        "test/happy/PublicTest_0.jpg": "unknown",
+        "test/sad/PrivateTest_0.jpg": "no majority",
+    }
+    table = index_of(out)
+    assert "votes" not in table
+    folders = table["path"].str.split("/").str[1]
+    assert (table["class"] == folders.mask(table["path"].isin(reasons), "")).all()
+    audit = audit_of(out)
+    assert (audit["labels"], audit["ferplus"]["filter"]) == ("ferplus", "published")
+    assert audit["classes"] == 3
+    assert audit["dropped"] == {"no_majority": 1, "no_votes": 1, "unknown": 1}
+    assert audit["used"] == {"train": 17, "val": 5, "test": 5}
+
+
+def test_soft_targets_pass_the_votes_on(tiny_archive, tmp_path):
+    labels = with_votes(tmp_path / "votes.csv", joined_votes(), targets="distribution")
+    table = index_of(indexed(tiny_archive, tmp_path / "out", **labels)).set_index("path")
+    assert list(table)[-3:] == ["dropped_because", "votes", "leak_free"]
+    assert table["votes"]["train/happy/Training_1.png"] == "happy:6 fear:4"
+    assert table["votes"]["train/sad/Training_0.jpg"] == ""
+    assert table["votes"]["test/angry/PublicTest_0.jpg"] == "angry:6"  # a majority outside training
+
+
+def test_the_published_table_goes_with_pictures_made_from_the_challenge_file(tmp_path):
+    """Row by row, whatever the order of the names; the emotion of fer2013.csv does not matter."""
+    rng = np.random.default_rng(0)
+    usages = ["Training"] * 12 + ["PublicTest"] * 2 + ["PrivateTest"] * 2
+    lines = ["emotion,pixels,Usage"]
+    cast = [",".join(ferplus.PUBLISHED)]
+    for row, usage in enumerate(usages):
+        pixels = " ".join(map(str, rng.integers(0, 256, 2304)))
+        lines.append(f"{row % 7},{pixels},{usage}")
+        counts = "9,0,0,1" if row % 2 else "1,0,0,9"  # neutral and sad by turns
+        cast.append(f"{usage},fer{row:07d}.png,{counts},0,0,0,0,0,0")
+    cast[3] = "Training,,0,0,0,0,0,0,0,0,0,10"
+    made = dict(fer2013_csv.pictures(io.BytesIO("\n".join(lines).encode()), "fer2013.csv"))
+    labels = with_votes(tmp_path / "fer2013new.csv", cast)
+    out = indexed(make_archive(tmp_path / "images.zip", made), tmp_path / "out", **labels)
+    table = index_of(out)
+    rows = table["path"].str.extract(r"_(\d+)\.")[0].astype(int)
+    expected = np.where(rows == 2, "", np.where(rows % 2, "neutral", "sad"))
+    assert (table["class"] == expected).all()
+    assert list(reasons_of(out).values()) == ["no votes"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_full_disk_is_one_line_and_leaves_nothing(tiny_archive, tmp_path, monkeypatch):
+    """Every file that is opened for writing is the kernel's full device."""
+    params = tmp_path / "params.yaml"
+    params.write_text(yaml.safe_dump({"index": PARAMS}), encoding="utf-8")
+    argv = ["--params", params, "--images", tiny_archive, "--out", tmp_path / "out"]
+    real: Any = Path.open
+    monkeypatch.setattr(
+        Path,
+        "open",
+        lambda path, mode="r", **options: real(
+            Path("/dev/full") if "w" in mode else path, mode, **options
+        ),
+    )
+    with pytest.raises(SystemExit) as caught:
+        run(lambda: index.main([str(part) for part in argv]))
+    assert str(caught.value.code).startswith("error: no space left on the device")
+    assert "\n" not in str(caught.value.code)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.fer2013
+def test_the_real_fer2013_has_the_faults_that_are_known(fer2013_zip, tmp_path):
+    """The counts of issue 2, on the archive whose sha256 conf/data/fer2013.yaml pins."""
+    conf = yaml.safe_load((ROOT / "conf/data/fer2013.yaml").read_text(encoding="utf-8"))
+    conf["fetch"]["source"] = str(fer2013_zip)
+    params = tmp_path / "conf" / "fer2013.yaml"
+    params.parent.mkdir()
+    params.write_text(yaml.safe_dump(conf), encoding="utf-8")
+    raw, out = tmp_path / "data" / "raw", tmp_path / "data" / "index"
+    fetch.main(["--params", str(params), "--out", str(raw)])
+    index.main(["--params", str(params), "--images", str(raw / "images.zip"), "--out", str(out)])
+    (raw / "images.zip").unlink()  # 59 MiB that pytest would keep
+    audit = audit_of(out)
+    assert audit["pictures"] == 35_887
+    assert audit["classes"] == 7
+    assert audit["blank"] == 13
+    assert audit["duplicates"] == {
+        "groups": 1_516,
+        "files": 3_369,
+        "groups_across_train_and_evaluation": 531,
+        "groups_across_val_and_test": audit["duplicates"]["groups_across_val_and_test"],
+        "groups_with_conflicting_labels": 57,
+    }
+    assert (audit["used"]["val"], audit["used"]["test"]) == (3_589, 3_589)
+    assert audit["near_duplicates"]["pairs"] == pytest.approx(4_305, abs=20)  # rounding of pixels
+    assert audit["findings"] == {
+        "duplicate": 1_853,
+        "near_duplicate": audit["near_duplicates"]["pairs"],
+        "conflicting_label": audit["findings"]["conflicting_label"],
+        "blank": 13,
+        "almost_blank": 1,
+        "size_outlier": 0,
+        "mode_outlier": 0,
+    }
+    assert audit["used"]["train"] + sum(audit["dropped"].values()) == 28_709
+    assert sum(audit["dropped"].values()) == 703  # as docs/protocol.md says
+
+    table = index_of(out)
+    train = table["split"] == "train"
+    leaks = train & table["sha256"].isin(table["sha256"][~train])
+    assert ((table["dropped_because"] != "") == leaks).all()
