@@ -1,4 +1,4 @@
-"""Say whether runs differ by more than noise.  Predictions are read through DVC, by revision.
+"""Compare runs by their predictions.  DVC reads them from any revision.
 
     python -m tools.compare REV_A REV_B                    two runs, picture by picture
     python -m tools.compare --seeds REV... [--against REV...]
@@ -6,28 +6,52 @@
                                                            or two
 
 A revision is anything that git or `dvc exp show` names (a commit, a branch, a tag, an experiment),
-or `workspace` (or '') for the files as they lie here.  Reads data/evaluation/predictions/SPLIT.csv
-of each; writes nothing.  All runs must have scored the same pictures with the same labels.
+or `workspace` (or '') for the files of the current folder.  Reads
+data/evaluation/predictions/SPLIT.csv of each; writes nothing.  All runs must have scored the same
+pictures with the same labels.
 
 Two runs: accuracy of both, the difference B - A with Newcombe's paired interval, McNemar's exact
-test, and the difference of macro F1 with the interval of a paired bootstrap.  That is the noise of
-*which pictures* were scored; another training seed moves a score as well, which only more runs
-show: hence --seeds, with Welch's interval between two groups.
+test, and the difference of macro F1 with the interval of a paired bootstrap.  These intervals say
+what other pictures would change.  Another training seed changes a score as well: compare groups of
+runs with --seeds and --against (Welch's test).
 """
 
 from __future__ import annotations
 
-import argparse
+import io
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from facial_expression.core.command import parser
 from facial_expression.core.errors import DatasetError, PipelineError, run
-from facial_expression.metrics.predictions import Predictions, aligned, parse
 
 PREDICTIONS = "data/evaluation/predictions"
 WORKSPACE = ("", "workspace")
+COLUMNS = ["path", "actual", "predicted"]
+"""The first columns of predictions/<split>.csv; the names of the classes follow."""
 NOISE = 0.05
-"""The p-value under which a difference is called larger than noise."""
+"""A difference with a smaller p-value is called larger than noise."""
+
+Labels = NDArray[np.int64]
+
+
+class Predictions(NamedTuple):
+    """The predictions of one run.
+
+    Attributes:
+        name: of the run, in messages.
+        classes: names, in label order.
+        table: columns actual and predicted, class names, by path.
+    """
+
+    name: str
+    classes: list[str]
+    table: pd.DataFrame
 
 
 def read_run(revision: str, split: str) -> Predictions:
@@ -35,8 +59,8 @@ def read_run(revision: str, split: str) -> Predictions:
 
     Raises:
         PipelineError: DVC does not know the revision.
-        DatasetError: it has no predictions for this split, their content is not here, or `parse`
-            refuses them.
+        DatasetError: it has no predictions for this split, their content is not here, or the table
+            is damaged.
     """
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
@@ -60,8 +84,71 @@ def read_run(revision: str, split: str) -> Predictions:
     return parse(text, name)
 
 
-def pair_report(run_a: Predictions, run_b: Predictions) -> list[str]:
-    """Lines that compare two runs."""
+def parse(text: str, name: str) -> Predictions:
+    """Read the text of predictions/<split>.csv.
+
+    Raises:
+        DatasetError: it has other columns, no picture, a picture twice, or an unknown class.
+    """
+    again = "run the evaluate stage of that version again"
+    try:
+        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    except ValueError:  # pandas' own errors are ValueErrors
+        table = pd.DataFrame()
+    header = [str(column) for column in table.columns]
+    if header[:3] != COLUMNS:
+        raise DatasetError(
+            f"{name}: expected predictions with the columns {', '.join(COLUMNS)} and one a class, "
+            f"found {', '.join(header) or 'none'}; {again}"
+        )
+    classes = header[3:]
+    known = table[["actual", "predicted"]].isin(classes).all(axis=1)
+    pictures = table["path"].nunique()
+    if table.empty or pictures < len(table) or not known.all():
+        raise DatasetError(
+            f"{name}: expected predictions for each picture once, with classes of the header, "
+            f"found {len(table)} rows for {pictures} pictures, {int((~known).sum())} of them with "
+            f"another class; {again}"
+        )
+    return Predictions(name, classes, table.set_index("path")[["actual", "predicted"]])
+
+
+def aligned(runs: Sequence[Predictions]) -> tuple[Labels, list[Labels]]:
+    """Actual labels int64 (N,), and each run's predictions int64 (N,), in the first run's order.
+
+    Raises:
+        DatasetError: two runs differ in their classes, pictures or labels.
+    """
+    first = runs[0]
+    for other in runs[1:]:
+        _check_same(first, other)
+    numbers = {name: label for label, name in enumerate(first.classes)}
+    actual = first.table["actual"].map(numbers).to_numpy()
+    tables = [each.table.loc[first.table.index] for each in runs]
+    return actual, [table["predicted"].map(numbers).to_numpy() for table in tables]
+
+
+def _check_same(one: Predictions, other: Predictions) -> None:
+    if one.classes != other.classes:
+        raise DatasetError(
+            f"{one.name} and {other.name}: expected the same classes, found "
+            f"{', '.join(one.classes)} and {', '.join(other.classes)}; compare runs on one data set"
+        )
+    labels = pd.concat([one.table["actual"], other.table["actual"]], axis=1, keys=["one", "other"])
+    shared = labels.dropna()
+    relabelled = int((shared["one"] != shared["other"]).sum())
+    if len(shared) < len(labels) or relabelled:
+        raise DatasetError(
+            f"{one.name} and {other.name}: expected the same pictures with the same labels, found "
+            f"{labels['other'].isna().sum():,} pictures only in {one.name}, "
+            f"{labels['one'].isna().sum():,} only in {other.name} and {relabelled:,} of the "
+            f"{len(shared):,} shared ones with another label; "
+            "compare runs on one data set, protocol and split"
+        )
+
+
+def compare_pair(run_a: Predictions, run_b: Predictions) -> list[str]:
+    """The comparison of two runs, as lines of text."""
     from facial_expression.metrics import comparison
 
     actual, (a, b) = aligned([run_a, run_b])
@@ -91,12 +178,12 @@ def pair_report(run_a: Predictions, run_b: Predictions) -> list[str]:
         f"macro F1        A {f1_a:.4f}, B {f1_b:.4f}",
         f"  B - A         {f1.value:+.4f} ({f1.low:+.4f} to {f1.high:+.4f}; paired bootstrap, "
         f"{comparison.DRAWS:,} draws)",
-        f"{verdict} It counts which pictures were scored, not the training seed: see --seeds.",
+        f"{verdict} It is about the choice of pictures, not the training seed: see --seeds.",
     ]
 
 
-def seeds_report(group_a: Sequence[Predictions], group_b: Sequence[Predictions]) -> list[str]:
-    """Lines that sum up one group of runs, or compare two; `group_b` may be empty."""
+def compare_seeds(group_a: Sequence[Predictions], group_b: Sequence[Predictions]) -> list[str]:
+    """The scores of one group of runs, or of two and their difference, as lines of text."""
     from facial_expression.metrics import comparison
 
     actual, predictions = aligned([*group_a, *group_b])
@@ -138,30 +225,27 @@ def _p(value: float) -> str:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Read the revisions, print the comparison."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.compare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("pair", nargs="*", metavar="REV", help="REV_A REV_B")
-    parser.add_argument("--seeds", nargs="+", metavar="REV", help="runs of one recipe")
-    parser.add_argument("--against", nargs="+", metavar="REV", help="those of another (2 or more)")
-    parser.add_argument("--split", default="val", help="train, val (default) or test")
-    args = parser.parse_args(argv)
+    arguments = parser("tools.compare", __doc__)
+    add = arguments.add_argument
+    add("pair", nargs="*", metavar="REV", help="REV_A REV_B")
+    add("--seeds", nargs="+", metavar="REV", help="runs of one recipe")
+    add("--against", nargs="+", metavar="REV", help="runs of another recipe (2 or more)")
+    add("--split", default="val", help="train, val (default) or test")
+    args = arguments.parse_args(argv)
     if (len(args.pair) != 2) if args.seeds is None else args.pair:
-        parser.error("expected two revisions, or --seeds and one or more")
+        arguments.error("expected two revisions, or --seeds and one or more")
     if args.against is not None and (
         args.seeds is None or min(map(len, (args.seeds, args.against))) < 2
     ):
-        parser.error("--against expects two revisions or more, and as many after --seeds")
+        arguments.error("--against expects two revisions or more, and as many after --seeds")
     if any(len(set(group)) < len(group) for group in (args.seeds or (), args.against or ())):
-        parser.error("expected each run once: a run named twice has no spread of its own")
+        arguments.error("expected each run once: a run named twice has no spread of its own")
     named = [*args.pair, *(args.seeds or ()), *(args.against or ())]
     runs = [read_run(revision, args.split) for revision in named]
     if args.seeds is None:
-        lines = pair_report(*runs)
+        lines = compare_pair(*runs)
     else:
-        lines = seeds_report(runs[: len(args.seeds)], runs[len(args.seeds) :])
+        lines = compare_seeds(runs[: len(args.seeds)], runs[len(args.seeds) :])
     print("\n".join(lines))
 
 

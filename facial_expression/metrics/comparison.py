@@ -1,7 +1,8 @@
 """Whether two sets of predictions, or two groups of runs, differ by more than noise.
 
-Two runs that were scored on the same pictures are compared picture by picture: what both got right
-or wrong alike says nothing, so a paired interval is narrower than two intervals side by side.
+Two runs that were scored on the same pictures are compared picture by picture.  Pictures that both
+got right, or both got wrong, say nothing about the difference, so a paired interval is narrower
+than two intervals side by side.
 """
 
 from __future__ import annotations
@@ -84,8 +85,8 @@ def accuracy_difference(hits: Hits) -> Estimate:
 def mcnemar(hits: Hits) -> float:
     """P-value of McNemar's exact test; 1 where the two runs are right on the same pictures.
 
-    If neither is better, either is as likely as the other to be the one that got a picture right
-    which only one got right: Q. McNemar, Psychometrika 12 (1947), 153-157.
+    If neither run is better, a picture that only one got right is as likely A's as B's.  Q.
+    McNemar, Psychometrika 12 (1947), 153-157.
     """
     discordant = hits.only_a + hits.only_b
     return float(binomtest(hits.only_b, discordant, 0.5).pvalue) if discordant else 1.0
@@ -97,9 +98,9 @@ def macro_f1_difference(
     """B's macro F1 less A's with the percentile interval of the paired bootstrap.
 
     Pictures are drawn with replacement, each with both its predictions (B. Efron, R. Tibshirani,
-    "An Introduction to the Bootstrap", 1993, chapter 13).  Only how often each combination of
-    actual class and two predictions occurs matters, so that is what is drawn: a multinomial over
-    the combinations that occur, which has the same distribution and takes a fraction of the time.
+    "An Introduction to the Bootstrap", 1993, chapter 13).  The score depends only on how often each
+    combination of actual class and two predictions occurs.  So these counts are drawn, from a
+    multinomial distribution: the result is the same and takes a fraction of the time.
 
     Args:
         actual: int64 (N,), from 0 to `classes` - 1, as `a` and `b`.
@@ -129,14 +130,14 @@ def spread(values: Sequence[float]) -> Spread:
 def mean_difference(a: Sequence[float], b: Sequence[float]) -> tuple[Estimate, float]:
     """Mean of B less mean of A with Welch's interval, and the p-value of Welch's test.
 
-    B. L. Welch, Biometrika 34 (1947), 28-35.  Each group needs two values.  Where no group varies
-    the interval has no width, and the p-value is 0, or 1 if the means are equal.
+    B. L. Welch, Biometrika 34 (1947), 28-35.  Each group needs two values.  If no group varies, the
+    interval has no width, and the p-value is 0, or 1 if the means are equal.
     """
     value = float(np.mean(b) - np.mean(a))
     if np.ptp(a) == 0 and np.ptp(b) == 0:
         return Estimate(value, value, value), float(value == 0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of one group without any variation, which is no mistake
+        warnings.simplefilter("ignore")  # a group without variation is no mistake
         test = ttest_ind(b, a, equal_var=False)
         interval = test.confidence_interval(LEVEL)
     return Estimate(value, float(interval.low), float(interval.high)), float(test.pvalue)

@@ -1,8 +1,8 @@
 """95 % intervals of scores by the percentile bootstrap, which draws rows with replacement.
 
-Efron & Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13.  An interval tells how far
-a score would move on other pictures of the same kind; it says nothing of another training run.
-Below some hundred pictures, and for shares near 0 or 1, it is too short.
+Efron & Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13.  An interval says how much
+a score would change on other pictures of the same kind, not in another training run.  It is too
+short for fewer than some hundred pictures, and for shares near 0 or 1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from facial_expression.metrics.scores import (
 )
 
 DRAWS = 10_000
-CHUNK = 2**20  # drawn rows held in memory at once
+CHUNK = 2**20
+"""Drawn rows in memory at once."""
 
 Floats = NDArray[np.float64]
 
@@ -29,10 +30,9 @@ Floats = NDArray[np.float64]
 def intervals(
     labels: Labels, probabilities: Probabilities, draws: int = DRAWS, seed: int = 0
 ) -> dict[str, float]:
-    """`<score>_low` and `<score>_high` of every score of `headline` but accuracy.
+    """`<score>_low` and `<score>_high` of every score of `headline` except accuracy.
 
-    (`headline` brings accuracy's own, whose limit of ever more draws has a closed form.)  Arguments
-    as for `resampled`.
+    `headline` has the interval of accuracy, which has a closed form.  Arguments as in `resampled`.
     """
     found: dict[str, float] = {}
     for name, values in resampled(labels, probabilities, draws, seed).items():
@@ -47,15 +47,15 @@ def resampled(
 ) -> dict[str, Floats]:
     """Every score of `headline` in each of `draws` samples of N rows with replacement.
 
-    All of them are functions of sums over rows: how many rows stand in each cell of the confusion
-    matrix, how many have their label among the top two, and the two losses.  So a sample need not
-    be scored row by row: how often each row was drawn, times the columns to be summed, is enough.
+    Every score is a function of sums over rows: the rows in each cell of the confusion matrix, the
+    rows with their label among the top two, and the two losses.  So a sample is scored by a matrix
+    product: how often each row was drawn, times the columns to sum.
 
     Args:
         labels: int64 (N,), the actual classes.
         probabilities: float (N, classes), rows sum to 1 up to rounding.
         draws: how many samples.
-        seed: of `default_rng`; sample after sample takes N integers below N from it.
+        seed: of the generator, which gives N integers below N for one sample after another.
 
     Returns:
         score -> float64 (draws,).
@@ -89,7 +89,7 @@ def _columns(labels: Labels, probabilities: Probabilities) -> Floats:
 
 
 def _weights(n: int, draws: int, seed: int) -> Iterator[Floats]:
-    """Yield float64 (some samples, N): how often each row was drawn; all together `draws` rows."""
+    """Yield float64 (samples, N), how often each row was drawn, until there are `draws` samples."""
     rng = np.random.default_rng(seed)
     most = max(1, CHUNK // n)
     for start in range(0, draws, most):
