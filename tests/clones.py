@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,10 +50,11 @@ def make_clone(target: Path, root: Path = ROOT) -> Path:
         if (root / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(root / name, target / name)
-    committed = run(root, "git", "ls-tree", "-r", "-z", "--name-only", "HEAD", "--", *STATE)
-    for name in filter(None, committed.split("\0")):
-        (target / name).write_text(run(root, "git", "show", f"HEAD:{name}"), encoding="utf-8")
     run(target, "git", "init", "--quiet", "--initial-branch", "main")
+    archive = target / ".git" / "state.tar"
+    run(root, "git", "archive", "--output", str(archive), "HEAD", "--", *STATE)
+    with tarfile.open(archive) as committed:
+        committed.extractall(target, filter="data")
     run(target, "git", "add", "--all", "--force")
     run(target, "git", "commit", "--quiet", "--message", "The state under test")
     return target

@@ -102,8 +102,8 @@ def test_two_runs_from_nothing_give_the_same_bytes_and_a_good_network(tmp_path):
         assert stages_run(run(clone, "dvc", "repro")) == list(STAGES)
     locks = [(clone / "dvc.lock").read_bytes() for clone in clones]  # it names every output
     assert locks[0] == locks[1]
-    metrics = json.loads((clones[0] / "data/evaluation/metrics.json").read_text("utf-8"))
-    assert 0.80 <= metrics["test_accuracy"] <= 0.97
+    scores = json.loads((clones[0] / "data/evaluation/scores.json").read_text("utf-8"))
+    assert 0.80 <= scores["test"]["accuracy"] <= 0.97
 
 
 def test_the_networks_can_be_fetched_as_artifacts(pulled, tmp_path):
