@@ -77,7 +77,7 @@ def test_the_first_hour(clone, tiny_fer2013):
     changed, *comparisons = [shell(clone, command) for command in change]
     assert stages_run(changed) == ["train", "evaluate", "plot", "export"]
     assert "learning_rate" in comparisons[0]
-    assert "accuracy" in comparisons[1]
+    assert "test_acc" in comparisons[1]
     assert "McNemar" in comparisons[2]
     assert "learning_rate" in run(clone, "dvc", "exp", "show", "--csv")
 
