@@ -7,14 +7,14 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from facial_expression.train import checkpoints
 from tests.clones import run
 
 ROOT = Path(__file__).parents[1]
 OURS = ("facial_expression", "stages", "tools", "benchmarks")
-STAGES = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 PACKAGES = {path.parent.name for path in (ROOT / "facial_expression").glob("*/__init__.py")}
 KERAS = {"keras", "tensorflow", "jax"}
 TENSORFLOW = {"network", "train", "evaluate", "export"}  # the packages that may import it
@@ -139,7 +139,7 @@ def test_everything_goes_to_the_remote_of_its_data_set():
             for path, options in entry.items():
                 assert options["remote"] == "${data}", path
     for path in (ROOT / "released").glob("*.dvc"):
-        (out,) = YAML(typ="safe").load(path)["outs"]
+        (out,) = yaml.safe_load(path.read_text("utf-8"))["outs"]
         assert out["remote"] == "sample", path
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from facial_expression.core.arrays import write_array, write_rows
 from facial_expression.core.errors import DatasetError, run
@@ -48,7 +48,7 @@ def arrays(tmp_path: Path) -> Path:
 @pytest.fixture
 def recipe(tmp_path: Path) -> Path:
     with (tmp_path / "recipe.yaml").open("w", encoding="utf-8") as stream:
-        YAML(typ="safe").dump({"train": asdict(TINY)}, stream)
+        yaml.safe_dump({"train": asdict(TINY)}, stream)
     return tmp_path / "recipe.yaml"
 
 

@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from ruamel.yaml import YAML
+import yaml
 
 from facial_expression.core.errors import PipelineError
 from tests.clones import ROOT
@@ -47,10 +47,10 @@ def test_a_kept_run_can_be_read_again(finished, tmp_path):
         "x", finished, "dvc exp run -S data=sample", "a note", tmp_path / "results"
     )
     assert json.loads((folder / "scores.json").read_text("utf-8")) == METRICS
-    parameters = YAML(typ="safe").load(folder / "params.yaml")
+    parameters = yaml.safe_load((folder / "params.yaml").read_text("utf-8"))
     assert parameters["train"]["model"] == "small"
     assert parameters["index"]["protocol"] == "clean"
-    record = YAML(typ="safe").load(folder / "run.yaml")
+    record = yaml.safe_load((folder / "run.yaml").read_text("utf-8"))
     assert record["command"] == "dvc exp run -S data=sample"
     assert "cores" in record["machine"]
 
