@@ -27,10 +27,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from facial_expression.core.errors import ImageError
 
 MAX_PIXELS = 100_000_000
-"""A picture that claims more is refused before its pixels are allocated (a decompression bomb)."""
+"""A larger picture is refused before its pixels are allocated (a decompression bomb)."""
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-"""Pillow's names of what is read, whatever a file is called: EPS, say, would start Ghostscript."""
+"""Pillow's names of the formats that are read; others may start programs (EPS: Ghostscript)."""
 
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 STRIP = 256  # rows that are laid over white at once
@@ -47,7 +47,7 @@ class Picture:
 
     Attributes:
         upright: Pillow image of mode "RGB", or "L" where the file is grey, at its own size.
-        mode: Pillow's name of the mode that the file had.
+        mode: Pillow's name of the mode of the file.
     """
 
     upright: Image.Image
@@ -60,7 +60,7 @@ class Picture:
 
     @property
     def rgb(self) -> Image.Image:
-        """Pillow image of mode "RGB", to find faces on and to draw on; not to be changed."""
+        """Pillow image of mode "RGB", to find faces and to show; do not change it."""
         return self.upright if self.upright.mode == "RGB" else self.upright.convert("RGB")
 
     @property
@@ -74,7 +74,7 @@ def decode(data: bytes) -> Picture:
     """Decode a picture file of one of `FORMATS`, of any mode that Pillow reads.
 
     Raises:
-        ImageError: the bytes are no picture, are damaged, or claim more than `MAX_PIXELS`.
+        ImageError: the bytes are not a picture, are damaged, or claim more than `MAX_PIXELS`.
     """
     try:
         with warnings.catch_warnings():

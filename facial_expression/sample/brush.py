@@ -1,7 +1,7 @@
-"""A brush that draws in the coordinates of a face, on a canvas before which the head may turn.
+"""A brush that draws in the coordinates of a face, whatever the pose of the head.
 
-Coordinates are whole canvas pixels when Pillow fills a polygon, so that a last bit of rounding on
-another processor changes nothing.
+Corners of polygons are rounded to whole canvas pixels before Pillow fills them, so that another
+processor's rounding errors change nothing.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def xy(x: float, y: float) -> Points:
 def arc(start: ArrayLike, middle: ArrayLike, end: ArrayLike, power: float = 2.0) -> Points:
     """A curve (13, 2) from `start` by `middle` to `end`.
 
-    `power` is 2 for a parabola; 2.5, 3 and 4 are ever flatter in the middle, steeper at the ends.
+    `power` is 2 for a parabola; 2.5, 3 and 4 are flatter in the middle and steeper at the ends.
     """
     a, b, c = np.asarray(start, float), np.asarray(middle, float), np.asarray(end, float)
     return a + (c - a) * _ALONG + (b - (a + c) / 2.0) * _BULGE[power]
@@ -46,7 +46,7 @@ def arc(start: ArrayLike, middle: ArrayLike, end: ArrayLike, power: float = 2.0)
 
 @dataclass(frozen=True)
 class Pose:
-    """How a head is held before the camera; angles in radians, the shift in pixels."""
+    """The pose of a head; angles in radians, the shift in pixels."""
 
     yaw: float = 0.0
     pitch: float = 0.0
@@ -56,12 +56,12 @@ class Pose:
 
     @property
     def middle(self) -> tuple[float, float]:
-        """Where the middle of the head is, in pixels of the picture."""
+        """The middle of the head, in pixels of the picture."""
         return 24.0 + self.shift[0], 24.5 + self.shift[1]
 
 
 class Brush:
-    """Draws on `image`, `zoom` times as fine as the finished picture and all of it `tone` at first.
+    """Draws on `image`, which has `zoom` times the picture's side and is filled with `tone`.
 
     Every shape is given in face coordinates (n, 2) and lies on the head's ellipsoid, or `lift`
     pixels above it; the pose turns it.  Tones are grey levels and are clipped to [0, 255].

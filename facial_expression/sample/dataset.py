@@ -1,8 +1,8 @@
-"""The embedded sample: drawn faces in FER2013's layout, with a known handful of FER2013's faults.
+"""The embedded sample: drawn faces in FER2013's layout, with a few known faults of FER2013's kinds.
 
 No picture shows a real person, and scores on it are synthetic.  The classes are imbalanced like
-FER2013's, though disgust is not quite as rare; expressions vary from faint to full, so that a
-network confuses what people confuse.
+those of FER2013, with more of disgust.  Expressions vary from faint to full, so that a network
+confuses what people confuse.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ COUNTS = {
 """Pictures of each class in `Training`."""
 
 USAGES = {"Training": ("train", 1), "PublicTest": ("test", 5), "PrivateTest": ("test", 5)}
-"""FER2013's usages: their folder, and by what their counts are divided."""
+"""FER2013's usages: the folder, and the divisor of `COUNTS`."""
 
 FAINTEST = {
     "angry": 0.6,
@@ -42,7 +42,7 @@ FAINTEST = {
     "sad": 0.3,
     "surprise": 0.35,
 }
-"""The least share of full intensity with which each expression is shown."""
+"""The lowest intensity of each expression, as a share of the full one."""
 
 QUALITIES = (60, 96)  # of the JPEG files
 COARSE = 40  # quality of a near-duplicate
@@ -53,7 +53,7 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Faults:
-    """What is wrong with the sample on purpose, as member paths (of a picture, and of its copy).
+    """The faults that the sample holds on purpose, as member paths (of a picture, and of its copy).
 
     Apart from `duplicates`, `leaks` and `conflicts`, no two pictures have equal pixels.
 
@@ -61,7 +61,7 @@ class Faults:
         duplicates: equal pixels in other bytes, in train, same class; two pairs share a picture.
         leaks: equal files of one class, the first in train, the second in test.
         conflicts: equal files in train under two classes.
-        near_duplicates: encoded again, more coarsely; the copy stands in train or in test.
+        near_duplicates: the copy is encoded again with lower quality, in train or in test.
         blanks: pictures of one grey level.
     """
 
@@ -96,7 +96,7 @@ def draw(seed: int = 0) -> list[tuple[str, bytes]]:
 
 
 def planted_faults(seed: int = 0) -> Faults:
-    """The faults that `draw(seed)` holds, so that an audit can be held against them."""
+    """The faults in the pictures of `draw(seed)`, so that an audit can be compared with them."""
     rng = np.random.default_rng([seed, len(COUNTS), sum(COUNTS.values())])
     free: dict[tuple[str, str], list[str]] = {}
     for path, expression in _places(seed):

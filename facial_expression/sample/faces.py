@@ -2,7 +2,7 @@
 
 Lengths are pixels of the finished 48x48 picture; the origin is the middle of the face, x grows to
 the right of the picture, y downwards.  Ekman, Friesen and Hager, *Facial Action Coding System*
-(2002) names the action units (AUs) and says which ones an expression combines.
+(2002) defines the action units (AUs) and the ones that each expression combines.
 """
 
 from __future__ import annotations
@@ -26,78 +26,70 @@ EXPRESSIONS: dict[str, tuple[int, ...]] = {
 """The action units of each expression, as EMFACS has them."""
 
 COMPANIONS: dict[str, dict[int, float]] = {"happy": {25: 0.7}}
-"""Action units that join an expression with some probability: most smiles show teeth."""
+"""Action units that an expression has with some probability: most smiles show teeth."""
 
-ACTION_UNITS: dict[int, tuple[str, dict[str, tuple[float, float]]]] = {
-    1: ("inner brow raiser", {"inner_brow": (0.0, -4.1), "middle_brow": (0.0, -1.6)}),
-    2: ("outer brow raiser", {"outer_brow": (0.2, -2.8), "middle_brow": (0.1, -1.8)}),
-    4: (
-        "brow lowerer",
-        {"inner_brow": (-1.3, 2.9), "middle_brow": (-0.6, 1.9), "outer_brow": (-0.2, 0.2)},
-    ),
-    5: ("upper lid raiser", {"upper_lid": (0.0, -1.3)}),
-    6: ("cheek raiser", {"lower_lid": (0.0, -0.8), "cheek": (0.3, -1.6), "outer_eye": (0.0, 0.2)}),
-    7: ("lid tightener", {"upper_lid": (0.0, 0.6), "lower_lid": (0.0, -0.7)}),
-    9: (
-        "nose wrinkler",
-        {
-            "nose_wing": (0.5, -1.4),
-            "inner_brow": (-0.5, 1.4),
-            "middle_brow": (0.0, 0.8),
-            "lower_lid": (0.0, -0.6),
-            "upper_lid": (0.0, 0.4),
-            "lip_top": (0.0, -1.4),
-            "upper_lip": (0.0, -1.2),
-            "cheek": (0.0, -1.0),
-        },
-    ),
-    12: (
-        "lip corner puller",
-        {
-            "lip_corner": (1.9, -2.6),
-            "lip_top": (0.0, 0.3),
-            "lip_bottom": (0.0, 0.2),
-            "upper_lip": (0.0, 0.1),
-            "lower_lip": (0.0, 0.3),
-            "cheek": (0.4, -0.8),
-        },
-    ),
-    15: ("lip corner depressor", {"lip_corner": (0.1, 2.2), "lip_bottom": (0.0, -0.2)}),
-    16: ("lower lip depressor", {"lower_lip": (0.0, 1.9), "lip_bottom": (0.0, 1.6)}),
-    20: (
-        "lip stretcher",
-        {"lip_corner": (2.0, 0.6), "lip_top": (0.0, 0.2), "lip_bottom": (0.0, -0.3)},
-    ),
-    23: (
-        "lip tightener",
-        {"lip_corner": (-1.1, 0.0), "lip_top": (0.0, 0.8), "lip_bottom": (0.0, -1.0)},
-    ),
-    25: (
-        "lips part",
-        {
-            "lip_top": (0.0, -0.5),
-            "upper_lip": (0.0, -0.5),
-            "lower_lip": (0.0, 1.7),
-            "lip_bottom": (0.0, 1.5),
-        },
-    ),
-    26: (
-        "jaw drop",
-        {
-            "lip_corner": (-1.4, 1.8),
-            "lip_top": (0.0, -0.2),
-            "upper_lip": (0.0, -0.3),
-            "lower_lip": (0.0, 6.0),
-            "lip_bottom": (0.0, 5.6),
-            "chin": (0.0, 3.0),
-        },
-    ),
+ACTION_UNITS: dict[int, dict[str, tuple[float, float]]] = {
+    # inner brow raiser
+    1: {"inner_brow": (0.0, -4.1), "middle_brow": (0.0, -1.6)},
+    # outer brow raiser
+    2: {"outer_brow": (0.2, -2.8), "middle_brow": (0.1, -1.8)},
+    # brow lowerer
+    4: {"inner_brow": (-1.3, 2.9), "middle_brow": (-0.6, 1.9), "outer_brow": (-0.2, 0.2)},
+    # upper lid raiser
+    5: {"upper_lid": (0.0, -1.3)},
+    # cheek raiser
+    6: {"lower_lid": (0.0, -0.8), "cheek": (0.3, -1.6), "outer_eye": (0.0, 0.2)},
+    # lid tightener
+    7: {"upper_lid": (0.0, 0.6), "lower_lid": (0.0, -0.7)},
+    # nose wrinkler
+    9: {
+        "nose_wing": (0.5, -1.4),
+        "inner_brow": (-0.5, 1.4),
+        "middle_brow": (0.0, 0.8),
+        "lower_lid": (0.0, -0.6),
+        "upper_lid": (0.0, 0.4),
+        "lip_top": (0.0, -1.4),
+        "upper_lip": (0.0, -1.2),
+        "cheek": (0.0, -1.0),
+    },
+    # lip corner puller
+    12: {
+        "lip_corner": (1.9, -2.6),
+        "lip_top": (0.0, 0.3),
+        "lip_bottom": (0.0, 0.2),
+        "upper_lip": (0.0, 0.1),
+        "lower_lip": (0.0, 0.3),
+        "cheek": (0.4, -0.8),
+    },
+    # lip corner depressor
+    15: {"lip_corner": (0.1, 2.2), "lip_bottom": (0.0, -0.2)},
+    # lower lip depressor
+    16: {"lower_lip": (0.0, 1.9), "lip_bottom": (0.0, 1.6)},
+    # lip stretcher
+    20: {"lip_corner": (2.0, 0.6), "lip_top": (0.0, 0.2), "lip_bottom": (0.0, -0.3)},
+    # lip tightener
+    23: {"lip_corner": (-1.1, 0.0), "lip_top": (0.0, 0.8), "lip_bottom": (0.0, -1.0)},
+    # lips part
+    25: {
+        "lip_top": (0.0, -0.5),
+        "upper_lip": (0.0, -0.5),
+        "lower_lip": (0.0, 1.7),
+        "lip_bottom": (0.0, 1.5),
+    },
+    # jaw drop
+    26: {
+        "lip_corner": (-1.4, 1.8),
+        "lip_top": (0.0, -0.2),
+        "upper_lip": (0.0, -0.3),
+        "lower_lip": (0.0, 6.0),
+        "lip_bottom": (0.0, 5.6),
+        "chin": (0.0, 3.0),
+    },
 }
-"""Name of each action unit, and how far it moves landmarks at full intensity: (outwards, down)."""
-
+"""How far each action unit moves landmarks at full intensity: (outwards, down), pixels."""
 
 MIDLINE = frozenset({"nose_tip", "lip_top", "upper_lip", "lower_lip", "lip_bottom", "chin"})
-"""Landmarks of which there is one."""
+"""Landmarks that exist once, not on both sides."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +114,7 @@ class Identity:
     mouth_rest: float = 0.0  # of the corners, downwards
     upper_lip: float = 1.0  # thickness
     lower_lip: float = 1.3
-    asymmetry: float = 0.0  # by how much the right side's muscles are the stronger
+    asymmetry: float = 0.0  # how much stronger the right side's muscles are
 
 
 def identity(rng: np.random.Generator) -> Identity:
@@ -152,7 +144,7 @@ def identity(rng: np.random.Generator) -> Identity:
 
 
 def contraction(expression: str, level: float, rng: np.random.Generator) -> dict[int, float]:
-    """Intensities in [0, 1] of the expression's action units, each its own way around `level`."""
+    """Intensities in [0, 1] of the expression's action units, drawn around `level`."""
     units = list(EXPRESSIONS[expression])
     units += [
         unit for unit, share in COMPANIONS.get(expression, {}).items() if rng.random() < share
@@ -161,7 +153,7 @@ def contraction(expression: str, level: float, rng: np.random.Generator) -> dict
 
 
 def landmarks(person: Identity, muscles: Mapping[int, float]) -> dict[str, Points]:
-    """Where the landmarks are when `muscles` (action unit -> intensity in [0, 1]) contract.
+    """The landmarks of a face whose `muscles` (action unit -> intensity in [0, 1]) contract.
 
     Returns:
         name -> array (2, 2): the picture's left and right landmark, each (x, y).  Both rows of a
@@ -173,7 +165,7 @@ def landmarks(person: Identity, muscles: Mapping[int, float]) -> dict[str, Point
     points = {name: np.array([(-x, y), (x, y)]) for name, (x, y) in _at_rest(person).items()}
     sides = np.array([1.0 - person.asymmetry, 1.0 + person.asymmetry])
     for unit, intensity in muscles.items():
-        for name, (outwards, down) in ACTION_UNITS[unit][1].items():
+        for name, (outwards, down) in ACTION_UNITS[unit].items():
             strength = intensity * (np.ones(2) if name in MIDLINE else sides)
             points[name][:, 0] += strength * outwards * np.array([-1.0, 1.0])
             points[name][:, 1] += strength * down

@@ -12,11 +12,11 @@ from facial_expression.sample.faces import Identity
 Landmarks = Mapping[str, Points]
 
 SIDES = ((0, -1.0), (1, 1.0))
-"""Row of a landmark, and the direction away from the midline."""
+"""Index of each side in a landmark array, and its direction away from the midline."""
 
 
 def outline(person: Identity, marks: Landmarks) -> Points:
-    """The edge of the face, closed (28, 2): half an ellipse above, a jaw below, square or not."""
+    """The edge of the face, closed (28, 2): half an ellipse above, the jaw below."""
     x, y = CIRCLE.T
     jaw = np.sign(x) * np.abs(x) ** (0.9 - 0.3 * person.jaw) * (1.0 - 0.14 * y)
     wide = person.half_width * np.where(y > 0, jaw, x)

@@ -45,7 +45,7 @@ The right side mirrors the first three points.
 
 @dataclass(frozen=True)
 class Looks:
-    """What is neither geometry nor expression; tones are grey levels."""
+    """Appearance apart from geometry and expression; tones are grey levels."""
 
     pose: Pose
     skin: float
@@ -60,7 +60,7 @@ class Looks:
     beard: float  # 0 none, 0.2 stubble, 0.7 full
     glasses: bool
     age: float  # 0 young, 1 old: how much folds show at rest
-    light: tuple[float, float]  # direction that it comes from: rightwards, downwards
+    light: tuple[float, float]  # where it comes from: rightwards, downwards
     gaze: float  # of the irises to the right, pixels
     blur: float  # radius of the lens, pixels
     noise: float  # standard deviation of the sensor, grey levels
@@ -68,7 +68,7 @@ class Looks:
 
 
 def looks(rng: np.random.Generator) -> Looks:
-    """Somebody's looks before somebody's camera, drawn at random."""
+    """Appearance, pose, light and camera, drawn at random."""
     draw = rng.uniform
     skin = draw(120, 215)
     hair = draw(20, 70) if rng.random() < 0.72 else draw(115, 200)
@@ -111,9 +111,9 @@ def portrait(
     Args:
         person: the geometry at rest.
         muscles: action unit -> intensity in [0, 1].
-        look: everything else that can be named.
-        rng: ruffles the hair and makes the sensor's noise.
-        enlarged: how many times 48 pixels its side has.
+        look: appearance, pose, light and camera.
+        rng: for the edge of the hair and the sensor's noise.
+        enlarged: the side of the picture, in multiples of 48 pixels.
     """
     marks = landmarks(person, muscles)
     brush = Brush(look.pose, FINE * enlarged, look.backdrop)
@@ -154,7 +154,7 @@ def _head(brush: Brush, person: Identity, marks: Landmarks, look: Looks) -> None
 
 
 def _hair(brush: Brush, person: Identity, look: Looks, rng: np.random.Generator) -> None:
-    """The hair that frames the face; `rng` ruffles its edge and lays the strands."""
+    """The hair around the face; `rng` moves its edge and places the strands."""
     if look.style == "bald":
         return
     w = person.half_width

@@ -1,4 +1,4 @@
-"""What light shows on a face: the folds that muscles and years make, its hollows and bumps."""
+"""Light and shadow on a face: folds of muscles and age, hollows and bumps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Muscles = Mapping[int, float]
 
 
 def folds(brush: Brush, marks: Landmarks, muscles: Muscles, skin: float, age: float) -> None:
-    """What muscles and years fold: forehead, frown, nose, cheeks, pouches, crow's feet."""
+    """Folds of muscles and age: forehead, frown, nose, cheeks, pouches, crow's feet."""
     _forehead_and_frown(brush, marks, muscles, skin, age)
     au = {unit: muscles.get(unit, 0.0) for unit in (6, 9, 12, 20)}
     cheek = 0.22 + 0.6 * max(au[12], au[9], 0.4 * au[20]) + 0.35 * age
