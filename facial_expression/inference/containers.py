@@ -24,40 +24,37 @@ def missing_bytes(path: Path) -> int:
     size = path.stat().st_size
     with path.open("rb") as stream:
         head = stream.read(8)
-        if head[:4] == b"RIFF":
-            end = _end_of_parts(stream, size, _riff_part)
-        elif head[:4] == EBML:
+        stream.seek(0)
+        if head[:4] == EBML:
             end = _matroska_end(stream)
-        elif head[4:] in BOXES:
-            end = _end_of_parts(stream, size, _box)
+        elif head[:4] == b"RIFF" or head[4:] in BOXES:
+            end = _last_part_end(stream, size, _riff_size if head[:4] == b"RIFF" else _box_size)
         else:
             end = None
     return max(0, end - size) if end is not None else 0
 
 
-def _end_of_parts(
-    stream: BinaryIO, size: int, length: Callable[[BinaryIO], int | None]
+def _last_part_end(
+    stream: BinaryIO, size: int, part_size: Callable[[bytes], int | None]
 ) -> int | None:
-    """The end of the last part, where parts follow each other; None if a length is unknown."""
+    """The end of the last of several parts in a row; None if a part does not give its size."""
     end = 0
     while end + 8 <= size:
         stream.seek(end)
-        part = length(stream)
+        part = part_size(stream.read(16))
         if part is None:
             return None
         end += part
     return end
 
 
-def _riff_part(stream: BinaryIO) -> int | None:
+def _riff_size(head: bytes) -> int | None:
     """Bytes of a RIFF chunk and its header (Microsoft 1991; OpenDML: a long AVI has several)."""
-    head = stream.read(8)
-    return 8 + int.from_bytes(head[4:], "little") if head[:4] == b"RIFF" else None
+    return 8 + int.from_bytes(head[4:8], "little") if head[:4] == b"RIFF" else None
 
 
-def _box(stream: BinaryIO) -> int | None:
+def _box_size(head: bytes) -> int | None:
     """Bytes of a box and its header (ISO/IEC 14496-12); None if it is open-ended or invalid."""
-    head = stream.read(16)
     size = int.from_bytes(head[:4], "big")
     if size == 1:
         size = int.from_bytes(head[8:], "big")
