@@ -34,45 +34,32 @@ def test_there_are_eight_with_five_strengths():
 
 
 @names
-def test_strength_0_changes_nothing_and_is_a_copy(pictures, name):
-    found = corrupted(pictures, name, 0, 0)
-    np.testing.assert_array_equal(found, pictures)
-    assert not np.shares_memory(found, pictures)
-
-
-@names
 def test_every_strength_is_farther_from_the_picture(pictures, name):
     before = pictures.copy()
     made = [corrupted(pictures, name, strength, 0) for strength in (0, *STRENGTHS)]
+    np.testing.assert_array_equal(made[0], pictures)
+    assert not np.shares_memory(made[0], pictures)
     distances = [distance(each, pictures) for each in made]
     assert all(low < high for low, high in itertools.pairwise(distances)), distances
     np.testing.assert_array_equal(pictures, before)
 
 
 @names
-@pytest.mark.parametrize("side", [24, 48, 65])
-@pytest.mark.parametrize("level", [0, 255, None])
-def test_any_side_and_any_content_gives_pictures_again(name, side, level):
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (3, side, side), dtype=np.uint8)
-    if level is not None:
-        images[:] = level
+@pytest.mark.parametrize("side", [24, 65])
+def test_any_side_and_any_content_gives_pictures_again(name, side):
+    images = np.random.default_rng(0).integers(0, 256, (3, side, side), dtype=np.uint8)
+    images[:2] = [[[0]], [[255]]]
     for strength in STRENGTHS:
         found = corrupted(images, name, strength, 0)
         assert (found.dtype, found.shape) == (np.uint8, images.shape)
 
 
 @names
-def test_chance_follows_the_seed(pictures, name):
+def test_chance_follows_the_seed_and_not_the_pictures_behind(pictures, name):
     one, again, other = (corrupted(pictures, name, 3, seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(one, again)
     assert (distance(one, other) > 0) == (name in RANDOM)
-
-
-@names
-def test_a_picture_s_fate_does_not_hang_on_those_behind_it(pictures, name):
-    few = corrupted(pictures[:5], name, 3, 0)
-    np.testing.assert_array_equal(few, corrupted(pictures, name, 3, 0)[:5])
+    np.testing.assert_array_equal(corrupted(pictures[:5], name, 3, 0), one[:5])
 
 
 def test_blur_is_a_gaussian_filter(pictures):

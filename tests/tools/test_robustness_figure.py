@@ -1,44 +1,40 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
+import pandas as pd
 
-from facial_expression.plot.style import png
 from tests.plot.test_figures import BLUE, assert_nothing_is_cut_off, texts
-from tools.robustness.figure import Curve, accuracy_by_strength, corruption_sheet
-
-ACCURACY = [0.9, 0.8, 0.5]
-CURVE = Curve("pixels", [0.5, 2], ACCURACY, [0.8, 0.7, 0.4], [0.95, 0.85, 0.6])
+from tools.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupted
+from tools.robustness.figure import accuracy_by_strength, corruption_sheet
 
 
-@pytest.mark.parametrize("count", [1, 4, 8])
-def test_every_corruption_has_a_panel_with_its_numbers(count):
-    curves = {f"corruption {number}": CURVE for number in range(count)}
-    figure = accuracy_by_strength(curves, "Accuracy (n = 3)", BLUE)
-    shown = [axes for axes in figure.axes if axes.get_visible()]
-    assert len(shown) == count
-    for axes in shown:
-        clean, line = axes.lines
-        assert list(line.get_ydata()) == ACCURACY
-        assert set(clean.get_ydata()) == {0.9}
-        assert [tick.get_text() for tick in axes.get_xticklabels()] == ["none", "0.5", "2"]
-        assert axes.get_xlabel() == "pixels"
+def test_every_corruption_has_a_panel_with_its_numbers():
+    cases = [("none", 0), *((name, k) for name in CORRUPTIONS for k in STRENGTHS)]
+    table = pd.DataFrame(cases, columns=["corruption", "strength"])
+    accuracy = np.linspace(0.9, 0.1, len(table))
+    table = table.assign(
+        n=1234, accuracy=accuracy, accuracy_low=accuracy - 0.1, accuracy_high=accuracy + 0.1
+    )
+    figure = accuracy_by_strength(table, "val", BLUE)
+    assert len(figure.axes) == len(CORRUPTIONS)
+    for axes, name in zip(figure.axes, CORRUPTIONS, strict=True):
+        curve = [0.9, *table.loc[table["corruption"] == name, "accuracy"]]
+        assert curve in [list(line.get_ydata()) for line in axes.lines]
+        assert axes.get_xlabel() == CORRUPTIONS[name].measure
     said = texts(figure)
-    assert all(name in said for name in [*curves, "accuracy (%)", "n = 3"])
+    assert all(text in said for text in [*CORRUPTIONS, "accuracy (%)", "val (n = 1,234"])
     assert_nothing_is_cut_off(figure)
 
 
-def test_the_sheet_shows_each_picture_at_its_place():
-    rng = np.random.default_rng(0)
-    pictures = {name: rng.integers(0, 256, (3, 16, 16), dtype=np.uint8) for name in ("a", "b")}
-    figure = corruption_sheet(pictures, {"a": [1, 2], "b": [0.25, 7]})
+def test_the_sheet_shows_each_corruption_of_the_picture():
+    picture = np.random.default_rng(0).integers(0, 256, (16, 16), dtype=np.uint8)
+    figure = corruption_sheet(picture, 0)
     shown = [axes.images[0].get_array() for axes in figure.axes]
-    np.testing.assert_array_equal(np.stack(shown), np.concatenate(list(pictures.values())))
-    said = texts(figure)
-    assert all(text in said for text in ("as it is", "0.25", "7", "16x16"))
+    expected = [
+        corrupted(picture[None], name, strength, 0)[0]
+        for name in CORRUPTIONS
+        for strength in (0, *STRENGTHS)
+    ]
+    np.testing.assert_array_equal(np.stack(shown), np.stack(expected))
+    assert all(text in texts(figure) for text in ("none", "0.75", "16x16"))
     assert_nothing_is_cut_off(figure)
-
-
-def test_the_same_figure_is_the_same_bytes():
-    one, other = (accuracy_by_strength({"blur": CURVE}, "A", BLUE) for _ in range(2))
-    assert png(one, 60) == png(other, 60)

@@ -1,16 +1,16 @@
-"""Pictures made worse in eight ways, each in five strengths, to measure what a network withstands.
+"""Eight corruptions of pictures, each in five strengths.
 
 After D. Hendrycks and T. Dietterich, "Benchmarking Neural Network Robustness to Common Corruptions
-and Perturbations", ICLR 2019, arXiv:1903.12261 (code: github.com/hendrycks/robustness), whose
-Gaussian blur, Gaussian noise, JPEG compression, brightness, contrast and pixelation these follow.
-Their colour photographs have 224 (ImageNet-C) or 32 pixels a side (CIFAR-10-C); FER2013's faces
-are grey and have 48, so strengths were set anew, by looking at the drawn sample: 1 is mild, and at
-5 a person still reads most faces.  Rotation and occlusion by a grey square
-(M. Zeiler, R. Fergus, arXiv:1311.2901, section 4.2) are not among theirs.
+and Perturbations", ICLR 2019, arXiv:1903.12261 (code: github.com/hendrycks/robustness): Gaussian
+blur, Gaussian noise, JPEG compression, brightness, contrast and pixelation.  Their colour
+photographs have 224 (ImageNet-C) or 32 pixels a side (CIFAR-10-C); FER2013's faces are grey and
+have 48.  So the strengths were chosen by looking at the drawn sample: 1 is mild, and at 5 a person
+still recognises most expressions.  Added are rotation, and occlusion by a grey square (M. Zeiler,
+R. Fergus, arXiv:1311.2901, section 4.2).
 
-Lengths are given for 48 pixels and grow with the side.  Chance (noise, the square's place, which
-way a picture turns or whether it gets darker or brighter) depends on the seed, the corruption and
-a picture's place in the array, not on the strength: a picture gets worse along one path.
+Lengths are for a side of 48 pixels and grow with the side.  Random choices (noise, the place of the
+square, the direction of a rotation, darker or brighter) depend on the seed, the corruption and the
+picture's place in the array, but not on the strength.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ GREY = 128
 
 
 class Corruption(NamedTuple):
-    """One way of making pictures worse.
+    """One kind of corruption.
 
     Attributes:
-        measure: what `values` are.
-        values: one a strength, 1 to 5.
+        measure: the quantity of `values`, with its unit.
+        values: one for each strength, 1 to 5.
         apply: (pictures, value, generator) -> pictures; uint8 (N, side, side).
     """
 
@@ -46,13 +46,13 @@ class Corruption(NamedTuple):
 
 
 def corrupted(pictures: Pictures, name: str, strength: int, seed: int) -> Pictures:
-    """`pictures` made worse by one of `CORRUPTIONS`.
+    """`pictures` under one of `CORRUPTIONS`.
 
     Args:
         pictures: uint8 (N, side, side).
         name: a key of `CORRUPTIONS`.
         strength: 1 to 5; 0 gives the pictures as they are.
-        seed: of all chance.
+        seed: of all random choices.
 
     Returns:
         uint8 (N, side, side), never the array that was passed.
@@ -82,20 +82,20 @@ def jpeg(pictures: Pictures, quality: float, _: np.random.Generator) -> Pictures
 
 
 def brightness(pictures: Pictures, change: float, rng: np.random.Generator) -> Pictures:
-    """A share of white added to, or for every other picture by chance taken from, all pixels."""
+    """A share of white is added to all pixels or, with probability 1/2, subtracted."""
     sign = _signs(len(pictures), rng)[:, None, None]
     return _rounded(_floats(pictures) + 255 * change * sign)
 
 
 def contrast(pictures: Pictures, kept: float, _: np.random.Generator) -> Pictures:
-    """Differences from the picture's mean shrunk to this share."""
+    """Differences from the picture's mean are multiplied by this share."""
     floats = _floats(pictures)
     mean = floats.mean(axis=(1, 2), keepdims=True)
     return _rounded(mean + kept * (floats - mean))
 
 
 def rotation(pictures: Pictures, degrees: float, rng: np.random.Generator) -> Pictures:
-    """Turned to the left or right by chance; the border continues what lies at the edges."""
+    """Rotated to the left or right, at random; the edges are repeated beyond the border."""
     signs = _signs(len(pictures), rng)
     turned = [
         ndimage.rotate(picture, degrees * sign, reshape=False, order=1, mode="nearest")
@@ -105,7 +105,7 @@ def rotation(pictures: Pictures, degrees: float, rng: np.random.Generator) -> Pi
 
 
 def occlusion(pictures: Pictures, side: float, rng: np.random.Generator) -> Pictures:
-    """A grey square of this side anywhere inside; a larger one covers what a smaller one does."""
+    """A grey square of this side at a random place; a larger one covers the smaller ones."""
     count, height = pictures.shape[:2]
     size = round(side * height / SIDE)
     places = np.rint(rng.random((count, 2)) * (height - size)).astype(np.int64)
