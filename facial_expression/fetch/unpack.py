@@ -308,6 +308,7 @@ def _tar(stream: IO[bytes], limits: Limits, where: str) -> Files:
     archive = tarfile.TarFile(fileobj=blocks, errorlevel=2)
     found, folders = [], []
     for count, info in enumerate(archive, 1):
+        archive.members.clear()  # type: ignore[attr-defined]  # they take a KB each
         limits.check(total, count, total, where)
         path = safe_path(info.name, where)
         if info.isdir():
@@ -315,11 +316,17 @@ def _tar(stream: IO[bytes], limits: Limits, where: str) -> Files:
         elif not info.isreg() or info.issparse():
             raise _refused(path, where, "is a link, a device or a sparse file")
         else:
-            found.append(File(path, info.size, info))
+            found.append(File(path, info.size, (info.offset_data, info.size)))
     blocks.seek(archive.offset)
     if blocks.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise corrupt(where, "a header is damaged or the end is missing")  # tarfile just stops
-    return Files(where, found, folders, lambda info: cast(IO[bytes], archive.extractfile(info)))
+
+    def opener(place: tuple[int, int]) -> IO[bytes]:
+        info = tarfile.TarInfo()
+        info.offset_data, info.size = place
+        return cast(IO[bytes], archive.extractfile(info))
+
+    return Files(where, found, folders, opener)
 
 
 def _refused(path: str, where: str, fault: str) -> ArchiveError:
