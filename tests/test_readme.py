@@ -27,7 +27,7 @@ def shell(clone, command: str) -> str:
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=clone,
-        env=environment(),
+        env=environment() | {"COLUMNS": "120"},
         capture_output=True,
         text=True,
         check=False,
@@ -74,12 +74,17 @@ def test_the_first_hour(clone, tiny_fer2013):
         assert shell(clone, command).strip(), command
     assert (clone / "dvc_plots/index.html").stat().st_size > 100_000
 
-    changed, *comparisons = [shell(clone, command) for command in change]
+    changed, parameters, scores, experiments, compared, _ = [shell(clone, c) for c in change]
     assert stages_run(changed) == ["train", "evaluate", "plot", "export"]
-    assert "learning_rate" in comparisons[0]
-    assert "test_acc" in comparisons[1]
-    assert "McNemar" in comparisons[2]
-    assert "learning_rate" in run(clone, "dvc", "exp", "show", "--csv")
+    assert "learning_rate" in parameters
+    assert "McNemar" in compared
+    assert 1 < len(scores.splitlines()) <= 12
+    for headline in ("val_acc", "val_f1", "test_acc", "test_f1", "test_ece"):
+        assert headline in experiments
+        assert headline in shell(clone, "dvc metrics show")
+    for said in (parameters, scores, experiments, shell(clone, "dvc metrics show")):
+        assert max(map(len, said.splitlines())) <= 120
+    assert re.search(r"\[[a-z]+-[a-z]+\].* 0\.004 ", experiments)
 
     assert "git commit" in keep[0]
     *_, reproduced = [shell(clone, command) for command in keep]
