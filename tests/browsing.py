@@ -17,14 +17,17 @@ QUIET = "no-first-run disable-background-networking disable-component-update dis
 FLAGS = f"headless no-sandbox disable-gpu {QUIET} allow-file-access-from-files hide-scrollbars"
 
 
-def dumped(page: Path, profile: Path) -> str:
-    """The document (HTML) after a browser without a network has run the page's scripts."""
+def dumped(page: Path, profile: Path, width: int = 1400) -> str:
+    """The document (HTML) after a browser without a network has run the page's scripts.
+
+    `width` is the window's, in pixels; Chromium's narrowest is 500.
+    """
     command = [
         CHROMIUM,
         *(f"--{flag}" for flag in FLAGS.split()),
         "--host-resolver-rules=MAP * ~NOTFOUND",
         f"--user-data-dir={profile}",
-        "--window-size=1400,1000",
+        f"--window-size={width},1000",
         "--virtual-time-budget=10000",
         "--dump-dom",
         page.as_uri(),

@@ -33,35 +33,81 @@ body { margin: 0 auto; max-width: 75rem; padding: 1.5rem; background: #fff; }
 h1 { font-size: 1.5rem; margin: 0; }
 header p { margin: .25rem 0 1.5rem; max-width: 46rem; color: #444; }
 main { display: flex; flex-wrap: wrap; gap: 1.5rem; }
-main > div { flex: 0 1 auto; min-width: min(35rem, 100%%); max-width: 100%%; padding: 1rem;
-  box-sizing: border-box; overflow: auto; border: 1px solid #ddd !important; border-radius: 6px; }
+@media (max-width: 40rem) { body { padding: .75rem; } }
+main > div { flex: 0 1 auto; min-width: min(35rem, 100%%); max-width: 100%%; box-sizing: border-box;
+  padding: 1rem !important; border: 1px solid #ddd !important; border-radius: 6px; overflow: auto; }
 /* DVC draws a frame round every picture and centres it; `!important` undoes its inline style. */
-main > div:has(img) { flex-basis: 100%%; text-align: left !important; }
+main > div:has(img) { flex-basis: 100%%; text-align: left !important;
+  white-space: normal !important; }
 main > div:has(img) > p { margin: 0 0 .5rem; font-weight: 600; }
 main > div:has(img) > div { border: 0 !important; margin: 0 1rem 0 0 !important;
-  vertical-align: top; }
-main > div:has(img) > div > p { margin: 0; color: #444; }
-main img { max-width: min(60rem, 85vw); height: auto; }
-main > div:has(> div + div) img { max-width: min(33rem, 85vw); } /* two revisions side by side */
+  vertical-align: top; max-width: min(60rem, 100%%); }
+main > div:has(> div + div) > div { max-width: min(33rem, 100%%); } /* two revisions side by side */
+main > div > div > p { margin: 0; color: #444; }
+main img { max-width: 100%%; height: auto; }
 </style>
 <script>
 %(vega)s
 </script>
 <script>
-/* One look for every chart; the menu saves pictures and opens nothing outside this page. */
-const embed = window.vegaEmbed;
-window.vegaEmbed = (place, spec) => embed(place, spec, {
+/* One look for every chart, none wider than the page; the menu saves pictures and opens nothing
+outside this page. */
+const charts = new Map(), embed = window.vegaEmbed;
+window.vegaEmbed = (place, spec) => charts.set(place, { spec });
+const look = (narrow) => ({
   renderer: "svg",
   actions: { export: true, source: false, compiled: false, editor: false },
   config: {
     font: "system-ui, DejaVu Sans, sans-serif",
     title: { fontSize: 16, fontWeight: 600, offset: 12, color: "#222" },
-    axis: { labelFontSize: 12, titleFontSize: 13, titleFontWeight: 400, gridColor: "#e5e5e5" },
-    legend: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400, labelLimit: 260 },
+    axis: { labelFontSize: 12, titleFontSize: 13, titleFontWeight: 400, gridColor: "#e5e5e5",
+      labelFlush: false, labelSeparation: 6, labelLimit: narrow ? 90 : 180 },
+    legend: { labelFontSize: 12, titleFontSize: 12, titleFontWeight: 400,
+      ...(narrow ? { orient: "bottom", columns: 1, labelLimit: 120 } : { labelLimit: 260 }) },
     header: { labelFontSize: 12, titleFontSize: 13, titleFontWeight: 400, labelLimit: 260 },
-    text: { fontSize: 11 },
+    facet: { spacing: 32 },
+    text: { fontSize: narrow ? 9 : 11 },
     view: { stroke: "transparent" },
   },
+});
+function wrapped(text, signs) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last && last.length + word.length >= signs) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`.trim();
+  }
+  return lines;
+}
+async function draw(place, chart) {
+  const spec = structuredClone(chart.spec), card = document.querySelector(place);
+  const margins = 2 * parseFloat(getComputedStyle(card).paddingLeft) + 2;
+  const room = card.parentElement.clientWidth - margins;
+  const one = spec.spec || spec; /* of a chart for each revision, the chart */
+  let across = 1;
+  if (spec.spec) {
+    const revisions = new Set(spec.data.values.map((row) => row.rev)).size;
+    const most = Math.max(1, Math.floor(room / (one.width + 60)));
+    spec.columns = across = Math.ceil(revisions / Math.ceil(revisions / most));
+  }
+  spec.title.text = wrapped(spec.title.text, (room - 60) / 9); /* pixels of a sign */
+  for (let tries = 0; tries < 3; tries++) {
+    chart.drawn?.finalize();
+    chart.drawn = await embed(place, spec, look(room < 480));
+    const over = card.querySelector("svg.marks").getBoundingClientRect().width - room;
+    if (over <= 0) break;
+    one.width = Math.max(120, one.width - Math.ceil(over / across));
+  }
+}
+let width = 0, waiting;
+function drawAll() {
+  if (width !== innerWidth) charts.forEach((chart, place) => draw(place, chart));
+  width = innerWidth;
+}
+addEventListener("load", drawAll);
+addEventListener("resize", () => {
+  clearTimeout(waiting);
+  waiting = setTimeout(drawAll, 200);
 });
 </script>
 </head>
