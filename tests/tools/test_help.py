@@ -15,6 +15,7 @@ from tests.clones import ROOT, environment
         "compare",
         "ensemble",
         "evaluate",
+        "label_errors",
         "narrow",
         "predict",
         "quantise",

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,8 +7,7 @@ from hypothesis import strategies as st
 
 from facial_expression.core.arrays import Split
 from facial_expression.core.errors import DatasetError, ParameterError
-from tests.train.recipes import RECIPE
-from tools.label_errors.cross_fitting import assign_folds, judging, parts
+from tools.label_errors.cross_fitting import assign_folds
 
 CLASSES = ["angry", "happy", "sad"]
 
@@ -32,7 +29,7 @@ def test_equal_pictures_share_a_fold_and_every_picture_has_one(seed, folds, copi
     for number, picture in enumerate(pictures):
         assert fold_of[number] == fold_of[picture]
     for fold in range(folds):
-        others, held_out = parts(split, fold_of, fold)
+        others, held_out = split.where(fold_of != fold), split.where(fold_of == fold)
         assert not {i.tobytes() for i in others.images} & {i.tobytes() for i in held_out.images}
         assert sorted([*others.paths, *held_out.paths]) == sorted(split.paths)
         assert set(others.labels.tolist()) == {0, 1, 2}
@@ -62,8 +59,3 @@ def test_too_few_folds_or_pictures_are_refused():
     equal = split_of([*range(18), 5, 5], [0] * 17 + [2] * 3)
     with pytest.raises(DatasetError, match=r"expected 3 distinct pictures .* found 2 of sad"):
         assign_folds(equal, CLASSES, 3, 0)
-
-
-def test_nothing_is_chosen_on_the_pictures_that_are_judged():
-    recipe = judging(replace(RECIPE, keep="best"))
-    assert recipe == RECIPE

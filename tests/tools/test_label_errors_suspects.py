@@ -48,21 +48,32 @@ def naive_joint(case: Case) -> tuple[list[list[int]], list[list[float]]]:
     return counted, scaled
 
 
+def joint_of(
+    labels: NDArray[np.int64], probabilities: NDArray[np.float64], kind: str = "estimated_joint"
+) -> NDArray[np.float64]:
+    """A joint of `summary` as an array (label, true class)."""
+    names = [str(label) for label in range(probabilities.shape[1])]
+    found = suspects.summary(labels, probabilities, names)[kind]
+    return np.array([list(row.values()) for row in found.values()])
+
+
 @given(cases())
 def test_the_joints_are_the_counts_of_the_naive_loop(case: Case) -> None:
     counted, scaled = naive_joint(case)
-    assert suspects.confident_joint(*case).tolist() == counted
-    joint = suspects.estimated_joint(*case)
+    assert joint_of(*case, "confident_joint").tolist() == counted
+    joint = joint_of(*case)
     assert joint == pytest.approx(np.array(scaled), abs=1 / len(case[0])), "one picture by rounding"
 
 
 @given(cases())
 def test_the_joint_keeps_the_counts_of_the_labels(case: Case) -> None:
     labels, probabilities = case
-    joint = suspects.estimated_joint(*case)
+    joint = joint_of(*case)
     counts = np.bincount(labels, minlength=probabilities.shape[1])
     assert joint.sum(axis=1) == pytest.approx(counts / len(labels))
-    rates = suspects.noise_rates(joint)
+    names = [str(label) for label in range(probabilities.shape[1])]
+    found = suspects.summary(*case, names)
+    rates = np.array(list(found["noise_rate_by_label"].values()))
     assert ((rates >= -1e-12) & (rates <= 1 + 1e-12)).all()
     assert (rates[counts == 0] == 0).all()
     assert rates @ counts / len(labels) == pytest.approx(1 - joint.trace())
@@ -99,8 +110,8 @@ def test_ideal_probabilities_find_exactly_the_errors() -> None:
     ideal = NOISE[truth]
     expected = np.zeros((4, 4), np.int64)
     np.add.at(expected, (labels, truth), 1)
-    assert (suspects.confident_joint(labels, ideal) == expected).all()
-    assert suspects.estimated_joint(labels, ideal) == pytest.approx(expected / 2000)
+    assert (joint_of(labels, ideal, "confident_joint") == expected).all()
+    assert joint_of(labels, ideal) == pytest.approx(expected / 2000)
     found = suspects.suspects(labels, ideal)
     assert set(found.tolist()) == set(np.flatnonzero(labels != truth).tolist())
 
@@ -114,7 +125,7 @@ def test_flipped_labels_of_overlapping_classes_are_found(capfd) -> None:
     likelihood = np.exp(-0.5 * ((points[:, None] - centres) ** 2).sum(axis=2))
     posterior = likelihood / likelihood.sum(axis=1, keepdims=True)
     flipped = labels != truth
-    joint = suspects.estimated_joint(labels, posterior)
+    joint = joint_of(labels, posterior)
     assert 1 - joint.trace() == pytest.approx(flipped.mean(), abs=0.02)
     found = suspects.suspects(labels, posterior)
     assert flipped[found].mean() > 0.85, "precision"
@@ -127,7 +138,7 @@ def test_flipped_labels_of_overlapping_classes_are_found(capfd) -> None:
 def test_right_labels_of_separate_classes_are_left_alone() -> None:
     labels = np.arange(3).repeat(5)
     sure = 0.9 * np.eye(3)[labels] + 0.1 / 3
-    assert suspects.estimated_joint(labels, sure).trace() == pytest.approx(1)
+    assert joint_of(labels, sure).trace() == pytest.approx(1)
     assert len(suspects.suspects(labels, sure)) == 0
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.core.arrays import Split
+from facial_expression.core.arrays import Split, write_array
 from facial_expression.core.errors import DatasetError, ParameterError
 from facial_expression.network.recipe import Recipe
+from facial_expression.train.run import Pace, read_networks
+
+if TYPE_CHECKING:
+    from facial_expression.train.batches import Batch
+    from facial_expression.train.checkpoints import State
 
 
 def assign_folds(split: Split, classes: Sequence[str], folds: int, seed: int) -> NDArray[np.int64]:
@@ -18,8 +24,8 @@ def assign_folds(split: Split, classes: Sequence[str], folds: int, seed: int) ->
 
     Raises:
         ParameterError: fewer than two folds.
-        DatasetError: a class has fewer distinct pictures than there are folds, or stands in one
-            fold alone, so that a network would be fitted without it.
+        DatasetError: a class has fewer distinct pictures than there are folds, or all its pictures
+            are in one fold, so that a network would be fitted without the class.
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
@@ -41,17 +47,60 @@ def assign_folds(split: Split, classes: Sequence[str], folds: int, seed: int) ->
     for label in np.unique(split.labels):
         if len(np.unique(found[split.labels == label])) < 2:
             raise DatasetError(
-                f"train: {classes[label]} stands in one fold alone, because most of its "
-                "pictures are equal; give another number of folds or more pictures"
+                f"train: all pictures of {classes[label]} are in one fold, because most of them "
+                "are equal; give another number of folds or more pictures"
             )
     return found
 
 
-def judging(recipe: Recipe) -> Recipe:
-    """The recipe with the last weights kept: the held-out fold must choose nothing."""
-    return replace(recipe, keep="last")
+def out_of_fold(
+    recipe: Recipe, train: Split, classes: Sequence[str], fold_of: NDArray[np.int64], done: Path
+) -> NDArray[np.float64]:
+    """Probabilities (N, K) of each picture by the network of the other folds.
+
+    The probabilities of a fold are kept as `done`/fold-<number>.npy and not computed again.
+    """
+    folds = int(fold_of.max()) + 1
+    found = np.empty((len(train), len(classes)))
+    files = [done / f"fold-{fold}.npy" for fold in range(folds)]
+    missing = [path for path in files if not path.exists()]
+    if len(missing) < folds:
+        print(f"{done}: {folds - len(missing)} of {folds} folds are finished already")
+    pace = Pace(len(missing) * recipe.epochs)
+    for fold, path in enumerate(files):
+        if path in missing:
+            title = f"fold {fold + 1}/{folds}"
+            write_array(path, judged(recipe, train, len(classes), fold_of == fold, title, pace))
+        found[fold_of == fold] = np.load(path)
+    return found
 
 
-def parts(split: Split, fold_of: NDArray[np.int64], fold: int) -> tuple[Split, Split]:
-    """The pictures of the other folds, and those of this fold, in their order."""
-    return split.where(fold_of != fold), split.where(fold_of == fold)
+def judged(
+    recipe: Recipe,
+    train: Split,
+    classes: int,
+    held_out: NDArray[np.bool_],
+    title: str,
+    pace: Pace,
+) -> NDArray[np.float32]:
+    """Probabilities (held out, K) of the held-out pictures by a network fitted on the others."""
+    from facial_expression.train import fit
+
+    def name(epoch: int) -> str:
+        return f"{title}, epoch {epoch}/{recipe.epochs}"
+
+    def progress(batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:
+        return pace.batches(batches, name(epoch), steps)
+
+    def after_epoch(state: State) -> None:
+        row = state.history[-1]
+        print(
+            f"{name(len(state.history))}: loss {row['loss']:.4f}, "
+            f"held-out accuracy {row['val_accuracy']:.4f}; {pace.after_epoch()}",
+            flush=True,
+        )
+
+    part = train.where(held_out)
+    data = fit.Data(train.where(~held_out), part, classes, *read_networks(recipe))
+    model, _ = fit.fit(recipe, data, after_epoch=after_epoch, progress=progress)
+    return fit.predicted(model, part.images)
