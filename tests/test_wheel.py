@@ -111,3 +111,11 @@ for name in ("page.js", "page.css", "camera.js"):
 print(client.get("/").text)
 """
     assert "<html" in ask(site, script)
+
+
+@pytest.mark.pipeline
+def test_the_report_is_written(site, pulled, tmp_path):
+    out = tmp_path / "report.html"
+    arguments = ["--run", str(pulled / "data"), "--out", str(out)]
+    assert "wrote" in ask(site, f"from tools.report.__main__ import main; main({arguments})")
+    assert "<style>" in out.read_text(encoding="utf-8")
