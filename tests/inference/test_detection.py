@@ -111,12 +111,6 @@ def test_no_face_on_blanks_noise_and_photographs_without_one(size: tuple[int, in
         assert DETECTOR.find(picture) == []
 
 
-@pytest.mark.parametrize("height", [100, 160, 265])
-def test_a_face_cut_by_the_picture_s_edge_has_its_centre_on_the_picture(height: int) -> None:
-    for box in DETECTOR.find(HOPPER.crop((0, 0, 512, height))):
-        assert 0 <= box.top + box.height / 2 < height
-
-
 @pytest.mark.parametrize(("width", "left", "top"), [(200, 0, 0), (256, 60, 120), (317, 119, 33)])
 def test_boxes_are_those_of_opencv_s_own_implementation(width: int, left: int, top: int) -> None:
     part = HOPPER.crop((left, top, left + 390, top + 480))

@@ -61,6 +61,7 @@ def test_a_folder_is_read_in_the_order_of_names_without_loops_pipes_and_drawings
     drawings = (album / "c").resolve()
     assert list(expand(["album"], drawings)) == WALKED[:3]
     assert "album/c/deep/er.png" not in list(expand(["album/*"], drawings))
+    assert list(expand(["album/?/*.jpg"], (album / "a").resolve())) == ["album/?/*.jpg"]
 
 
 def test_standard_input_is_one_picture_and_a_video_its_frames(album: Path):
