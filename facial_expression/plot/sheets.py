@@ -96,6 +96,13 @@ def put(axes: Axes, corner: Corner, side: float, picture: Pictures) -> None:
     left, top = corner
     extent = (left, left + side, top + side, top)
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto")
+    frame(axes, corner, side)
+
+
+def frame(axes: Axes, corner: Corner, side: float) -> None:
+    """A thin line round a picture: a white one would not show on the white page."""
+    line = Rectangle(corner, side, side, fill=False, edgecolor=PALE, linewidth=0.4, clip_on=False)
+    axes.add_patch(line)
 
 
 def percent(probability: float) -> str:
@@ -162,6 +169,9 @@ def _rows_of_pictures(
     )
     axes = figure.add_subplot()
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255)
+    for row, images in enumerate(pictures):
+        for column in range(len(images)):
+            frame(axes, (column * pitch - 0.5, row * pitch - 0.5), side)
     axes.set_yticks(np.arange(len(labels)) * pitch + side / 2, labels)
     axes.set_xticks([])
     bare(axes)
@@ -263,8 +273,6 @@ def _draw_finding(axes: Axes, corner: Corner, path: str, picture: Pictures) -> N
     side = 0.78
     left, top = corner
     put(axes, corner, side, picture)
-    frame = Rectangle(corner, side, side, fill=False, edgecolor=PALE, linewidth=0.4)
-    axes.add_patch(frame)  # a white picture would not show
     folder, label, name = path.split("/")
     words = (shortened(f"{folder} {label}", 17), shortened(name, 22))
     for line, (text, size) in enumerate(zip(words, (6.5, 5), strict=True)):

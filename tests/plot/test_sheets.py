@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from PIL import Image
 
 from facial_expression.plot import sheets
 from facial_expression.plot.sheets import Predicted
+from facial_expression.plot.style import png
 from tests.plot.test_figures import BLUE, assert_nothing_is_cut_off, texts
 
 SIDE = 8
@@ -77,6 +81,12 @@ def test_rows_of_pictures_hold_the_pictures_where_their_row_stands(kind):
     assert (sheet[26:, :24] == 10).all()
     assert (sheet[26:, 24:] == 255).all(), "a row with fewer pictures leaves white"
     assert_nothing_is_cut_off(figure)
+
+
+def test_a_white_picture_shows_on_the_white_page():
+    figure = sheets.sample_sheet(["blank"], [np.full((1, 24, 24), 255, np.uint8)], [1])
+    page = np.asarray(Image.open(io.BytesIO(png(figure, 50))).convert("L"))
+    assert (page < 250).sum(0).max() > 200, "a side of its frame, about 290 pixels"
 
 
 def test_a_cell_says_actual_predicted_and_the_probability():
