@@ -1,14 +1,14 @@
-"""One `.keras` file of several networks: their mean probability, a teacher for `train.teacher`.
+"""One `.keras` file with the mean probabilities of several networks, for `train.teacher`.
 
     python -m tools.ensemble NETWORK.keras NETWORK.keras ... --out TEACHER.keras
 
 Reads   networks for pictures of one side and the same classes, in the same order.
 Writes  TEACHER.keras: weights only; equal networks in the same order give equal bytes.  Prints its
-        sha256, which `train.teacher.sha256` wants.
+        sha256, for `train.teacher.sha256`.
 
 The mean of the probabilities is the usual ensemble (Lakshminarayanan et al. 2017, "Simple and
 Scalable Predictive Uncertainty Estimation using Deep Ensembles", arXiv:1612.01474); one network
-that learns from it keeps a part of its gain (Hinton et al. 2015, "Distilling the Knowledge in a
+that learns from it keeps part of its gain (Hinton et al. 2015, "Distilling the Knowledge in a
 Neural Network", arXiv:1503.02531).
 """
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 def ensemble(members: Sequence[keras.Model], precision: str) -> keras.Model:
-    """A network that gives the mean, float32 (N, classes), of what its members give.
+    """A network whose output is the mean of its members' outputs, float32 (N, classes).
 
-    Members get new names, `member_1` and so on, and the precision (a Keras policy), but for their
-    last layer, whose probabilities stay as they are.
+    Members are renamed `member_1` and so on, and get the precision (a Keras policy); their last
+    layers stay in float32.
     """
     import keras
 
@@ -49,7 +49,7 @@ def read_members(paths: Sequence[Path]) -> list[keras.Model]:
     """Read the networks.
 
     Raises:
-        ModelError: a file is no Keras model, or not of the first one's pictures and classes.
+        ModelError: a file is no Keras model, or is for other pictures or classes than the first.
     """
     from facial_expression.network.keras_file import load
 
@@ -76,7 +76,7 @@ def make(paths: Sequence[Path], precision: str, out: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Read, average, write, say the sha256."""
+    """Read, average, write, print the sha256."""
     arguments = parser("tools.ensemble", __doc__)
     arguments.add_argument("networks", type=Path, nargs="+", metavar="NETWORK.keras")
     arguments.add_argument("--out", type=new_file, required=True, metavar="TEACHER.keras")
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--precision",
         choices=("float32", "mixed_bfloat16"),
         default="float32",
-        help="that it computes in; a teacher is asked for every batch (default float32)",
+        help="of the computation; a teacher predicts every training batch (default float32)",
     )
     args = arguments.parse_args(argv)
     from facial_expression.network.backend import configure

@@ -1,16 +1,17 @@
-"""A narrower network from a trained one: the channels that weigh most stay.
+"""Make a narrower network from a trained one: the channels with the largest weights stay.
 
     python -m tools.narrow NETWORK.keras MODEL --out NARROW.keras
 
-Reads   a trained network, and MODEL, the name of the same network with fewer channels in some
-        layers (`train.model`: `lean` is a narrower `best`).
-Writes  NARROW.keras: weights only; equal networks give equal bytes.  Prints its sha256, which
-        `train.initial.sha256` wants.  It is a start for training, not a finished network.
+Reads   a trained network; MODEL names the same network with fewer channels in some layers
+        (a value of `train.model`: `lean` is a narrower `best`).
+Writes  NARROW.keras: weights only; equal networks give equal bytes.  Prints its sha256, for
+        `train.initial.sha256`.  It is a start for training, not a finished network.
 
 Structured pruning (Li et al. 2017, "Pruning Filters for Efficient ConvNets", arXiv:1608.08710): a
-channel goes with its filter, its normalisation and what the layers behind it made of it.  Filters
-in front of a normalisation have no size of their own, so a channel weighs what the layers behind it
-make of it.  Layers that are added share their channels; dropout may stand in one network alone.
+channel is removed with its filter, its normalisation and its weights in the next layers.  The scale
+of a filter before a normalisation has no effect, so a channel is ranked by its weights in the next
+layers.  Layers that are added to each other share their channels.  Dropout may differ between the
+two networks.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ Kept = dict[str, NDArray[np.intp]]
 
 
 def narrow(source: keras.Model, target: keras.Model) -> None:
-    """Fill `target` with the weights of `source` between the channels that weigh most, in order.
+    """Fill `target` with the weights of `source` for the channels that stay, in their order.
 
     Raises:
         ModelError: the two are not one network at two widths, or `target` is the wider one.
@@ -54,14 +55,14 @@ def narrow(source: keras.Model, target: keras.Model) -> None:
 
 
 def _without_dropout(model: keras.Model) -> list[keras.Layer]:
-    """Its layers but for dropout, which has no weights and need not be in both networks."""
+    """The layers without dropout, which has no weights and may be missing in one network."""
     from keras import layers
 
     return [layer for layer in model.layers if not isinstance(layer, layers.Dropout)]
 
 
 def _streams(model: keras.Model) -> dict[str, str]:
-    """Of each layer, the one that made the channels which it gives; added ones count as one."""
+    """For each layer the layer that made its channels; layers added to each other count as one."""
     from keras import layers
 
     streams: dict[str, str] = {}
@@ -75,7 +76,7 @@ def _streams(model: keras.Model) -> dict[str, str]:
 
 
 def _before(layer: keras.Layer) -> list[str]:
-    """Names of the layers whose output this one takes; none for the input."""
+    """Names of the layers whose output this layer takes; none for the input."""
     import keras
 
     if isinstance(layer, keras.layers.InputLayer):
@@ -84,10 +85,10 @@ def _before(layer: keras.Layer) -> list[str]:
 
 
 def _kept(pairs: Sequence[tuple[keras.Layer, keras.Layer]], streams: dict[str, str]) -> Kept:
-    """Which channels of each stream stay: those of the largest weight.
+    """The channels of each stream that stay: those with the largest weights in the next layers.
 
     Args:
-        pairs: each layer of the wide network, and of the narrow one, which says how many stay.
+        pairs: each layer of the wide network and of the narrow one, whose channels say how many.
         streams: of the wide network.
     """
     weights: dict[str, NDArray[Any]] = {}
@@ -113,7 +114,7 @@ def _fill(mine: keras.Layer, theirs: keras.Layer, kept: Kept, streams: dict[str,
 
 
 def _narrower(mine: keras.Layer, theirs: keras.Layer) -> bool:
-    """Whether a layer is another one, for maps as large, with at most as many channels."""
+    """Whether a layer is `theirs` for maps of the same size with at most as many channels."""
     from keras import layers
 
     from facial_expression.train.start import shapes
@@ -146,7 +147,7 @@ def make(path: Path, name: str, out: Path) -> keras.Model:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Read, narrow, write, say the sha256."""
+    """Read, narrow, write, print the sha256."""
     arguments = parser("tools.narrow", __doc__)
     arguments.add_argument("network", type=Path, metavar="NETWORK.keras")
     arguments.add_argument("model", metavar="MODEL", help="name of the narrower network")

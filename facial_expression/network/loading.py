@@ -1,4 +1,4 @@
-"""A classifier of unknown origin, held against what it is to be used for."""
+"""A classifier of unknown origin, checked before it is used."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def load_classifier(path: Path, classes: int, side: int | None = None) -> tuple[
     Args:
         path: of the file.
         classes: how many there are.
-        side: of the pictures, if it is given already.
+        side: of the pictures, if it is known.
 
     Returns:
         The model and the side of its pictures: it takes (N, side, side, 1).
 
     Raises:
-        ModelError: the file is missing, is no Keras model, or one for other pictures or classes.
+        ModelError: the file is missing, is no Keras model, or is for other pictures or classes.
     """
     model = keras_file.load(path)
     match model.input_shape, model.output_shape:
@@ -42,11 +42,11 @@ def load_classifier(path: Path, classes: int, side: int | None = None) -> tuple[
 def check_probabilities(path: Path, rows: NDArray[np.float64]) -> None:
     """Raise ModelError unless every row (N, classes) is a distribution over the classes."""
     if not np.isfinite(rows).all():
-        raise ModelError(f"{path}: predicts values that are not finite; train it again")
+        raise ModelError(f"{path}: predicts NaN or infinity; train it again")
     low, sums = float(rows.min()), rows.sum(axis=1)
     if low < 0 or np.abs(sums - 1).max() > 1e-3:
         raise ModelError(
-            f"{path}: expected probabilities, which are not negative and sum to 1, found values "
+            f"{path}: expected probabilities that are at least 0 and sum to 1, found values "
             f"from {low:.3g} and sums from {sums.min():.3g} to {sums.max():.3g}; "
             "end the network with a softmax"
         )

@@ -1,4 +1,4 @@
-"""Multiply-accumulates of a network: what one picture costs, whatever machine runs it."""
+"""Multiply-accumulates of a network: the cost of one picture, independent of the machine."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from keras import layers
 def macs(model: keras.Model) -> int:
     """Multiply-accumulates of the forward pass of one picture.
 
-    Counted are `Conv2D`, `DepthwiseConv2D`, `SeparableConv2D` and `Dense` with their subclasses:
-    each weight of a kernel once for each position of the output, which takes groups, strides,
-    dilation and padding (whose zeros count) into account.  Nested models are descended into.
-    Everything else counts 0: biases, normalisation, activations, pooling, additions, rescaling.
+    `Conv2D`, `DepthwiseConv2D`, `SeparableConv2D` and `Dense`, with their subclasses, count each
+    weight of a kernel once for each position of the output; so groups, strides, dilation and
+    padding (whose zeros count) are included.  Nested models are counted too.  Everything else
+    counts 0: biases, normalisation, activations, pooling, additions, rescaling.
 
     Args:
         model: a built functional or sequential model for pictures of a known size, in which each

@@ -1,4 +1,4 @@
-"""What a network gives for many pictures, in passes of one size, and averaged over views."""
+"""The output of a network for many pictures, in batches of one size, and averaged over views."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ def predicted(
 ) -> NDArray[np.float32]:
     """A network's output, float32 (N, classes), for uint8 pictures (N, side, side), N at least 1.
 
-    The last pass is filled up with pictures that were there before: a new size would be compiled
-    anew.
+    The last batch is filled up with earlier pictures: another size would be compiled again.
     """
     size = min(batch_size, len(images))
     rows = np.resize(np.arange(len(images)), (-(-len(images) // size), size))
@@ -43,13 +42,13 @@ def averaged_predictions(
 ) -> dict[str, NDArray[np.float64]]:
     """A network's mean output over the views of each picture, float64 (N, classes), by kind.
 
-    `plain` is the picture alone; `flip`, it and its mirror image; `views`, both moved by -3, 0 and
-    3 pixels along each axis, 18 in all, with the edges repeated.  Each view is predicted once.
+    `plain` is the picture alone; `flip` averages it and its mirror image; `views` averages both,
+    moved by -3, 0 and 3 pixels along each axis, 18 in all, with the edges repeated.
 
     Args:
-        model: gives probabilities; their mean over views is what is called test-time averaging.
+        model: its output is probabilities.
         images: uint8 (N, side, side).
-        batch_size: pictures a forward pass.
+        batch_size: pictures a batch.
     """
     moves = list(itertools.product((-MOVE, 0, MOVE), repeat=2))
     every = np.ones(len(images), np.int64)

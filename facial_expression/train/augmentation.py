@@ -1,6 +1,6 @@
-"""Augmentation of whole uint8 batches in NumPy, reproducible from a generator.
+"""Augmentation of whole uint8 batches in NumPy; a random generator determines the result.
 
-The NumPy calls leave the interpreter free for a training step beside them.
+NumPy releases the interpreter lock, so that a training step can run at the same time.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from facial_expression.network.resampling import (
     shifted,
 )
 
-AREAS = (0.02, 0.2)  # of an erased rectangle, as parts of the picture
-ASPECT = 1 / 0.3  # its height over its width, or the other way round, is at most so much
+AREAS = (0.02, 0.2)  # of an erased rectangle, as shares of the picture
+ASPECT = 1 / 0.3  # largest ratio of its sides
 
 
 def mirrored(settings: Augmentation, seed: int, epoch: int, pictures: int) -> Flags:
-    """Which pictures an epoch (from 1) mirrors, bool (pictures,); seed and epoch determine it."""
+    """The pictures that an epoch (from 1) mirrors, bool (pictures,), set by seed and epoch."""
     if settings.flip == "none":
         return np.zeros(pictures, bool)
     alternating = settings.flip == "alternating"
-    # the last number keeps clear of the streams that order and vary the pictures
+    # the last number makes the stream differ from those of order and augmentation
     rng = np.random.default_rng([seed, 0 if alternating else epoch, 2])
     heads = rng.random(pictures) < 0.5
     return ~heads if alternating and epoch % 2 == 0 else heads
@@ -40,15 +40,15 @@ def mirrored(settings: Augmentation, seed: int, epoch: int, pictures: int) -> Fl
 def augment(
     images: Images, mirror: Flags, rng: np.random.Generator, settings: Augmentation
 ) -> Images:
-    """A varied copy of a batch: mirrored, moved, its tones changed, covered, in this order.
+    """A copy of a batch: mirrored, moved, with other tones, partly erased, in this order.
 
     `settings.flip` and `settings.mixup` have functions of their own, `mirrored` and `mixup`.
 
     Args:
-        images: uint8 (B, side, side); stays as it is.
-        mirror: bool (B,), which pictures are mirrored left to right.
+        images: uint8 (B, side, side); not modified.
+        mirror: bool (B,), the pictures to mirror left to right.
         rng: draws every choice; an ingredient that is switched off draws nothing.
-        settings: how far to go.
+        settings: the strength of each ingredient.
     """
     out = _move(images, mirror, rng, settings)
     if settings.brightness or settings.contrast:
@@ -63,15 +63,15 @@ def mixup(
 ) -> tuple[Images, NDArray[np.float32]]:
     """Each picture and its target mixed with those of another picture of the batch.
 
-    As Zhang et al. 2018 have it, with one weight a batch and a permutation for the partners.  The
-    weight is rounded to 1/256, so that 16-bit integers mix the pictures by exactly the weight of
-    the targets.
+    As in Zhang et al. 2018, with one weight a batch and a permutation for the partners.  The weight
+    is rounded to 1/256, so that 16-bit integers mix the pictures by exactly the weight of the
+    targets.
 
     Args:
-        images: uint8 (B, side, side); stays as it is.
-        targets: float32 (B, classes); stays as it is.
+        images: uint8 (B, side, side); not modified.
+        targets: float32 (B, classes); not modified.
         rng: draws the weight and the partners.
-        alpha: the weight is Beta(alpha, alpha); 0 gives back what came in and draws nothing.
+        alpha: of the weight's distribution, Beta(alpha, alpha); 0 returns the input, draws nothing.
     """
     if not alpha:
         return images, targets
@@ -91,7 +91,7 @@ def mixup(
 def _move(
     images: Images, mirror: Flags, rng: np.random.Generator, settings: Augmentation
 ) -> Images:
-    """A mirrored, shifted, enlarged and turned copy; interpolated only where it has to be."""
+    """A mirrored, shifted, enlarged and turned copy; interpolated only if necessary."""
     count, side, _ = images.shape
     if settings.scale or settings.rotation:
         shifts = _draw(rng, settings.shift, (count, 2))
@@ -123,7 +123,7 @@ def _change_tones(images: Images, rng: np.random.Generator, settings: Augmentati
 
 
 def _erase(images: Images, rng: np.random.Generator, probability: float) -> None:
-    """Random erasing in place, with noise, the fill that its authors settle on (their RE-R).
+    """Random erasing in place, filled with noise, which its authors recommend (their RE-R).
 
     The aspect is log-uniform, so that high and wide rectangles are equally likely.
     """
@@ -142,5 +142,5 @@ def _erase(images: Images, rng: np.random.Generator, probability: float) -> None
 
 
 def _draw(rng: np.random.Generator, furthest: float, shape: tuple[int, ...]) -> Floats:
-    """Uniform in [-furthest, furthest]; zeros, and nothing drawn, where that is 0."""
+    """Uniform in [-furthest, furthest]; if that is 0, zeros without a draw."""
     return rng.uniform(-furthest, furthest, shape) if furthest else np.zeros(shape)

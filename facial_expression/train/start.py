@@ -1,8 +1,8 @@
-"""How the weights start: whitening, identity, or another network's.
+"""How the weights start: whitening, identity, or the weights of another network.
 
 Keras' own initialisers fill every layer when a network is built; layers whose name begins with
-`whitening` or `identity` are then filled anew here.  Names, not initialiser classes of our own, say
-so, because a class would stand in the model file and keep others from reading it with plain Keras.
+`whitening` or `identity` are then filled again here.  Names select them instead of initialiser
+classes, because a class of ours in the model file would keep plain Keras from loading it.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from facial_expression.core.errors import ModelError
 
 PATCHES = 40_000  # enough for a covariance of 25 pixels
-FLOOR = 5e-4  # added to each variance, so that faint components are not blown up (airbench)
+FLOOR = 5e-4  # added to each variance, so that weak components are not amplified (airbench)
 
 Floats = NDArray[np.float32]
 
 
 def initialise(model: keras.Model, images: NDArray[np.uint8]) -> None:
-    """Fill the layers that start with `whitening` or `identity`; the rest stays as it was built.
+    """Fill the layers whose names start with `whitening` or `identity`; others stay as built.
 
     Args:
         model: an untrained network.
-        images: uint8 (N, side, side), the training pictures, for the whitening.
+        images: uint8 (N, side, side), the training pictures, which determine the whitening.
     """
     for layer in model.layers:
         if layer.name.startswith("whitening"):
@@ -39,7 +39,7 @@ def whitening(images: NDArray[np.uint8], size: int, components: int) -> tuple[Fl
     """A convolution whose outputs are uncorrelated and of about equal variance.
 
     The leading principal components of the pictures' patches, each divided by its standard
-    deviation, and their negatives, since a rectifier follows: Page 2018 ("How to train your
+    deviation, and their negatives, because a rectifier follows: Page 2018 ("How to train your
     ResNet"), Jordan 2024 (airbench, arXiv:2404.00498).
 
     Args:
@@ -49,7 +49,7 @@ def whitening(images: NDArray[np.uint8], size: int, components: int) -> tuple[Fl
 
     Returns:
         Kernel float32 (size, size, 1, 2 * components) and bias (2 * components,) for pictures in
-        [0, 1]; the bias takes the mean patch away.
+        [0, 1]; the bias subtracts the mean patch.
     """
     patches = _patches(images, size)
     mean = patches.mean(axis=0)
@@ -63,7 +63,7 @@ def whitening(images: NDArray[np.uint8], size: int, components: int) -> tuple[Fl
 
 
 def _patches(images: NDArray[np.uint8], size: int) -> NDArray[np.float64]:
-    """Patches at places that a fixed generator chooses, float64 (PATCHES, size * size), 0 to 1."""
+    """Patches at fixed random places, float64 (PATCHES, size * size), in [0, 1]."""
     rng = np.random.default_rng(0)
     which = rng.integers(0, len(images), PATCHES)
     rows, columns = rng.integers(0, images.shape[1] - size + 1, (2, PATCHES, 1, 1))
@@ -73,7 +73,7 @@ def _patches(images: NDArray[np.uint8], size: int) -> NDArray[np.float64]:
 
 
 def identity(kernel: Floats) -> Floats:
-    """A kernel whose first filters copy their input channel; further filters stay as they are.
+    """A kernel whose first filters copy their input channel; the other filters stay unchanged.
 
     Dirac initialisation (Zagoruyko and Komodakis 2017, "DiracNets"; airbench).
 
@@ -89,7 +89,7 @@ def identity(kernel: Floats) -> Floats:
 
 
 def adopt(model: keras.Model, source: keras.Model, where: str) -> bool:
-    """Start `model` from the weights of `source`, its head too where it has as many classes.
+    """Start `model` from the weights of `source`; the head too if the number of classes agrees.
 
     Args:
         model: the network to fill.
@@ -97,7 +97,7 @@ def adopt(model: keras.Model, source: keras.Model, where: str) -> bool:
         where: names the source in errors.
 
     Returns:
-        Whether the head was taken too.
+        Whether the head was copied too.
 
     Raises:
         ModelError: the two are different networks.

@@ -54,6 +54,12 @@ def scored(model) -> tuple[float, float]:
     return float(loss), float((probabilities.argmax(axis=1) == DATA.val.labels).mean())
 
 
+@pytest.fixture(scope="module")
+def fitted():
+    """The network of the plain recipe, and its history."""
+    return fit.fit(RECIPE, DATA)
+
+
 def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one():
     states: list[State] = []
     recipe = replace(
@@ -68,10 +74,13 @@ def test_a_resumed_run_gives_the_bits_of_an_uninterrupted_one():
     assert resumed_history == history
     for mine, theirs in zip(values(resumed), values(whole), strict=True):
         np.testing.assert_array_equal(mine, theirs)
+    # 5 steps an epoch: the rates in the middle of the steps 5, 10 and 15 of 15
+    shares = [row["learning_rate"] / RECIPE.optimizer.learning_rate for row in history]
+    np.testing.assert_allclose(shares, [(1 - d / 30) / 0.8 for d in (9, 19, 29)], rtol=1e-6)
 
 
-def test_history_is_what_an_independent_evaluation_says():
-    model, history = fit.fit(RECIPE, DATA)
+def test_history_is_what_an_independent_evaluation_says(fitted):
+    model, history = fitted
     loss, accuracy = scored(model)
     assert [row["epoch"] for row in history] == [1, 2, 3]
     assert history[-1]["val_loss"] == pytest.approx(loss, abs=1e-4)
@@ -84,14 +93,6 @@ def test_the_triangle_is_the_line_between_its_three_corners(done):
     expected = np.interp(done, [0.0, 0.2, 1.0], [0.0, 1.0, 0.0])
     assert fit.triangular(done) == pytest.approx(expected, abs=1e-12)
     assert fit.learning_rate(RECIPE, done) == RECIPE.optimizer.learning_rate
-
-
-def test_the_rate_follows_the_schedule_over_the_whole_run():
-    _, history = fit.fit(replace(RECIPE, epochs=4, schedule="triangular"), DATA)
-    # 5 steps an epoch: the rate in the middle of the steps 5, 10, 15 and 20 of 20
-    expected = [fit.learning_rate(RECIPE, 0) * share for share in (0.96875, 0.65625, 0.34375)]
-    rates = [row["learning_rate"] for row in history]
-    np.testing.assert_allclose(rates, [*expected, expected[0] / 31], rtol=1e-6)
 
 
 @given(arrays(np.float32, (6, 4), elements=st.floats(-100, 100, width=32)), st.floats(0, 0.99))
@@ -156,8 +157,8 @@ def test_half_precision_leaves_a_float32_network():
     assert history[-1]["loss"] < history[0]["loss"]
 
 
-def test_training_starts_from_another_network():
-    source, _ = fit.fit(RECIPE, DATA)
+def test_training_starts_from_another_network(fitted):
+    source, _ = fitted
     nothing = replace(RECIPE, epochs=1, optimizer=rate(1e-9))
     started, history = fit.fit(nothing, replace(DATA, initial=(source, "source.keras")))
     kernels = [model.get_layer("logits").get_weights()[0] for model in (started, source)]
