@@ -25,6 +25,7 @@ from tests.helpers import make_archive, tiny_pictures
 
 LIMITS = Limits(1 << 30, 1000)
 JUNK = ("__MACOSX/train/sad/._x.jpg", ".DS_Store", "train/Thumbs.db", "LICENCE.txt", "._a.png")
+PICTURES = tiny_pictures()
 GOOD = {"train/a/x.jpg": b"one", "test/a/y.jpg": b"two"}
 
 
@@ -94,7 +95,7 @@ ARCHIVES = [name for name in PACKERS if name != "folder"]
 def test_the_same_pictures_give_the_same_bytes(
     packer: str, wrapper: str, order: random.Random, junk: set[str], nested: bool
 ) -> None:
-    files = {wrapper + name: content for name, content in tiny_pictures().items()}
+    files = {wrapper + name: content for name, content in PICTURES.items()}
     files |= {wrapper + name: b"junk" for name in junk}
     shuffled = sorted(files)
     order.shuffle(shuffled)
@@ -104,7 +105,7 @@ def test_the_same_pictures_give_the_same_bytes(
         inner.mkdir(exist_ok=True)
         suffix = ".zip" if packer in ("stored", "deflated", "bzip2", "lzma") else f".{packer}"
         source = PACKERS[packer](inner / f"set{suffix}", {name: files[name] for name in shuffled})
-        expected = make_archive(folder / "expected.bin", tiny_pictures())
+        expected = make_archive(folder / "expected.bin", PICTURES)
         assert packed(inner if nested and packer != "folder" else source) == expected.read_bytes()
 
 
@@ -283,9 +284,8 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("packer", ["deflated", "bzip2", "lzma", "tar.gz", "tar.bz2", "tar.xz"])
-@pytest.mark.parametrize("name", ["train/a/bomb.jpg", "bomb.bin"])
-def test_a_decompression_bomb_is_refused(tmp_path: Path, packer: str, name: str) -> None:
-    source = PACKERS[packer](tmp_path / "bomb", {name: bytes(20 << 20)})
+def test_a_decompression_bomb_is_refused(tmp_path: Path, packer: str) -> None:
+    source = PACKERS[packer](tmp_path / "bomb", {**GOOD, "bomb.bin": bytes(17 << 20)})
     refuse(source, "a decompression bomb")
 
 
@@ -297,8 +297,8 @@ def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path: Path, method: int)
 
 @pytest.mark.parametrize("packer", sorted(PACKERS))
 def test_too_much_or_too_many_is_refused(tmp_path: Path, packer: str) -> None:
-    source = PACKERS[packer](tmp_path / "source", tiny_pictures())
-    size = sum(map(len, tiny_pictures().values()))
+    source = PACKERS[packer](tmp_path / "source", PICTURES)
+    size = sum(map(len, PICTURES.values()))
     refuse(source, "at most 29 files, found more; raise fetch.max_files", Limits(1 << 30, 29))
     refuse(source, "raise fetch.max_bytes", Limits(size - 1, 1000))
     if not packer.startswith("tar"):  # its headers count as well
