@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from facial_expression.core.errors import DatasetError, ModelError, ParameterError
-from facial_expression.core.files import read_csv, write_csv, write_json
+from facial_expression.core.files import write_json
 from facial_expression.network.backend import configure
 from facial_expression.pictures.images import decode, square
 from tests.helpers import picture
@@ -70,12 +71,11 @@ def expected(place: Path) -> list[tuple[str, str, np.ndarray]]:
 
 
 def test_every_picture_is_predicted_as_it_should_be(done: Path, expected: list) -> None:
-    rows = list(read_csv(done / "predictions.csv"))
-    assert [(row["path"], row["actual"]) for row in rows] == [row[:2] for row in expected]
-    for row, (_, _, probabilities) in zip(rows, expected, strict=True):
-        found = [float(row[name]) for name in CLASSES]
-        np.testing.assert_allclose(found, probabilities, atol=1e-5)
-        assert row["predicted"] == CLASSES[int(np.argmax(found))]
+    table = pd.read_csv(done / "predictions.csv")
+    named = list(zip(table["path"], table["actual"], strict=True))
+    assert named == [row[:2] for row in expected]
+    np.testing.assert_allclose(table[CLASSES], [row[2] for row in expected], atol=1e-5)
+    assert table["predicted"].tolist() == table[CLASSES].idxmax(axis=1).tolist()
 
 
 def test_scores_are_of_those_predictions_and_know_what_is_absent(
@@ -101,24 +101,10 @@ def test_scores_are_of_those_predictions_and_know_what_is_absent(
     assert metrics["mapped"] == {"joy": "happy"}
     assert {"pictures_flip", "pictures_views", "calibration", "model", "versions"} <= set(metrics)
     assert "pictures_leak_free" not in metrics, "nothing is known about what was trained on"
-    pairs = [(row["actual"], row["predicted"]) for row in read_csv(done / "confusion.csv")]
-    assert pairs == list(zip(actual, predicted, strict=True))
-    support = {row["class"]: int(row["support"]) for row in read_csv(done / "per_class.csv")}
-    assert support == {"angry": 7, "happy": 7, "sad": 0}
-
-
-def test_the_temperature_beside_the_model_is_taken_unless_another_is_named(
-    place: Path, tmp_path: Path
-) -> None:
-    net = shutil.copytree(place / "net", tmp_path / "net")
-    write_json(net / "calibration.json", {"temperature": 1.7, "fitted_on": "val"})
-    assert find_temperature(place / "net/model.keras") == 1.0
-    assert find_temperature(net / "model.keras") == 1.7
-    (tmp_path / "faces").symlink_to(place / "faces")
-    found = run(tmp_path, tmp_path / "out", *MAPS)["calibration"]
-    assert (found["temperature"], found["fitted_on"]) == (1.7, "other pictures")
-    named = run(tmp_path, tmp_path / "out", *MAPS, "--temperature", "0.5")["calibration"]
-    assert named["temperature"] == 0.5
+    pairs = pd.read_csv(done / "confusion.csv")
+    assert pairs.to_numpy().tolist() == [list(pair) for pair in zip(actual, predicted, strict=True)]
+    support = pd.read_csv(done / "per_class.csv").set_index("class")["support"]
+    assert support.to_dict() == {"angry": 7, "happy": 7, "sad": 0}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"temperature": 0}', '{"temperature": "hot"}'])
@@ -151,33 +137,27 @@ def test_two_runs_give_the_same_bytes(place: Path, done: Path, tmp_path: Path) -
         assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
 
 
-def test_a_folder_named_train_is_scored_like_any_other(place: Path, tmp_path: Path) -> None:
-    shutil.copytree(place / "faces/test", tmp_path / "train")
-    named = [str(place / "net/model.keras"), str(tmp_path), "--out", str(tmp_path / "out")]
-    evaluate.main([*named, "--split", "train", *MAPS, "--threads", "2"])
-    metrics = json.loads((tmp_path / "out/scores.json").read_text(encoding="utf-8"))
-    assert {"macro_f1_low", "macro_f1_high"} <= metrics["pictures"].keys()
-
-
-def test_pictures_that_were_trained_on_are_set_apart(place: Path, tmp_path: Path) -> None:
+def test_a_calibrated_model_and_an_index(place: Path, done: Path, tmp_path: Path) -> None:
+    """On a folder named train, which is scored like any other."""
+    net = shutil.copytree(place / "net", tmp_path / "net")
+    write_json(net / "calibration.json", {"temperature": 1.7, "fitted_on": "val"})
+    assert (find_temperature(place / "net/model.keras"), find_temperature(net / "x")) == (1.0, 1.7)
+    shutil.copytree(place / "faces/test", tmp_path / "faces/train")
     known = decode((place / "faces/test/joy/0.png").read_bytes()).fingerprint
-    rows = [("train", known, ""), ("train", "0" * 64, "")]
-    write_csv(tmp_path / "index.csv", ("split", "sha256", "dropped_because"), rows)
-    metrics = run(place, tmp_path / "out", *MAPS, "--trained-on", str(tmp_path / "index.csv"))
-    assert metrics["pictures"]["n"] == 14
-    assert metrics["pictures_leak_free"]["n"] == 13
-
-
-def test_a_given_temperature_changes_calibration_alone(
-    place: Path, done: Path, tmp_path: Path
-) -> None:
+    index = f"split,sha256,dropped_because\ntrain,{known},\ntrain,{'0' * 64},\n"
+    (tmp_path / "index.csv").write_text(index, encoding="utf-8")
+    options = [*MAPS, "--trained-on", str(tmp_path / "index.csv")]
+    found = run(tmp_path, tmp_path / "out", *options, split="train")
+    calibration = found["calibration"]
+    assert (calibration["temperature"], calibration["fitted_on"]) == (1.7, "other pictures")
+    assert calibration["after"] != calibration["before"]
     plain = json.loads((done / "scores.json").read_text(encoding="utf-8"))
-    cooled = run(place, tmp_path, *MAPS, "--temperature", "3")
-    assert plain["pictures"] == cooled["pictures"]
     assert plain["calibration"]["after"] == plain["calibration"]["before"]
-    assert cooled["calibration"]["before"] == plain["calibration"]["before"]
-    assert cooled["calibration"]["after"] != plain["calibration"]["after"]
-    assert cooled["calibration"]["temperature"] == 3
+    assert found["pictures"] == plain["pictures"], "a temperature changes calibration alone"
+    assert {"macro_f1_low", "macro_f1_high"} <= found["pictures"].keys()
+    assert found["pictures_leak_free"]["n"] == 13
+    named = run(tmp_path, tmp_path / "out", *MAPS, "--temperature", "3", split="train")
+    assert named["calibration"]["temperature"] == 3
 
 
 def test_classes_are_found_where_the_pipeline_keeps_them(tmp_path: Path) -> None:

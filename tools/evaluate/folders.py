@@ -1,43 +1,25 @@
-"""Pictures that lie in folders named after classes -> arrays, for a model that exists already."""
+"""Pictures in folders named after classes -> arrays, for a trained model."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from facial_expression.core.arrays import Split
 from facial_expression.core.errors import DatasetError, ImageError
-from facial_expression.core.files import read_csv
+from facial_expression.core.tables import read_table
 from facial_expression.fetch.layout import is_wanted
 from facial_expression.pictures.images import decode, square
 
 
-@dataclass(frozen=True)
-class Labelled:
-    """Decoded pictures with the classes of their folders.
-
-    Attributes:
-        paths: N paths below the root, sorted.
-        labels: int64 (N,), positions in the model's classes.
-        images: uint8 (N, side, side), grey.
-        fingerprints: N hashes of the decoded pixels, as column sha256 of index.csv.
-    """
-
-    paths: list[str]
-    labels: NDArray[np.int64]
-    images: NDArray[np.uint8]
-    fingerprints: list[str]
-
-
 def list_folders(root: Path, split: str = "") -> dict[str, list[Path]]:
-    """The pictures of each folder of `root` (or `root`/`split`), both sorted; others are ignored.
+    """The pictures of each folder of `root` (or `root`/`split`), both sorted; ignores other files.
 
     Raises:
-        DatasetError: there is no picture, or one does not lie in <class>/<name>.
+        DatasetError: there is no picture, or one is not in <class>/<name>.
     """
     base = root / split
     layout = f"{base}: expected pictures in <class>/<name>"
@@ -96,17 +78,31 @@ def assign_labels(
 
 
 def read_pictures(
-    root: Path, folders: Mapping[str, Sequence[Path]], labels: Mapping[str, int | None], side: int
-) -> Labelled:
-    """Decode the pictures of every folder that has a label, as `images` does for training.
+    root: Path,
+    folders: Mapping[str, Sequence[Path]],
+    labels: Mapping[str, int | None],
+    side: int,
+    trained_on: Collection[str] | None = None,
+) -> Split:
+    """Decode the pictures of every folder that has a label, as for training.
+
+    Args:
+        root: the paths of the result are relative to it.
+        folders: from `list_folders`.
+        labels: from `assign_labels`.
+        side: of the squares, in pixels.
+        trained_on: hashes of the pixels of training pictures, if they are known.
+
+    Returns:
+        The pictures in the order of their folders.  `leak_free` tells which ones equal no training
+        picture; without `trained_on` it is False everywhere.
 
     Raises:
-        ImageError: a file is no picture; the message names it.
+        ImageError: a file cannot be decoded; the message names it.
     """
-    paths, numbers, images, fingerprints = [], [], [], []
+    paths, numbers, images, leak_free = [], [], [], []
     for name, members in folders.items():
-        label = labels[name]
-        if label is None:
+        if (label := labels[name]) is None:
             continue
         for path in members:
             try:
@@ -118,8 +114,8 @@ def read_pictures(
             paths.append(path.relative_to(root).as_posix())
             numbers.append(label)
             images.append(square(picture, side))
-            fingerprints.append(picture.fingerprint)
-    return Labelled(paths, np.array(numbers, np.int64), np.stack(images), fingerprints)
+            leak_free.append(trained_on is not None and picture.fingerprint not in trained_on)
+    return Split(np.stack(images), np.array(numbers, np.int64), paths, np.array(leak_free))
 
 
 def training_fingerprints(index: Path) -> set[str]:
@@ -128,14 +124,7 @@ def training_fingerprints(index: Path) -> set[str]:
     Raises:
         DatasetError: the table is missing or not one of the index stage.
     """
-    try:
-        return {
-            row["sha256"]
-            for row in read_csv(index)
-            if row["split"] == "train" and not row["dropped_because"]
-        }
-    except (OSError, ValueError, KeyError) as error:
-        raise DatasetError(
-            f"{index}: expected the index.csv that the index stage writes: {error!r}; "
-            "run that stage on the data that the model was trained on"
-        ) from None
+    columns = dict.fromkeys(("split", "sha256", "dropped_because"), str)
+    table = read_table(index, columns, "the index stage")
+    used = (table["split"] == "train") & (table["dropped_because"] == "")
+    return set(table.loc[used, "sha256"])
