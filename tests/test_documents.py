@@ -26,7 +26,7 @@ ELSEWHERE = re.compile(r"at commit [0-9a-f]{7}")
 CODE = re.compile(r"```.*?```|`[^`]+`", re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 PATH = re.compile(r"(?:\.dvc|[\w-]+)(?:/[\w.*-]+)+/?")
-ABSENT = {"mine", "team", "fats", "fer2031"}  # what a reader adds, and mistypes
+ABSENT = {"mine", "team"}  # what a reader adds
 OVERRIDE = re.compile(r"(conf/\w+/[\w-]+\.yaml):([\w.]+)=")
 
 
