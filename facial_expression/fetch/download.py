@@ -153,4 +153,5 @@ def _is_final(error: BaseException) -> bool:
     status = getattr(error, "status", getattr(response, "status_code", None))
     if isinstance(status, int):
         return 400 <= status < 500
-    return isinstance(error, FileNotFoundError | PermissionError | ValueError)
+    lacking = "Credential" in type(error).__name__  # of botocore
+    return lacking or isinstance(error, FileNotFoundError | PermissionError | ValueError)

@@ -24,6 +24,7 @@ def normalise(source: Path, out: Path, limits: Limits, where: str) -> int:
     """Write the pictures of `source` to `out` as a normalised archive.
 
     The same pictures give the same bytes, however they are packed, wrapped in folders and ordered.
+    The names of the files say which layout it is: class folders or fer2013.csv, a reader each.
 
     Args:
         source: what `unpack.opened` reads.
