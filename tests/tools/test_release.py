@@ -90,7 +90,7 @@ def test_a_release_stages_what_the_lock_names_and_drops_the_rest(repository, mon
 )
 def test_a_run_that_should_not_be_released_is_refused(name, text, said, tmp_path):
     good = {"n": 9, "decisive": 9, "other_class": 0, "largest_difference": 0.0}
-    for path, facts in (("evaluation/metrics", {"protocol": "clean"}), ("export/parity", good)):
+    for path, facts in (("evaluation/scores", {"protocol": "clean"}), ("export/parity", good)):
         (tmp_path / f"data/{path}.json").parent.mkdir(parents=True)
         (tmp_path / f"data/{path}.json").write_text(json.dumps(facts), encoding="utf-8")
     check_run(tmp_path)
