@@ -39,7 +39,7 @@ main > div { flex: 0 1 auto; min-width: min(35rem, 100%%); max-width: 100%%; box
 /* DVC draws a frame round every picture and centres it; `!important` undoes its inline style. */
 main > div:has(img) { flex-basis: 100%%; text-align: left !important;
   white-space: normal !important; }
-main > div:has(img) > p { margin: 0 0 .5rem; font-weight: 600; }
+main > div:has(img) > p { margin: 0 0 .5rem; font-weight: 600; overflow-wrap: anywhere; }
 main > div:has(img) > div { border: 0 !important; margin: 0 1rem 0 0 !important;
   vertical-align: top; max-width: min(60rem, 100%%); }
 main > div:has(> div + div) > div { max-width: min(33rem, 100%%); } /* two revisions side by side */
