@@ -4,17 +4,16 @@
 
 Reads   MODEL.onnx of stage export, and ARRAYS of the run that made it: training pictures set the
         ranges of the activations, validation pictures measure what the rounding costs.
-Writes  FILE.onnx, with the same input, outputs and metadata, and `int8` in the metadata: the
-        accuracy on validation before and after.  Nothing where it is not faster.
+Writes  FILE.onnx, with the same input, outputs and metadata.  The entry `int8` of the metadata is
+        the accuracy on validation before and after.  If it is not faster, no file is written.
 
-Weights are rounded to eight bits a channel, activations to eight bits a tensor, between the
-0.01 and 99.99 percentiles of what the training pictures give (ONNX Runtime's static quantization).
-Probabilities move, so this form is no twin of the network: see what it prints.
+Weights are rounded to eight bits per channel and activations to eight bits per tensor, between the
+0.01 and 99.99 percentiles of their values for the training pictures (ONNX Runtime's static
+quantization).  The probabilities change: the tool prints by how much.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import io
 import logging
@@ -28,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facial_expression.core.arrays import Split, read_split
-from facial_expression.core.command import at_least
+from facial_expression.core.command import at_least, parser
 from facial_expression.core.errors import ModelError, ParameterError, PipelineError, run
 from facial_expression.core.files import atomic
 from facial_expression.core.labels import read_classes
@@ -36,16 +35,16 @@ from facial_expression.inference.network import INPUT, Network
 from tools.arguments import new_file
 
 CALIBRATION = 1024  # training pictures
-PERCENTILE = 99.99  # a few extreme activations would coarsen all the others
+PERCENTILE = 99.99  # with a few extreme activations the steps for all others would be coarse
 ROUNDS = 5
 
 
 class Pictures:
-    """What ONNX Runtime's calibration asks for: batches of pictures, all of one size."""
+    """A data reader of ONNX Runtime's calibration: batches of pictures, all of one size."""
 
     def __init__(self, pictures: NDArray[Any], batch_size: int, name: str) -> None:
         size = min(batch_size, len(pictures))
-        starts = range(0, len(pictures) - size + 1, size)  # its percentiles take no remainder
+        starts = range(0, len(pictures) - size + 1, size)  # a smaller last batch is an error there
         self._batches = iter([{name: pictures[start : start + size]} for start in starts])
 
     def get_next(self) -> dict[str, NDArray[Any]] | None:
@@ -113,10 +112,10 @@ def compare(before: Network, after: Network, val: Split, batch_size: int) -> dic
 
 
 def make(source: Path, arrays: Path, target: Path, threads: int, batch_size: int) -> bool:
-    """Write the int8 form of `source` if it is faster on this machine; whether it was written.
+    """Write the int8 form of `source` if it is faster on this machine; return whether it is.
 
     Raises:
-        ModelError: `source` is no exported network, or not of the classes of `arrays`.
+        ModelError: `source` is not an exported network, or has other classes than `arrays`.
     """
     before = Network(source, threads)
     names = read_classes(arrays / "classes.json")
@@ -143,9 +142,9 @@ def make(source: Path, arrays: Path, target: Path, threads: int, batch_size: int
 
 
 def describe(target: Path, found: dict[str, Any]) -> None:
-    """Say in the metadata what the rounding cost.
+    """Add the accuracy before and after the rounding to the metadata.
 
-    The gain in speed is not among them: other bytes would come out each time.
+    The gain in speed is left out: it would change the bytes each time.
     """
     import onnx
 
@@ -161,17 +160,14 @@ def describe(target: Path, found: dict[str, Any]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Quantise, measure, keep or refuse."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.quantise",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("model", type=Path, metavar="MODEL.onnx")
-    parser.add_argument("arrays", type=Path, metavar="ARRAYS", help="folder of stage preprocess")
-    parser.add_argument("--out", type=new_file, required=True, metavar="FILE.onnx")
-    parser.add_argument("--threads", type=at_least(1), default=2)
-    parser.add_argument("--batch-size", type=at_least(1), default=64)
-    args = parser.parse_args(argv)
+    arguments = parser("tools.quantise", __doc__)
+    add = arguments.add_argument
+    add("model", type=Path, metavar="MODEL.onnx")
+    add("arrays", type=Path, metavar="ARRAYS", help="folder of stage preprocess")
+    add("--out", type=new_file, required=True, metavar="FILE.onnx")
+    add("--threads", type=at_least(1), default=2)
+    add("--batch-size", type=at_least(1), default=64)
+    args = arguments.parse_args(argv)
     if args.out.exists() and args.model.exists() and args.out.samefile(args.model):
         raise ParameterError(f"--out {args.out}: expected another file than the network to be read")
     with atomic(args.out) as temporary:

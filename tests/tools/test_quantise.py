@@ -94,14 +94,6 @@ def test_arrays_of_other_classes_are_refused(model, arrays, tmp_path):
         quantise.main([str(model), str(arrays), "--out", str(tmp_path / "int8.onnx")])
 
 
-def test_both_are_timed_in_turn_on_every_picture(model, arrays):
-    val = read_split(arrays, "val")
-    found = REAL(Network(model, 1), Network(model, 1), val, 32)
-    assert found["n"] == 70
-    assert found["agreement"] == 1
-    assert found["accuracy"] == found["accuracy_int8"]
-
-
 class Stub:
     """A network that takes so many seconds of a clock, call by call, and has one answer."""
 
