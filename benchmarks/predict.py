@@ -1,14 +1,14 @@
-"""`python -m tools.predict` as a person calls it: elapsed time and memory, process start included.
+"""Elapsed time and memory of `python -m tools.predict`, with the start of its process.
 
     python -m benchmarks.predict [--models released/expression.onnx ...]
 
 1. 1,000 ready crops, 48x48 PNG.  Target: 3 s, 400 MB.
-2. 60 photographs of 1280x720, JPEG, on each twice the portrait that Matplotlib ships, in sizes and
-   places that a seed draws.  Target: 10 a second; how many of the 120 faces were found is said.
+2. 60 photographs of 1280x720, JPEG, each with the portrait that Matplotlib ships twice, in seeded
+   sizes and places.  Target: 10 a second; the number of faces found, of 120, is printed.
 3. Memory: of ten times as many crops, and of four such photographs of 48 megapixels, with one
    thread and with two.
 
-The files lie in a temporary folder and were read before, so that the disk is not what is measured.
+The files are in a temporary folder and have been read before, so that the disk is not measured.
 """
 
 from __future__ import annotations

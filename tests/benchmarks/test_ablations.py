@@ -162,8 +162,3 @@ def test_what_is_there_is_not_fitted_again_and_a_failure_stops_nothing(
     assert ablations.measure(tmp_path, recipe, {"baseline": {}}, [3], out) == 0
     assert out.read_bytes() == before
     assert "| baseline |" in table(figures, [SMOOTHING])
-
-
-def test_without_figures_there_is_no_table(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match="found no file"):
-        ablations.main(["--table", "--out", str(tmp_path / "none.json")])
