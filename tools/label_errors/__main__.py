@@ -69,7 +69,8 @@ def find(arrays: Path, recipe: Recipe, folds: int, out: Path) -> None:
     fold_of = cross_fitting.assign_folds(train, classes, folds, recipe.seed)
     configure(recipe.backend, recipe.threads)
     identity = {"recipe": asdict(recipe), "folds": folds, "versions": versions(recipe.backend)}
-    key = key_of([arrays / "train", arrays / "classes.json"], identity)
+    code = Path(__file__).with_name("cross_fitting.py")
+    key = key_of([arrays / "train", arrays / "classes.json", code], identity)
     probabilities = cross_fitting.out_of_fold(recipe, train, classes, fold_of, out / "folds" / key)
     from facial_expression.plot.style import png
     from tools.label_errors.sheet import suspect_sheet
