@@ -17,8 +17,11 @@ from pathlib import Path
 from facial_expression.core.errors import ArchiveError
 from facial_expression.core.zips import EPOCH
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
-"""What makes a file a picture, in any case; other files of a source are left out."""
+SUFFIXES = (
+    *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg"),
+    *(".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
+)
+"""Files with these suffixes, in any case, are pictures; of others, the first bytes tell."""
 
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 """What stands before the name and the bytes of a member (PKWARE APPNOTE 4.3.7)."""

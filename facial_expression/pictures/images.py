@@ -14,29 +14,49 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import struct
 import warnings
 import zlib
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.util import find_spec
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from facial_expression.core.errors import ImageError
 
 MAX_PIXELS = 100_000_000
 """A larger picture is refused before its pixels are allocated (a decompression bomb)."""
 
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS = (
+    *("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"),
+    *(("AVIF",) if features.check("avif") else ()),
+    *(("HEIF",) if find_spec("pillow_heif") else ()),  # the extra heic
+)
 """Pillow's names of the formats that are read; others may start programs (EPS: Ghostscript)."""
+
+HEAD = 32
+"""Bytes at the start of a file that tell its format."""
+MAGIC = {
+    "BMP": rb"BM.{12}[\x0c\x28\x34\x38\x40\x6c\x7c]\0{3}",  # the size of the second header
+    "GIF": rb"GIF8[79]a",
+    "JPEG": rb"\xff\xd8\xff",
+    "PNG": rb"\x89PNG\r\n\x1a\n",
+    "PPM": rb"P[1-6](\s+\d|\s*#)",
+    "TIFF": rb"(II|MM)(\0[*+]|[*+]\0)",
+    "WEBP": rb"RIFF.{4}WEBP",
+    "AVIF": rb".{4}ftyp(avi[fs]|m[is]f1.*avi[fs])",
+    "HEIF": rb".{4}ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)",  # an iPhone's .heic
+}
 
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 STRIP = 256  # rows that are laid over white at once
 BROKEN_FILE = (
     OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError,
-    struct.error, zlib.error,
+    RuntimeError, struct.error, zlib.error,
 )  # fmt: skip
 """What Pillow's decoders raise on broken files."""
 
@@ -70,16 +90,40 @@ class Picture:
         return hashlib.sha256(size + self.grey.tobytes()).hexdigest()
 
 
+def format_of(head: bytes) -> str:
+    """Which key of `MAGIC` a file is that begins with `head` (`HEAD` bytes), "" if none.
+
+    >>> format_of(b"GIF89a...")
+    'GIF'
+    """
+    kinds = (kind for kind, magic in MAGIC.items() if re.match(magic, head, re.DOTALL))
+    return next(kinds, "")
+
+
+def is_picture(head: bytes) -> bool:
+    """Whether a file that begins with `head` (`HEAD` bytes) has one of `FORMATS`."""
+    return format_of(head) in FORMATS
+
+
 def decode(data: bytes) -> Picture:
     """Decode a picture file of one of `FORMATS`, of any mode that Pillow reads.
 
     Raises:
         ImageError: the bytes are not a picture, are damaged, or claim more than `MAX_PIXELS`.
     """
+    kind = format_of(data[:HEAD])
+    if kind not in FORMATS:
+        heic = kind == "HEIF"
+        reason = (
+            "a HEIC picture; install the extra heic" if heic else "not a picture of a known format"
+        )
+        raise ImageError(reason)
+    if kind == "HEIF":
+        _register_heif()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large sizes and odd metadata
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
+            image = Image.open(io.BytesIO(data), formats=[kind])
             if image.width * image.height > MAX_PIXELS:
                 raise ImageError(
                     f"{image.width}x{image.height} pixels, at most {MAX_PIXELS} allowed"
@@ -90,7 +134,7 @@ def decode(data: bytes) -> Picture:
         raise ImageError(f"claims far more than the {MAX_PIXELS} pixels allowed") from None
     except BROKEN_FILE as error:
         if isinstance(error, UnidentifiedImageError):
-            raise ImageError("not a picture of a known format") from None
+            raise ImageError(f"not a picture, though it begins like {kind}") from None
         raise ImageError(" ".join(str(error).split()) or type(error).__name__) from None
 
 
@@ -103,6 +147,14 @@ def square(picture: Picture, side: int) -> NDArray[np.uint8]:
         box = (left, top, left + edge, top + edge)
         image = image.resize((side, side), Image.Resampling.LANCZOS, box=box)
     return np.asarray(image)
+
+
+@cache
+def _register_heif() -> None:
+    """Let Pillow read HEIC and HEIF, whose decoder is imported for the first of them."""
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -17,8 +17,16 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from facial_expression.core.errors import ImageError
-from facial_expression.pictures import archive
-from facial_expression.pictures.images import MAX_PIXELS, STRIP, decode, square
+from facial_expression.pictures import archive, images
+from facial_expression.pictures.images import (
+    FORMATS,
+    HEAD,
+    MAX_PIXELS,
+    STRIP,
+    decode,
+    is_picture,
+    square,
+)
 
 LOSSLESS = ["PNG", "BMP", "TIFF", "PPM", "GIF"]
 Pixels = NDArray[np.uint8]
@@ -315,6 +323,7 @@ def test_what_is_no_whole_picture_gives_its_reason_in_one_line(data: bytes, reas
 WHOLE = [
     *(encode(Image.fromarray(noise(20, 30, 3)), kind) for kind in ("JPEG", *LOSSLESS, "WEBP")),
     encode(Image.fromarray(noise(20, 30)).convert("P"), "PNG", transparency=3),
+    *(encode(Image.fromarray(noise(20, 30, 3)), kind) for kind in ("AVIF",) if kind in FORMATS),
 ]
 
 
@@ -329,7 +338,31 @@ def test_damage_gives_a_picture_or_our_error_and_nothing_else(data: st.DataObjec
         assert square(decode(kept), 8).shape == (8, 8)
 
 
-def test_every_suffix_that_an_archive_takes_is_of_a_format_that_is_read() -> None:
-    kinds = {Image.registered_extensions()[suffix] for suffix in archive.SUFFIXES}
-    for kind in kinds:
-        assert decode(encode(Image.fromarray(noise(8, 8)), kind)).grey.size == (8, 8)
+@pytest.mark.parametrize("suffix", archive.SUFFIXES)
+def test_the_content_says_that_a_file_is_a_picture(suffix: str) -> None:
+    data = encode(Image.fromarray(noise(8, 8)), Image.registered_extensions()[suffix])
+    assert is_picture(data[:HEAD])
+    assert decode(data).grey.size == (8, 8)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"", b"BM25 ranks documents by the words in them", b"P5", b"GIF is a format", b"PK\3\4"],
+)
+def test_other_files_are_no_pictures(head: bytes) -> None:
+    assert not is_picture(head)
+
+
+@pytest.mark.extra
+def test_heic_is_read_where_the_extra_is_installed() -> None:
+    heif = pytest.importorskip("pillow_heif")
+    stream = io.BytesIO()
+    heif.from_pillow(Image.new("RGB", (64, 48), (200, 30, 30))).save(stream)
+    assert is_picture(stream.getvalue()[:HEAD])
+    assert_close(np.asarray(decode(stream.getvalue()).rgb), np.full((48, 64, 3), (200, 30, 30)), 4)
+
+
+def test_heic_without_the_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "FORMATS", ("JPEG",))
+    with pytest.raises(ImageError, match="install the extra heic"):
+        decode(b"\0\0\0\x18ftypheic" + bytes(20))
