@@ -19,7 +19,6 @@ runs with --seeds and --against (Welch's test).
 from __future__ import annotations
 
 import io
-import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -198,11 +197,11 @@ def compare_seeds(group_a: Sequence[Predictions], group_b: Sequence[Predictions]
     for score, values in scores.items():
         a, b = values[: len(group_a)], values[len(group_a) :]
         for key, part in zip(groups, (a, b), strict=False):
-            s = comparison.spread(part)
-            deviation = "unknown" if math.isnan(s.deviation) else f"{100 * s.deviation:.2f} points"
+            deviation = f"{100 * np.std(part, ddof=1):.2f} points" if len(part) > 1 else "unknown"
             lines.append(
-                f"{score:9} {key}  mean {100 * s.mean:.2f} %, standard deviation {deviation}, "
-                f"n = {s.n} (lowest {100 * min(part):.2f} %, highest {100 * max(part):.2f} %)"
+                f"{score:9} {key}  mean {100 * np.mean(part):.2f} %, standard deviation "
+                f"{deviation}, n = {len(part)} (lowest {100 * min(part):.2f} %, highest "
+                f"{100 * max(part):.2f} %)"
             )
         if len(a) > 1 and len(b) > 1:
             difference, p = comparison.mean_difference(a, b)

@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binomtest, ttest_ind
 
-from facial_expression.metrics.intervals import DRAWS
+from facial_expression.metrics.intervals import DRAWS, of_confusion
 from facial_expression.metrics.scores import TAILS, Labels, macro_f1
 
 LEVEL = 0.95
@@ -38,14 +37,6 @@ class Hits(NamedTuple):
     only_a: int
     only_b: int
     neither: int
-
-
-class Spread(NamedTuple):
-    """Mean and standard deviation (with n - 1) of n runs; NaN for one run's deviation."""
-
-    mean: float
-    deviation: float
-    n: int
 
 
 def count_hits(actual: Labels, a: Labels, b: Labels) -> Hits:
@@ -113,18 +104,14 @@ def macro_f1_difference(
     kinds, counts = np.unique(np.stack([actual, a, b]), axis=1, return_counts=True)
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(len(actual), counts / len(actual), size=draws)  # (draws, kinds)
-    difference = _macro_f1s(drawn, kinds[0], kinds[2], classes) - _macro_f1s(
-        drawn, kinds[0], kinds[1], classes
+    cells = np.eye(classes * classes)
+    f1_a, f1_b = (
+        of_confusion((drawn @ cells[kinds[0] * classes + run]).reshape(-1, classes, classes))
+        for run in kinds[1:]
     )
-    low, high = np.quantile(difference, TAILS)
+    low, high = np.quantile(f1_b["macro_f1"] - f1_a["macro_f1"], TAILS)
     value = macro_f1(actual, b, classes) - macro_f1(actual, a, classes)
     return Estimate(value, float(low), float(high))
-
-
-def spread(values: Sequence[float]) -> Spread:
-    """Mean, standard deviation and number of a score over runs; one run at least."""
-    deviation = float(np.std(values, ddof=1)) if len(values) > 1 else math.nan
-    return Spread(float(np.mean(values)), deviation, len(values))
 
 
 def mean_difference(a: Sequence[float], b: Sequence[float]) -> tuple[Estimate, float]:
@@ -151,16 +138,3 @@ def _correlation(hits: Hits) -> float:
     if excess > 0:
         excess = max(excess - sum(hits) / 2, 0.0)
     return excess / math.sqrt(product) if product else 0.0
-
-
-def _macro_f1s(
-    drawn: NDArray[np.int64], actual: Labels, predicted: Labels, classes: int
-) -> NDArray[np.float64]:
-    """Macro F1 of every draw (draws, kinds) of kinds with an actual and a predicted class."""
-    every = np.arange(classes)
-    is_actual = (actual[:, None] == every).astype(np.float64)  # (kinds, classes)
-    is_predicted = (predicted[:, None] == every).astype(np.float64)
-    counts = drawn.astype(np.float64)  # exact up to 2**53, and multiplied faster than integers
-    hits = counts @ (is_actual * is_predicted)  # (draws, classes)
-    total = counts @ (is_actual + is_predicted)
-    return np.divide(2 * hits, total, out=np.zeros_like(hits), where=total > 0).mean(axis=1)

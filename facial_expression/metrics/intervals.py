@@ -70,7 +70,7 @@ def resampled(
     confusion[:, cells] = totals[:, : len(cells)]
     confusion = confusion.reshape(draws, classes, classes)
     top_2, log_loss, brier = totals[:, len(cells) :].T / n
-    return _of_confusion(confusion) | {
+    return of_confusion(confusion) | {
         "top_2_accuracy": top_2,
         "log_loss": log_loss,
         "brier": brier,
@@ -98,7 +98,7 @@ def _weights(n: int, draws: int, seed: int) -> Iterator[Floats]:
         yield np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
 
 
-def _of_confusion(counts: Floats) -> dict[str, Floats]:
+def of_confusion(counts: Floats) -> dict[str, Floats]:
     """Three scores of each confusion matrix; counts are (draws, actual, predicted)."""
     hits = counts.diagonal(axis1=1, axis2=2)  # (draws, classes)
     actual, predicted = counts.sum(axis=2), counts.sum(axis=1)

@@ -19,7 +19,6 @@ from facial_expression.metrics.comparison import (
     macro_f1_difference,
     mcnemar,
     mean_difference,
-    spread,
 )
 
 Labels = NDArray[np.int64]
@@ -184,8 +183,3 @@ def test_welch_is_its_definition(a: list[float], b: list[float]) -> None:
     half = float(t.ppf(0.975, freedom)) * math.sqrt(total)
     assert (found.low, found.high) == pytest.approx((difference - half, difference + half))
     assert p == pytest.approx(2 * float(t.sf(abs(difference) / math.sqrt(total), freedom)))
-
-
-def test_spread_is_that_of_a_sample_and_one_run_has_no_deviation() -> None:
-    assert spread([0.5, 0.7]) == (0.6, pytest.approx(0.02**0.5), 2)
-    assert spread([0.5]) == (0.5, pytest.approx(math.nan, nan_ok=True), 1)
