@@ -1,13 +1,13 @@
-"""A network in ONNX form with less to compute: the same function, up to rounding.
+"""Make an ONNX network faster: the same function up to rounding, with less to compute.
 
-What a converter leaves between convolutions goes into them where mathematics allows it: the
-rescaling of the pictures, and a normalisation that stands behind a max-pooling.  Libraries fold a
-normalisation right behind a convolution on their own, and fuse a convolution with the rectifier
-behind it; with a pooling in between they do neither, and an int8 form has to leave its integers.
+Two operations that a converter leaves between convolutions are folded into them: the rescaling of
+the pictures, and a normalisation behind a max-pooling.  Libraries fold a normalisation directly
+behind a convolution themselves, and fuse a convolution with the rectifier behind it.  With a
+pooling in between they do neither, and an int8 network must convert to floats and back.
 
-A first convolution that strides by two over one channel reads blocks of 2x2 pixels as four channels
-instead: the same sums, gathered four bytes at a time ("Use space-to-depth transformation where
-possible", Qualcomm AI Engine Direct, HTP network design recommendations).
+A first convolution of stride two over one channel reads blocks of 2x2 pixels as four channels: the
+same sums, four bytes at a time ("Use space-to-depth transformation where possible", Qualcomm AI
+Engine Direct, HTP network design recommendations).
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Constants = dict[str, NDArray[Any]]
 
 
 def fold(graph: onnx.GraphProto) -> None:
-    """Fold what can be folded, in place; nodes and constants that nobody reads then go."""
+    """Fold what can be folded, in place; remove nodes and constants that are no longer read."""
     constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
     known = set(constants)
     for chain in list(_chains(graph, ("Cast", "Mul", "Add", "Reshape", "Conv"))):
         _fold_rescaling(chain, constants)
     for chain in list(_chains(graph, ("Conv", "MaxPool", "Mul", "Add", "Relu"))):
         _fold_normalisation(chain, constants)
-    _tidy(graph)  # a rescaling that was folded reads the pictures no more
+    _tidy(graph)  # removes a folded rescaling, which still reads the pictures
     for chain in list(_chains(graph, ("Cast", "Reshape", "Conv"))):
         graph.node.extend(_read_blocks(chain, graph.input[0], constants))
     graph.initializer.extend(
@@ -44,7 +44,7 @@ def fold(graph: onnx.GraphProto) -> None:
 
 
 def _fold_rescaling(chain: Nodes, constants: Constants) -> None:
-    """Take one factor for all pixels into the first kernel, where nothing is added to them."""
+    """Multiply the first kernel by the factor of all pixels, if nothing is added to them."""
     cast, scale, shift, reshape, convolution = chain
     factor, offset, kernel = (constants.get(n.input[1]) for n in (scale, shift, convolution))
     if factor is None or offset is None or kernel is None or factor.size != 1 or offset.any():
@@ -54,10 +54,10 @@ def _fold_rescaling(chain: Nodes, constants: Constants) -> None:
 
 
 def _fold_normalisation(chain: Nodes, constants: Constants) -> None:
-    """Take scale and shift into the convolution, and the rectifier in front of the pooling.
+    """Fold scale and shift into the convolution, and move the rectifier in front of the pooling.
 
     A scale above 0, a shift and a rectifier never change which value is the largest, so they may
-    come before the max-pooling as well.  Nothing happens where a channel's scale is not above 0.
+    come before the max-pooling.  Nothing is changed if a channel's scale is not above 0.
     """
     convolution, pooling, multiply, add, rectifier = chain
     scale, shift, kernel = (constants.get(n.input[1]) for n in (multiply, add, convolution))
@@ -78,10 +78,11 @@ def _fold_normalisation(chain: Nodes, constants: Constants) -> None:
 
 
 def _read_blocks(chain: Nodes, pictures: onnx.ValueInfoProto, constants: Constants) -> Nodes:
-    """Let a strided convolution over pictures of one channel read blocks; the node that makes them.
+    """Let a strided convolution over pictures of one channel read blocks.
 
-    None where it has another stride, dilation or automatic padding, or a side of the pictures is
-    odd or not known.
+    Returns:
+        The node that makes the blocks, in a list.  The list is empty if the convolution has another
+        stride, a dilation or automatic padding, or if a side of the pictures is odd or unknown.
     """
     *_, reshape, convolution = chain
     _, rows, columns, channels = (each.dim_value for each in pictures.type.tensor_type.shape.dim)
@@ -110,7 +111,7 @@ def _read_blocks(chain: Nodes, pictures: onnx.ValueInfoProto, constants: Constan
 
 
 def _blocks(taps: int, before: int, behind: int, side: int) -> tuple[int, int, int]:
-    """Along one axis: taps of the kernel in blocks of two, and blocks of padding on either side."""
+    """Along one axis: taps of the kernel in blocks of two, and blocks of padding on both sides."""
     size = (side + before + behind - taps) // 2 + 1
     first = (before + 1) // 2
     reach = (taps - 1 - before) // 2 + first + 1
@@ -120,14 +121,14 @@ def _blocks(taps: int, before: int, behind: int, side: int) -> tuple[int, int, i
 def _give(
     node: onnx.NodeProto, place: int, what: str, value: NDArray[Any], constants: Constants
 ) -> None:
-    """Let a node read a constant of its own."""
+    """Replace an input of a node by a constant of its own."""
     name = f"{node.output[0]}_{what}"
     constants[name] = value.astype(np.float32)
     node.input[:] = [*node.input[:place], name, *node.input[place + 1 :]]
 
 
 def _chains(graph: onnx.GraphProto, kinds: tuple[str, ...]) -> Iterator[Nodes]:
-    """Nodes of these kinds, each the only reader of what the one before it computes."""
+    """Sequences of nodes of these kinds, each the only reader of the output of the one before."""
     readers: dict[str, Nodes] = {}
     for node in graph.node:
         for name in node.input:
@@ -145,7 +146,7 @@ def _chains(graph: onnx.GraphProto, kinds: tuple[str, ...]) -> Iterator[Nodes]:
 
 
 def _tidy(graph: onnx.GraphProto) -> None:
-    """Put each node behind those it reads, and drop what nobody reads."""
+    """Order nodes by their inputs, and remove those whose output is not read."""
     makers = {name: node for node in graph.node for name in node.output}
     ordered: dict[str, onnx.NodeProto] = {}
 

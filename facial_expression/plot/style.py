@@ -1,8 +1,8 @@
-"""The look that every figure shares, and its PNG bytes.
+"""The style of all figures, and their PNG bytes.
 
 Figures are `matplotlib.figure.Figure` objects, made without pyplot, so there is no global state.
-`@styled` and `png` both fix every setting: neither a user's matplotlibrc nor the order of calls
-changes a byte.
+`@styled` and `png` both fix every setting, so that neither a user's matplotlibrc nor the order of
+calls changes a byte.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from PIL import Image
 INK = "#222222"
 """Text, and lines that must stand out."""
 PALE = "#b8b8b8"
-"""What stands back: grid lines, bars beside the one that matters."""
+"""Less important parts: frames, bars beside the one that matters."""
 WIDTH = 7.0
-"""Inches; the text width of a page in one column."""
+"""Inches; the text width of a page with one column."""
 
 _DEFAULTS: dict[str, Any] = {
     key: value
@@ -33,7 +33,7 @@ _DEFAULTS: dict[str, Any] = {
     if not key.startswith(("backend", "interactive", "toolbar"))
 }
 _STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # the one that Matplotlib brings
+    "font.family": "DejaVu Sans",  # comes with Matplotlib
     "font.size": 9,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
@@ -67,7 +67,7 @@ R = TypeVar("R")
 
 
 def styled(function: Callable[P, R]) -> Callable[P, R]:
-    """Run `function` under Matplotlib's own defaults and our style, whatever the user has set."""
+    """Run `function` with Matplotlib's own defaults and our style, not with the user's settings."""
 
     @wraps(function)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -80,7 +80,7 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 
 @styled
 def png(figure: Figure, dpi: int) -> bytes:
-    """The figure as a PNG file without transparency; the same figure gives the same bytes."""
+    """The figure as a PNG file without transparency; equal figures give equal bytes."""
     drawn, small = io.BytesIO(), io.BytesIO()
     FigureCanvasAgg(figure)
     figure.savefig(drawn, format="png", dpi=dpi)
@@ -89,7 +89,7 @@ def png(figure: Figure, dpi: int) -> bytes:
 
 
 def tint(colour: str, share: float) -> str:
-    """`colour` mixed with white; `share` 1 leaves it as it is, 0 gives white."""
+    """`colour` mixed with white; with `share` 1 it is unchanged, with 0 white."""
     red, green, blue = (1 - share * (1 - channel) for channel in to_rgb(colour))
     return to_hex((red, green, blue))
 
@@ -99,11 +99,11 @@ def ink_on(colour: ColorType) -> str:
     weights = (0.2126, 0.7152, 0.0722)
     channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
     luminance = sum(weight * channel for weight, channel in zip(weights, channels, strict=True))
-    return INK if luminance > 0.21 else "white"  # where both contrast equally
+    return INK if luminance > 0.21 else "white"  # at 0.21 the contrasts are equal
 
 
 def ramp(colour: str) -> LinearSegmentedColormap:
-    """White over `colour` to a dark shade of it: lightness alone carries the value."""
+    """From white over `colour` to a dark shade of it; lightness alone carries the value."""
     red, green, blue = to_rgb(colour)
     dark = (0.45 * red, 0.45 * green, 0.45 * blue)
     stops: list[tuple[float, ColorType]] = [(0, "white"), (0.6, colour), (1, dark)]
@@ -111,6 +111,6 @@ def ramp(colour: str) -> LinearSegmentedColormap:
 
 
 def bare(axes: Axes) -> None:
-    """Take the frame and the tick marks (not their labels) off an axes that holds a picture."""
+    """Remove the frame and the tick marks (not their labels) of an axes that holds a picture."""
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
