@@ -130,7 +130,7 @@ def _evaluation(facts: Facts) -> dict[str, Any]:
         "scores": _table(header, rows),
         "leak_free": _leak_free(metrics, audit),
         "calibration": _calibration(metrics),
-        "temperature": f"{metrics.get('calibration', {}).get('temperature', 1.0):.6f}",
+        "temperature": f"{metrics['calibration']['temperature']:.6f}",
         "per_class": _table(("class", "precision", "recall", "F1", "support"), classes),
     }
 
@@ -189,15 +189,11 @@ def _leak_free(metrics: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
 
 
 def _calibration(metrics: Mapping[str, Any]) -> str:
-    if not (found := metrics.get("calibration")):
-        return ""
-    before, after = found["before"], found["after"]
-    split = metrics["reported_split"]
+    found, split = metrics["calibration"], metrics["reported_split"]
     fitted = "these same pictures" if split == "val" else "the validation pictures"
     rows = [
-        (name, f"{before[key]:.4f}", f"{after[key]:.4f}")
+        (name, *(f"{found[when][key]:.4f}" for when in ("before", "after")))
         for key, name in CALIBRATION.items()
-        if key in before
     ]
     return (
         f"**Calibration** on {split}. The logits are divided by one temperature, "

@@ -40,8 +40,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_rows(arrays.parent, arrays.name, [(row, f"{row}.png", True) for row in range(20)])
     write_json(root / "source.json", FACTS.source)
     write_json(root / "audit.json", FACTS.audit)
-    calibrated = {"temperature": 1.25, "fitted_on": "val", "before": {}, "after": {}}
-    write_json(root / "evaluation/scores.json", FACTS.metrics | {"calibration": calibrated})
+    write_json(root / "evaluation/scores.json", FACTS.metrics)
     write_table(root / "evaluation/per_class.csv", FACTS.per_class)
     shutil.copyfile(ROOT / "conf/recipe/fast.yaml", root / "fast.yaml")
     texts = {**FACTS.texts, "crop": {"scale": 1.3, "drop": 0.1}}
