@@ -12,7 +12,6 @@ Targets on two cores: 15 s together, 500 MB each, 1 KB a picture more.
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import shutil
 import sys
@@ -22,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
+import yaml
 
 from benchmarks.archives import enlarge, unpack
 from benchmarks.measuring import (
@@ -37,6 +36,8 @@ from benchmarks.measuring import (
     tree_peak,
     verdict,
 )
+from facial_expression.core.command import parser
+from facial_expression.core.params import read_yaml
 
 STAGES = ("fetch", "index", "preprocess")
 SECONDS, MEGABYTES, KILOBYTES = 15, 500, 1  # the targets
@@ -54,13 +55,12 @@ class Figures:
 
 def write_parameters(folder: Path, data: Path, archive: Path, **index: Any) -> Path:
     """A copy of a conf/data file for an archive; `index` replaces parameters of that section."""
-    yaml = YAML()
-    document = yaml.load(data)
+    document = read_yaml(data)
     document["fetch"].update(source=str(archive), sha256=None)
     if index:
         document["index"].update(index)
     path = folder / "pictures.yaml"
-    yaml.dump(document, path)
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path
 
 
@@ -160,16 +160,12 @@ def report_growth(
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure both archives and the rival, and print everything."""
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.prepare",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("archive", type=Path, help="a zip of <split>/<class>/<name>")
-    parser.add_argument("--data", type=Path, default=ROOT / "conf/data/fer2013.yaml")
-    parser.add_argument("--repeats", type=int, default=5, help="timed runs of each stage")
-    parser.add_argument("--times", type=int, default=10, help="size of the larger archive")
-    args = parser.parse_args(argv)
+    command = parser("benchmarks.prepare", __doc__)
+    command.add_argument("archive", type=Path, help="a zip of <split>/<class>/<name>")
+    command.add_argument("--data", type=Path, default=ROOT / "conf/data/fer2013.yaml")
+    command.add_argument("--repeats", type=int, default=5, help="timed runs of each stage")
+    command.add_argument("--times", type=int, default=10, help="size of the larger archive")
+    args = command.parse_args(argv)
     print(describe_machine(["pillow", "numpy"]), flush=True)
 
     with tempfile.TemporaryDirectory(prefix="prepare-") as temporary:

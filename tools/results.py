@@ -23,11 +23,12 @@ from statistics import mean, stdev
 from typing import Any
 
 import pandas as pd
-from ruamel.yaml import YAML
+import yaml
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import PipelineError, run
-from facial_expression.core.files import atomic, write_text
+from facial_expression.core.files import write_text
+from facial_expression.core.params import read_yaml
 from facial_expression.core.tables import read_table
 
 NUMBERS = (
@@ -212,10 +213,9 @@ def write_tables(root: Path, *, check: bool) -> None:
 
 def parameters_of(source: Path) -> dict[str, Any]:
     """The parameters in force in the clone `source`: params.yaml and the two files it names."""
-    yaml = YAML(typ="safe")
-    active = yaml.load(source / "params.yaml")
+    active = read_yaml(source / "params.yaml")
     for kind in ("data", "recipe"):
-        active |= yaml.load(source / "conf" / kind / f"{active[kind]}.yaml")
+        active |= read_yaml(source / "conf" / kind / f"{active[kind]}.yaml")
     if Path(active["fetch"]["source"]).exists():
         active["fetch"]["source"] = "a local copy"  # its path is nobody else's
     return active
@@ -227,10 +227,7 @@ def write_parameters(source: Path, path: Path) -> None:
 
 
 def _dump(value: Any, path: Path) -> None:
-    yaml = YAML()
-    yaml.width = 1000  # a command stays on its line
-    with atomic(path) as temporary:
-        yaml.dump(value, temporary)
+    write_text(path, yaml.safe_dump(value, sort_keys=False, width=1000))  # a command on one line
 
 
 def main(argv: Sequence[str] | None = None) -> None:

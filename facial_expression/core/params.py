@@ -1,23 +1,24 @@
-"""One section of a YAML file -> a frozen, validated dataclass.  The loader only.
+"""Parameters: one section of a YAML file as a frozen, validated dataclass.
 
 A stage declares its parameters as `@dataclass(frozen=True, config=CLOSED)` (pydantic's decorator)
-in its own script, so that editing one stage's parameters never touches another stage.
+in its own package, so that editing one stage's parameters never touches another stage.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
+import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
-from ruamel.yaml import YAML, YAMLError
 
 from facial_expression.core.errors import ParameterError
 from facial_expression.core.files import sha256_of
 
 CLOSED = ConfigDict(extra="forbid", allow_inf_nan=False)
-"""Configuration of every parameter dataclass: an unknown key is an error, and so is no number."""
+"""Configuration of every parameter dataclass: unknown keys, NaN and infinity are errors."""
 
 Parameters = TypeVar("Parameters")
 
@@ -25,14 +26,14 @@ Parameters = TypeVar("Parameters")
 def load(path: Path, section: str, kind: type[Parameters]) -> Parameters:
     """Read `section` of the YAML file at `path` as a `kind`.
 
-    Types are strict (the text "3" is not the number 3), a list becomes a tuple, and a key that
-    `kind` does not know is refused.
+    Types are strict (the text "3" is not the number 3), a list becomes a tuple, and keys that
+    `kind` does not have are errors.
 
     Raises:
         ParameterError: the file or the section is missing, or a value is unknown, missing, of the
             wrong type or out of range; the message names file, section, key and the value found.
     """
-    document = _read(path)
+    document = read_yaml(path)
     if not isinstance(document, dict) or section not in document:
         raise ParameterError(f"{path}: expected a section '{section}:', found none; add it")
     values = document[section]
@@ -40,7 +41,7 @@ def load(path: Path, section: str, kind: type[Parameters]) -> Parameters:
         raise ParameterError(f"{path}: expected '{section}:' to hold keys, found {values!r}")
     try:
         text = json.dumps(values)
-    except (TypeError, ValueError) as error:  # a date, bytes, an alias of itself
+    except (TypeError, ValueError, RecursionError) as error:  # a date, bytes, an alias of itself
         raise ParameterError(
             f"{path}: expected '{section}:' to hold texts, numbers, true, false, null and lists, "
             f"found another kind of value: {error}; put it in quotes if it is a text"
@@ -54,7 +55,7 @@ def load(path: Path, section: str, kind: type[Parameters]) -> Parameters:
 
 
 def pinned(path: str, sha256: str, key: str, remedy: str) -> Path:
-    """The file that a parameter names, once its bytes are those that stand beside the name.
+    """The file that a parameter names, after a check of its sha256 (the pin).
 
     A pin makes DVC notice another file under the same name.
 
@@ -62,10 +63,10 @@ def pinned(path: str, sha256: str, key: str, remedy: str) -> Path:
         path: the value of the parameter `key`.
         sha256: the value of the parameter `sha256` beside it.
         key: dotted; the last part is the name of the parameter.
-        remedy: what to do where there is no such file.
+        remedy: what to do if there is no such file.
 
     Raises:
-        ParameterError: the file cannot be read, or is another one.
+        ParameterError: the file cannot be read, or has another sha256.
     """
     pin = f"{key.rpartition('.')[0]}.sha256"
     try:
@@ -80,18 +81,67 @@ def pinned(path: str, sha256: str, key: str, remedy: str) -> Path:
     return Path(path)
 
 
-def _read(path: Path) -> Any:
+def read_yaml(path: Path) -> Any:
+    """The document in a YAML file, with the numbers of YAML 1.2, as DVC reads them.
+
+    Raises:
+        ParameterError: there is no such file, it is not one YAML document, or a key is there twice.
+    """
     try:
-        return YAML(typ="safe").load(path)
+        with path.open("rb") as stream:
+            return yaml.load(stream, _Yaml12)
     except FileNotFoundError:
         raise ParameterError(
-            f"{path}: no such parameter file; see conf/ for those there are"
+            f"{path}: no such parameter file; conf/ holds the existing ones"
         ) from None
     except OSError as error:
         raise ParameterError(f"{path}: expected a YAML file, found: {error.strerror}") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
-        raise ParameterError(f"{path}: expected YAML, found what is not: {reason}") from None
+        raise ParameterError(f"{path}: expected YAML, found an error: {reason}") from None
+
+
+class _Yaml12(yaml.SafeLoader):
+    """Numbers and booleans of YAML 1.2: `1e-3` and `0o17` are numbers, `yes` and `1:30` texts.
+
+    The patterns are those of ruamel.yaml, which DVC reads and writes with.
+    """
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys: list[Any] = []
+        for name, _ in node.value:
+            key = self.construct_object(name, deep=True)
+            if key in keys:
+                raise yaml.MarkedYAMLError(None, None, f"duplicate key {key!r}", name.start_mark)
+            keys.append(key)
+        return super().construct_mapping(node, deep)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        text = self.construct_scalar(node).replace("_", "")
+        bases = {"0b": 2, "0o": 8, "0x": 16}
+        return int(text, bases.get(text.lstrip("-+")[:2], 10))
+
+
+_Yaml12.add_constructor("tag:yaml.org,2002:int", _Yaml12.construct_yaml_int)
+_Yaml12.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern) for tag, pattern in known if tag.endswith((":null", ":merge", ":timestamp"))
+    ]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+for _name, _pattern, _first in (
+    ("bool", "true|True|TRUE|false|False|FALSE", "tTfF"),
+    (
+        "float",
+        r"[-+]?[0-9][0-9_]*\.[0-9_]*(?:[eE][-+]?[0-9]+)?|[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+"
+        r"|[-+]?\.[0-9_]+(?:[eE][-+][0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)",
+        "-+0123456789.",
+    ),
+    ("int", "[-+]?(?:0b[01_]+|0o[0-7_]+|0x[0-9a-fA-F_]+|[0-9_]+)", "-+0123456789"),
+):
+    _Yaml12.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_name}", re.compile(f"^(?:{_pattern})$"), list(_first)
+    )
 
 
 def _explain(path: Path, section: str, item: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm
@@ -27,6 +28,7 @@ FACTS = (
     *("dropped_because", "perceptual_hash"),
 )
 CHUNK = 4096  # pictures a task: large enough to open the archive rarely, small enough to balance
+BLANK = np.zeros((near_duplicates.SIDE, near_duplicates.SIDE), np.uint8)
 SHOWN = 5  # undecodable pictures that an error message lists
 
 
@@ -132,18 +134,18 @@ def scan(images: Path, workers: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(FACTS))
 
 
-def describe(name: str, data: bytes) -> tuple[Any, ...]:
-    """`FACTS` about one picture."""
+def describe(name: str, data: bytes) -> tuple[tuple[Any, ...], NDArray[np.uint8]]:
+    """`FACTS` about one picture but the hash, and the thumbnail that the hash is made of."""
     folder, label, _ = map(sys.intern, name.split("/"))  # one text object for all rows
     try:
         picture = decode(data)
     except ImageError as error:
-        return name, label, folder, "", 0, 0, "", 0.0, 0.0, f"undecodable: {error}", 0
+        reason = f"undecodable: {error}"
+        return (name, label, folder, "", 0, 0, "", 0.0, 0.0, reason), BLANK
     pixels = np.asarray(picture.grey)
     facts = (*picture.grey.size, picture.mode, float(pixels.mean()), float(pixels.std()))
-    thumbnail = square(picture, near_duplicates.SIDE)
-    phash = int(near_duplicates.perceptual_hashes(thumbnail[None])[0])
-    return name, label, folder, picture.fingerprint, *facts, "", phash
+    row = (name, label, folder, picture.fingerprint, *facts, "")
+    return row, square(picture, near_duplicates.SIDE)
 
 
 def read_excluded(params: IndexParameters) -> set[str]:
@@ -167,7 +169,9 @@ def read_excluded(params: IndexParameters) -> set[str]:
 
 
 def _describe_chunk(images: Path, places: Sequence[tuple[str, int]]) -> list[tuple[Any, ...]]:
-    return [describe(name, data) for name, data in read_members(images, places)]
+    rows, thumbnails = zip(*(describe(*item) for item in read_members(images, places)), strict=True)
+    hashes = near_duplicates.perceptual_hashes(np.stack(thumbnails)).tolist()
+    return [(*row, phash) for row, phash in zip(rows, hashes, strict=True)]
 
 
 def _check_decoded(images: Path, table: pd.DataFrame, on_bad_image: str) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from ruamel.yaml import YAML
 
 from benchmarks import archives, prepare
+from facial_expression.core.params import read_yaml
 from facial_expression.pictures import archive
 from facial_expression.pictures.images import decode
 from tests.helpers import tiny_pictures
@@ -44,9 +44,8 @@ def test_variant_changes_exactly_one_pixel(
 
 def test_parameters_are_those_of_the_data_set_with_another_source(tmp_path: Path) -> None:
     data = prepare.ROOT / "conf/data/fer2013.yaml"
-    yaml = YAML(typ="safe")
-    written = yaml.load(prepare.write_parameters(tmp_path, data, tmp_path / "pictures.zip"))
-    original = yaml.load(data)
+    written = read_yaml(prepare.write_parameters(tmp_path, data, tmp_path / "pictures.zip"))
+    original = read_yaml(data)
     assert written["fetch"]["source"] == str(tmp_path / "pictures.zip")
     assert written["fetch"]["sha256"] is None
     assert written["index"] == original["index"]

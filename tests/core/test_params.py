@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from hypothesis import given
+from dvc.utils.serialize import dump_yaml, load_yaml
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import Field
 from pydantic.dataclasses import dataclass
-from ruamel.yaml import YAML
 
 from facial_expression.core.errors import ParameterError
-from facial_expression.core.params import CLOSED, load
+from facial_expression.core.params import CLOSED, load, read_yaml
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -46,27 +46,49 @@ def test_a_list_becomes_a_tuple_and_the_whole_is_frozen(tmp_path: Path) -> None:
         some.rate = 2.0  # type: ignore[misc]
 
 
-@given(
-    rate=st.floats(min_value=1e-9, max_value=1e9),
-    epochs=st.integers(1, 10**6),
-    flag=st.booleans(),
-    name=st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=20),
-    sides=st.lists(st.integers(-5, 5), max_size=4),
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=12),
+    st.sampled_from(["yes", "off", "1e-3", "0o17", "1:30", "~", "=", "<<", " a", "a: b", "#", ""]),
 )
-def test_what_ruamel_writes_is_read_back(
-    tmp_path_factory: pytest.TempPathFactory,
-    rate: float,
-    epochs: int,
-    flag: bool,
-    name: str,
-    sides: list[int],
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "round.yaml"
-    values = {"rate": rate, "epochs": epochs, "flag": flag, "name": name, "sides": sides}
-    YAML(typ="safe").dump({"train": values}, path)
-    assert load(path, "train", Some) == Some(
-        rate=rate, epochs=epochs, flag=flag, name=name, sides=tuple(sides)
-    )
+KEYS = st.text(st.characters(codec="ascii", categories=["L"]), min_size=1, max_size=8)
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
+)
+
+
+@settings(max_examples=50)
+@given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=4))
+def test_documents_that_dvc_writes_are_read_as_dvc_reads_them(tmp_path_factory, document):
+    path = tmp_path_factory.getbasetemp() / "written.yaml"
+    dump_yaml(str(path), document)
+    assert read_yaml(path) == load_yaml(str(path)) == document
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("1e-3", "1E3", "1e+3", "1.e3", ".5", ".5e3", ".5e-3", "-.5", "+1", "0o17", "017", "08"),
+        *("0x1F", "0b101", "0b2", "1_000", "1_000.5", "1:30", "1:30.5", ".inf", "-.inf", "1e999"),
+        *("yes", "no", "on", "off", "y", "True", "tRUE", "null", "Null", "~", "nUll", "1."),
+        *("2020-01-01", "2020-1-1", "1,000", "'1'", "!!int 0o17", "!!str 3", "a:b", "nan"),
+    ],
+)
+def test_scalars_are_those_of_dvc(tmp_path, text):
+    path = tmp_path / "some.yaml"
+    path.write_text(f"a: {text}\n", encoding="utf-8")
+    ours, theirs = read_yaml(path)["a"], load_yaml(str(path))["a"]
+    assert (type(ours), ours) == (type(theirs), theirs)
+
+
+def test_the_files_of_this_repository_are_read_as_dvc_reads_them():
+    root = Path(__file__).parents[2]
+    paths = [root / "params.yaml", root / "dvc.yaml", *(root / "conf").rglob("*.yaml")]
+    for path in [*paths, *(root / "results").glob("*/*.yaml")]:
+        assert repr(read_yaml(path)) == repr(load_yaml(str(path))), path
 
 
 @pytest.mark.parametrize(
@@ -124,6 +146,10 @@ def test_every_fault_of_a_section_is_named_at_once(tmp_path: Path) -> None:
         ("train: &a {rate: *a}", "Circular reference"),
         ("---\ntrain: {}\n---\ntrain: {}", "expected a single document"),
         ("train: {rate: \0}", "expected YAML"),
+        ("train: " + 500 * "[", "recursion"),
+        ("train: {rate: !!python/object:os.system {}}", "expected YAML"),
+        ("train: {rate: !!int x}", "expected YAML"),
+        ("train: {? [a] : 1}", "expected YAML"),
     ],
 )
 def test_a_wrong_document_is_one_line(tmp_path: Path, text: str, found: str) -> None:

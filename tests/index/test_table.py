@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from facial_expression.index import table
+from facial_expression.index.near_duplicates import SIDE, perceptual_hashes
 from facial_expression.index.table import FACTS, describe, scan
 from tests.helpers import make_archive, tiny_pictures
 
@@ -15,9 +16,10 @@ def test_facts_about_a_picture():
     pixels = np.array([[0, 10, 20], [30, 40, 50]], np.uint8)
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG")
-    found = dict(zip(FACTS, describe("train/sad/a.png", stream.getvalue()), strict=True))
+    facts, thumbnail = describe("train/sad/a.png", stream.getvalue())
+    assert (thumbnail.shape, thumbnail.dtype) == ((SIDE, SIDE), np.uint8)
+    found = dict(zip(FACTS, facts, strict=False))
     assert len(found.pop("sha256")) == 64
-    del found["perceptual_hash"]
     std = np.sqrt(((pixels - 25.0) ** 2).mean())
     assert (found.pop("mean"), found.pop("std")) == pytest.approx((25, std))
     assert found == {
@@ -27,7 +29,7 @@ def test_facts_about_a_picture():
 
 
 def test_a_picture_that_cannot_be_decoded_says_why():
-    found = dict(zip(FACTS, describe("train/sad/a.png", b"no picture"), strict=True))
+    found = dict(zip(FACTS, describe("train/sad/a.png", b"no picture")[0], strict=False))
     assert found["dropped_because"] == "undecodable: not a picture of a known format"
     assert found["sha256"] == ""
 
@@ -37,5 +39,10 @@ def test_a_scan_keeps_the_order_whatever_the_number_of_workers(tmp_path, monkeyp
     monkeypatch.setattr(table, "CHUNK", 4)
     pictures = tiny_pictures()
     path = make_archive(tmp_path / "images.zip", pictures)
-    found = list(scan(path, workers).itertuples(index=False, name=None))
-    assert found == [describe(name, pictures[name]) for name in sorted(pictures)]
+    found = scan(path, workers)
+    facts, thumbnails = zip(
+        *(describe(name, pictures[name]) for name in sorted(pictures)), strict=True
+    )
+    assert [row[:-1] for row in found.itertuples(index=False, name=None)] == list(facts)
+    hashes = perceptual_hashes(np.stack(thumbnails))
+    np.testing.assert_array_equal(found["perceptual_hash"], hashes)
