@@ -32,22 +32,20 @@ PATHS = {
     "--evaluation": "folder of stage evaluate",
     "--out": "folder to write to",
 }
-BLANK = "Say here"
-"""The first words of a text that only the owner of the pictures can write."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments and write the network and its card."""
     args = parser("stages.export", __doc__, PATHS).parse_args(argv)
     params = load(args.params, "export", ExportParameters)
+    file = f"conf/data/{args.params.name}"
     recipe = load(args.recipe, "train", Recipe)
     read = args.source, args.audit, args.arrays, args.model, args.evaluation
-    export(params, recipe, args.recipe.stem, *read, args.out)
+    export(params, file, recipe, args.recipe.stem, *read, args.out)
     print(f"wrote the network and its card to {args.out}")
-    if blanks := [name for name, text in vars(params).items() if str(text).startswith(BLANK)]:
+    if blanks := [f"export.{name}" for name, text in vars(params).items() if text is None]:
         print(
-            f"note: before you publish the card, write export.{', export.'.join(blanks)} "
-            f"in {args.params}",
+            f"note: before you publish the card, fill in {', '.join(blanks)} of {args.params}",
             file=sys.stderr,
         )
 

@@ -24,6 +24,12 @@ from facial_expression.network.recipe import Recipe
 
 PER_CLASS = {"class": str, "precision": float, "recall": float, "f1": float, "support": int}
 Text = Annotated[str, Field(min_length=1)]
+SUBJECTS = {
+    "terms": "",
+    "labels": "Who labelled the pictures, and how far people agree with the labels: ",
+    "people": "Who the people are, and how the network does for groups of them: ",
+}
+"""Texts that only the owner of the pictures can write -> what is said where one is missing."""
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -48,20 +54,32 @@ class ExportParameters:
         licence: of the weights, an identifier of huggingface.co/docs/hub/repositories-licenses.
         terms: who may use the weights, and for what.
         labels: where the labels come from, and how far people agree with them.
-        people: what is known of the people in the pictures.
+        people: what is known of the people in the pictures.  None, as of `terms` and `labels`:
+            the card says that it is not stated.
         crop: how the training pictures are framed.
     """
 
     dataset: Text
     licence: Text
-    terms: Text
-    labels: Text
-    people: Text
+    terms: Text | None
+    labels: Text | None
+    people: Text | None
     crop: CropParameters
+
+    def texts(self, file: str) -> dict[str, str]:
+        """All but the crop; what is None is said to be missing from `file`."""
+        found = {key: text for key, text in vars(self).items() if key != "crop"}
+        missing = {
+            key: f"{subject}not stated (fill in export.{key} of {file})"
+            for key, subject in SUBJECTS.items()
+            if found[key] is None
+        }
+        return found | missing
 
 
 def export(
     params: ExportParameters,
+    file: str,
     recipe: Recipe,
     name: str,
     source: Path,
@@ -75,6 +93,7 @@ def export(
 
     Args:
         params: see there.
+        file: where they stand, for the card.
         recipe: that the network was trained with.
         name: of the recipe.
         source: source.json of the fetch stage.
@@ -93,7 +112,7 @@ def export(
     except OSError as error:
         raise ModelError(f"{model}: {error.strerror}; run the train stage") from None
     facts = Facts(
-        texts={key: text for key, text in asdict(params).items() if key != "crop"},
+        texts=params.texts(file),
         source=_read_json(source),
         audit=_read_json(audit),
         metrics=_read_json(evaluation / "scores.json"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -139,14 +139,18 @@ def test_a_missing_file_is_named_in_one_line(option, name, error, original, tmp_
     assert not (tmp_path / "out").exists()
 
 
-def test_texts_that_the_owner_has_to_write_are_named(original, tmp_path, capsys):
+def test_a_text_that_only_the_owner_can_write_is_not_stated(original, tmp_path, capsys):
     export.main(arguments(original, params=ROOT / "conf/data/folder.yaml", out=tmp_path))
     said = capsys.readouterr()
     assert str(tmp_path) in said.out
-    assert "write export.terms, export.labels, export.people in" in said.err
+    assert "fill in export.terms, export.labels, export.people of" in said.err
+    card = (tmp_path / "model_card.md").read_text("utf-8")
+    assert "**Terms.** not stated (fill in export.terms of conf/data/folder.yaml)" in card
+    assert card.count("not stated (fill in export.") == 3
+    assert Network(tmp_path / "model.onnx", 1).facts["terms"].startswith("not stated (")
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf/data").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_data_set_brings_the_texts_of_its_card(path):
-    texts = asdict(load(path, "export", ExportParameters))
+    texts = load(path, "export", ExportParameters).texts(path.name)
     assert len(render(replace(FACTS, texts=texts))) > 2000
