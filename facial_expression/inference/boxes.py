@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from math import sqrt
 
 import numpy as np
@@ -25,6 +26,26 @@ class Box:
     width: float
     height: float
     score: float
+
+    def clipped(self, size: tuple[int, int]) -> Box:
+        """The part of the box that lies on a picture of `size` (width, height)."""
+        left, top = max(self.left, 0), max(self.top, 0)
+        right, bottom = min(self.left + self.width, size[0]), min(self.top + self.height, size[1])
+        return replace(self, left=left, top=top, width=right - left, height=bottom - top)
+
+
+def reading_order(boxes: Iterable[Box]) -> list[Box]:
+    """Row by row from the top, each row from left to right.
+
+    A row begins with the box of the highest centre; it holds every box whose centre is above that
+    box's lower edge.
+    """
+    rows: list[list[Box]] = []
+    for box in sorted(boxes, key=lambda box: box.top + box.height / 2):
+        if not rows or box.top + box.height / 2 > rows[-1][0].top + rows[-1][0].height:
+            rows.append([])
+        rows[-1].append(box)
+    return [box for row in rows for box in sorted(row, key=lambda box: box.left + box.width / 2)]
 
 
 @dataclass(frozen=True)

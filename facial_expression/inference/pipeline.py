@@ -17,7 +17,7 @@ from PIL import Image
 
 from facial_expression.core.errors import ImageError
 from facial_expression.core.threads import map_ahead
-from facial_expression.inference.boxes import Box, crop
+from facial_expression.inference.boxes import Box, crop, reading_order
 from facial_expression.inference.network import Network
 from facial_expression.inference.sources import Source
 from facial_expression.pictures.images import Picture, square
@@ -43,7 +43,7 @@ class Face:
     """A face and its expression.
 
     Attributes:
-        box: its place on the picture.
+        box: its place, as far as it lies on the picture.
         probabilities: float32 (classes,), calibrated, in the network's order.
     """
 
@@ -69,7 +69,7 @@ class Result:
     Attributes:
         path, frame: see `Source`.
         size: width and height of the upright picture; (0, 0) if it could not be read.
-        faces: by falling score of the detector.
+        faces: in reading order (`boxes.reading_order`).
         error: why the picture could not be read; empty if it was.
         rgb: the upright picture, if `predict` was asked to keep it.
     """
@@ -121,8 +121,9 @@ def predict(
 def find_and_crop(
     picture: Picture, network: Network, find: Find | None
 ) -> tuple[list[Box], list[NDArray[np.uint8]]]:
-    """Boxes of a picture's faces and their crops for the network, uint8 (side, side) each.
+    """Boxes of a picture's faces in reading order, and their crops, uint8 (side, side) each.
 
+    A box is where `find` sees the face; it may reach beyond the picture, and the crop with it.
     If `find` is None, the largest centred square is the only face.
     """
     if find is None:
@@ -130,7 +131,7 @@ def find_and_crop(
         edge = min(width, height)
         box = Box((width - edge) // 2, (height - edge) // 2, edge, edge, 1.0)
         return [box], [square(picture, network.side)]
-    boxes = find(picture.rgb)
+    boxes = reading_order(find(picture.rgb))
     return boxes, [crop(picture.grey, box, network.crop, network.side) for box in boxes]
 
 
@@ -162,7 +163,9 @@ def _prepare(source: Source, network: Network, find: Find | None, keep: bool) ->
         return _Crops(Result(source.path, source.frame, error=reason), [], [])
     boxes, crops = find_and_crop(picture, network, find)
     rgb = picture.rgb if keep else None
-    return _Crops(Result(source.path, source.frame, picture.upright.size, rgb=rgb), boxes, crops)
+    size = picture.upright.size
+    clipped = [box.clipped(size) for box in boxes]
+    return _Crops(Result(source.path, source.frame, size, rgb=rgb), clipped, crops)
 
 
 def _classify(batch: list[_Crops], network: Network) -> list[Result]:

@@ -6,13 +6,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from facial_expression.inference.boxes import Box, CropRule, crop
+from facial_expression.inference.boxes import Box, CropRule, crop, reading_order
 
 
 def ramp(width: int, height: int) -> Image.Image:
     """Every pixel tells its place: 2 * x + y."""
     y, x = np.mgrid[:height, :width]
     return Image.fromarray((2 * x + y).astype(np.uint8))
+
+
+def test_faces_are_read_row_by_row_from_left_to_right():
+    places = [(200, 12), (10, 20), (400, 28), (210, 110), (15, 100), (120, 300)]
+    boxes = [Box(left, top, 60, 80, 0.9 - left / 1000) for left, top in places]
+    order = [(box.left, box.top) for box in reading_order(boxes)]
+    assert order == [(10, 20), (200, 12), (400, 28), (15, 100), (210, 110), (120, 300)]
+    assert reading_order(reversed(boxes)) == reading_order(boxes)
+
+
+def test_a_box_is_cut_at_the_edges_of_the_picture():
+    assert Box(-4, -2, 30, 70, 0.5).clipped((20, 60)) == Box(0, 0, 20, 60, 0.5)
+    assert Box(3, 5, 8, 9, 0.5).clipped((20, 60)) == Box(3, 5, 8, 9, 0.5)
 
 
 def test_the_square_follows_from_area_and_centre():

@@ -72,18 +72,22 @@ class Analyzer:
             "height": height,
             "picture": _preview(picture),
             "classes": list(self._network.classes),
-            "faces": self._faces(boxes, rule, crops) if crops else [],
+            "faces": self._faces((width, height), boxes, rule, crops) if crops else [],
         }
 
     def _faces(
-        self, boxes: list[Box], rule: CropRule, crops: list[NDArray[np.uint8]]
+        self,
+        size: tuple[int, int],
+        boxes: list[Box],
+        rule: CropRule,
+        crops: list[NDArray[np.uint8]],
     ) -> list[dict[str, Any]]:
         output = self._network.predict(np.stack(crops))
         maps = [None] * len(crops) if output.activation is None else output.activation.tolist()
         faces = map(Face, boxes, output.probabilities)
         return [
             {
-                "box": asdict(face.box),
+                "box": asdict(face.box.clipped(size)),
                 "square": dict(zip(("left", "top", "side"), rule.square(face.box), strict=True)),
                 "crop": _data_url(Image.fromarray(pixels), "PNG"),
                 "probabilities": face.probabilities.tolist(),
