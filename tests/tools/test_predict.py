@@ -108,9 +108,7 @@ def test_a_folder_gives_faces_no_face_and_an_error(album: Path, call: Call) -> N
     assert wall["faces"] == []
     assert "faces" not in torn
     assert "truncated" in torn["error"]
-    about, skipped, summary = err.splitlines()
-    assert "apparent expressions as labelled by strangers" in about
-    assert "For tests alone." in about
+    skipped, summary = err.splitlines()
     assert skipped.startswith("skipped album/torn.jpg: ")
     assert summary == "pictures 3 (without a face 1, skipped 1), faces 1"
 
@@ -224,7 +222,54 @@ def test_the_detector_s_limits_are_options(album: Path, call: Call) -> None:
     assert call("album/face.jpg", "--min-score", "0.99")[2].endswith("faces 0\n")
 
 
+def test_a_folder_without_pictures_is_named_and_other_files_are_counted(
+    album: Path, call: Call
+) -> None:
+    Path("empty").mkdir()
+    (album / "notes.txt").write_text("no picture")
+    code, out, err = call("empty", "album", "album/*.png", "--format", "jsonl")
+    assert code == 1
+    assert [each["path"] for each in objects(out)][:1] == ["album/face.jpg"]
+    empty, passed_over, _, summary = err.splitlines()
+    assert empty == "no pictures in empty"
+    assert passed_over == "1 file passed over: 1 not a picture, e.g. album/notes.txt"
+    assert summary.endswith("faces 1, folders without pictures 1")
+
+
+def test_faces_come_in_reading_order_and_boxes_stay_on_the_picture(album: Path, call: Call) -> None:
+    face = Image.open(PHOTOGRAPH)
+    both = Image.new("RGB", (900, 600))
+    both.paste(face.point(lambda value: value // 3 + 60), (-250, 0))  # the lower score
+    both.paste(face, (450, 20))
+    both.save(album / "both.png")
+    _, out, _ = call("album/both.png", "--format", "jsonl")
+    left, right = (found["box"] for found in objects(out)[0]["faces"])
+    assert left["left"] == 0
+    assert 450 < right["left"] < right["left"] + right["width"] <= 900
+
+
+def test_the_notice_is_for_people_who_read_faces_in_a_terminal(
+    album: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "emotions" not in call("album/face.jpg")[2]
+    monkeypatch.setattr("tools.predict.output.progress", lambda results, *_: results)
+    for name in ("stdout", "stderr"):
+        monkeypatch.setattr(getattr(sys, name), "isatty", lambda: True)
+    (_, notice) = call("album/face.jpg")[2].splitlines()
+    assert notice.startswith("Apparent expressions, not emotions; accuracy ")
+    assert "emotions" not in call("album/wall.png")[2], "no face"
+    assert call("album/face.jpg", "--quiet")[2] == ""
+
+
 # Files that are written
+
+
+def test_folders_that_are_created_are_named(album: Path, call: Call) -> None:
+    arguments = ["album/face.jpg", "--out", "new/deep/faces.csv", "--draw", "drawn"]
+    assert call(*arguments)[2].splitlines()[:2] == [
+        "created the folder drawn", "created the folder new/deep"
+    ]  # fmt: skip
+    assert "created" not in call(*arguments)[2]
 
 
 def test_drawings_are_numbered_and_never_inputs(clip: Path, call: Call) -> None:
@@ -306,6 +351,7 @@ def test_an_output_file_is_whole_or_absent(
     [
         (["album", "--model", "none.onnx"], ModelError, "dvc pull"),
         (["album", "--model", "album/face.jpg"], ModelError, "expected an ONNX model"),
+        (["https://example.org/a.jpg"], ParameterError, "expected a path, .*; download it first"),
         (["--camera", "97", "--out", "faces.csv"], SourceError, "camera 97: cannot be opened"),
     ],
 )

@@ -71,9 +71,12 @@ def test_any_box_can_be_drawn_and_only_small_pictures_are_enlarged(
 def test_a_file_name_is_plain_and_unique(path: str, number: int, frame: int | None):
     name = file_name(number, Result(path, frame))
     assert set("/\\\0\n").isdisjoint(name)
-    assert name.isascii()
-    assert len(name) < 128
+    assert len(name.encode()) < 256
     assert name.startswith(f"{number:06d}-")
+
+
+def test_a_file_name_keeps_the_letters_of_its_picture():
+    assert file_name(1, Result("a/Höpper 浩 (2).jpg", None)) == "000001-Höpper 浩 (2).jpg"
 
 
 def test_the_file_is_a_jpeg_without_metadata():

@@ -9,8 +9,9 @@ import pytest
 
 from facial_expression.core.errors import ImageError
 from facial_expression.inference.sources import Source
+from facial_expression.pictures.images import FORMATS
 from tests.helpers import picture
-from tools.predict.inputs import expand, read_file, sources
+from tools.predict.inputs import counted, expand, read_file, sources
 
 
 @pytest.fixture
@@ -45,9 +46,9 @@ WALKED = ["album/a/10.jpg", "album/a/2.JPG", "album/b.png", "album/c/deep/er.png
     ],
 )
 def test_folders_and_patterns_give_pictures_and_names_stay(album: Path, argument: str, found: list):
-    assert sorted(expand([argument])) == sorted(found)
+    assert sorted(expand([argument]).paths) == sorted(found)
     (album / "b[1].png").write_bytes(picture(1))
-    assert list(expand(["album/b[1].png", "-", "album/b.png", "album/b.png"])) == [
+    assert expand(["album/b[1].png", "-", "album/b.png", "album/b.png"]).paths == [
         "album/b[1].png", "-", "album/b.png", "album/b.png"
     ]  # fmt: skip
 
@@ -55,13 +56,42 @@ def test_folders_and_patterns_give_pictures_and_names_stay(album: Path, argument
 def test_a_folder_is_read_in_the_order_of_names_without_loops_pipes_and_drawings(album: Path):
     (album / "c" / "loop").symlink_to(album, target_is_directory=True)
     os.mkfifo(album / "pipe.png")
-    assert list(expand(["album"])) == WALKED
-    assert list(expand(["album/*.png"])) == ["album/b.png"]
-    assert list(expand(["album/pipe.png"])) == ["album/pipe.png"]  # named, like a shell's <(...)
+    assert expand(["album"]).paths == WALKED
+    assert expand(["album/*.png"]).paths == ["album/b.png"]
+    assert expand(["album/pipe.png"]).paths == ["album/pipe.png"]  # named, like a shell's <(...)
     drawings = (album / "c").resolve()
-    assert list(expand(["album"], drawings)) == WALKED[:3]
-    assert "album/c/deep/er.png" not in list(expand(["album/*"], drawings))
-    assert list(expand(["album/?/*.jpg"], (album / "a").resolve())) == ["album/?/*.jpg"]
+    assert expand(["album"], drawings).paths == WALKED[:3]
+    assert "album/c/deep/er.png" not in expand(["album/*"], drawings).paths
+    assert expand(["album/?/*.jpg"], (album / "a").resolve()).paths == ["album/?/*.jpg"]
+
+
+def test_pictures_are_found_by_content_and_the_rest_is_counted_by_kind(
+    album: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(
+        "tools.predict.inputs.FORMATS", [kind for kind in FORMATS if kind != "HEIF"]
+    )
+    for number, kind in enumerate(("JPEG", "PNG", "GIF", "BMP", "PPM", "TIFF", "WEBP", "AVIF")):
+        (album / f"from a phone {number}").write_bytes(picture(number, kind=kind))
+    (album / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (album / "more.txt").write_bytes(b"BMW, P5, MM and GIF are four words")
+    (album / "torn.jpg").write_bytes(b"not a picture")
+    (album / "z").symlink_to(album / "c", target_is_directory=True)
+    found = expand(["album"])
+    phone = [f"album/from a phone {number}" for number in range(8)]
+    assert found.paths == [*WALKED, *phone, "album/torn.jpg"]
+    assert [read_file(path).upright.size for path in phone] == [(48, 48)] * 8
+    assert counted(found.passed_over) == (
+        "5 files passed over: 1 .avi (name videos, or use a pattern), "
+        "1 .heic (install the extra heic), 1 linked (name the folder itself), "
+        "2 not pictures, e.g. album/more.txt"
+    )
+
+
+def test_a_folder_without_pictures_is_not_a_picture(album: Path):
+    Path("empty").mkdir()
+    found = expand(["empty", "album/c", "album/*.txt"])
+    assert (found.empty, found.paths) == (["empty"], ["album/c/deep/er.png", "album/*.txt"])
 
 
 def test_standard_input_is_one_picture_and_a_video_its_frames(album: Path):
@@ -83,9 +113,8 @@ def test_standard_input_is_one_picture_and_a_video_its_frames(album: Path):
     ("path", "reason"),
     [
         ("missing.png", "no such file or folder"),
-        ("missing/*.png", "no file matches"),
+        ("missing/*.png", "no picture or video matches"),
         ("album/notes.txt", "not a picture of a known format"),
-        ("nothing", r"no picture \(\.bmp, "),
         ("long.png", "larger than 2 MiB"),
     ],
 )
@@ -93,9 +122,8 @@ def test_an_unreadable_file_says_why(
     album: Path, path: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("facial_expression.inference.sources.MAX_BYTES", 2 * 2**20)
-    Path("nothing").mkdir()
     Path("long.png").write_bytes(bytes(2 * 2**20 + 1))
-    (path,) = expand([path])
+    (path,) = expand([path]).paths
     with pytest.raises(ImageError, match=reason):
         read_file(path)
 
@@ -111,6 +139,6 @@ def test_a_folder_that_cannot_be_listed_is_reported_and_the_others_are_read(
         return listed(folder)
 
     monkeypatch.setattr(Path, "iterdir", refuse)
-    assert list(expand(["album"])) == [*WALKED[:3], "album/c"]
+    assert expand(["album"]).paths == [*WALKED[:3], "album/c"]
     with pytest.raises(PermissionError):
         read_file("album/c")

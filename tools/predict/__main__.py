@@ -3,25 +3,33 @@
     python -m tools.predict PATH... [--format table|jsonl|csv] [--out FILE] [--draw DIR]
 
 Reads   pictures, folders (recursively, by name), patterns (quoted: "holiday/**/*.jpg"), videos,
-        or one picture from standard input (-); the first frame of a GIF.  From folders only
-        visible files with the suffix of a picture; a file that is named is read whatever its name.
-Writes  to standard output or --out:
+        or one picture from standard input (-); the first frame of a GIF.  From folders every
+        visible picture, whatever its name; one line counts the other files by kind.
+Writes  to standard output or --out, the faces of a picture from top to bottom, left to right:
         table   one line per face; probabilities in percent
         csv     one line per face: path, frame of a video, box (left, top, width, height in
-                pixels of the upright picture), the detector's score, label, the probability of
-                each class, their entropy in nats
+                pixels of the upright picture, cut at its edges), the detector's score, label,
+                the probability of each class, their entropy in nats
         jsonl   one line per picture: the same values, with "faces": [] if no face was found and
                 "error" if the picture could not be read
         --draw  annotated copies as JPEG files, numbered in the order of the inputs
+        Missing folders of --out and --draw are created.
 
-Files that cannot be read are skipped and named on standard error; the exit code is then 1.
-Nothing is sent over the network, and no other file is written.
+Files that cannot be read and folders without pictures are named on standard error; the exit code
+is then 1.  Nothing is sent over the network, and no other file is written.
+
+Terms   Labels are apparent expressions as strangers would name them, not what a person feels.  The
+        released network was fitted to research data gathered from the web, whose pictures keep
+        their owners' rights: for research and teaching, without warranty (released/README.md;
+        another network's terms are in its model card).  The EU AI Act forbids or restricts
+        inferring emotions of people (README.md, Limits).
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from functools import partial
@@ -32,9 +40,15 @@ from facial_expression.core.command import at_least, parser, processors
 from facial_expression.core.errors import ParameterError, SourceError, run
 from tools.arguments import RELEASED, new_file, share
 
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The arguments, checked against each other."""
+    """The arguments, checked against each other.
+
+    Raises:
+        ParameterError: a path is an address of the web.
+    """
     arguments = parser("tools.predict", __doc__)
     add = arguments.add_argument
     add("paths", nargs="*", metavar="PATH", help="picture, folder, pattern, video, or - (stdin)")
@@ -61,6 +75,11 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         arguments.error("expected either PATH... or --camera")
     if "" in args.paths:  # an unset shell variable, which Path would read as the current folder
         arguments.error("expected PATH, found an empty text")
+    if address := next(filter(ADDRESS.match, args.paths), None):
+        raise ParameterError(
+            f"expected a path, found the address {address}; download it first, or pass it on: "
+            f"curl -sL {address} | python -m tools.predict -"
+        )
     return args
 
 
@@ -95,16 +114,17 @@ def _stdin() -> BinaryIO:
 def main(argv: Sequence[str] | None = None) -> None:
     """Predict and write; exit code 1 if a picture could not be read."""
     args = parse(argv)
-    from tools.predict.inputs import VIDEOS, expand, sources
+    from tools.predict.inputs import VIDEOS, counted, expand, sources
 
-    paths = list(expand(args.paths, args.draw and Path(os.path.realpath(args.draw))))
+    inputs = expand(args.paths, args.draw and Path(os.path.realpath(args.draw)))
+    paths = inputs.paths
     protect_inputs(args, paths)
     from facial_expression.inference.detection import Detector
     from facial_expression.inference.network import Network
     from facial_expression.inference.pipeline import predict
     from facial_expression.inference.video import camera, video
     from tools.predict import output
-    from tools.predict.formats import about
+    from tools.predict.formats import notice, printable
 
     live = args.camera is not None
     # a camera's frames come one at a time; otherwise the threads work on different pictures
@@ -118,13 +138,24 @@ def main(argv: Sequence[str] | None = None) -> None:
     results = predict(
         pictures, network, find, workers=args.threads, live=live, keep=args.draw is not None
     )
+    for folder in inputs.empty:
+        output.say(f"no pictures in {printable(folder)}")
     if not args.quiet:
-        output.say(about(args.model.name, network.facts))
+        if inputs.passed_over:
+            output.say(printable(counted(inputs.passed_over)))
         unknown = live or any(Path(path).suffix.lower() in VIDEOS for path in paths)
         results = output.progress(results, None if unknown else len(paths), args.out)
     try:
         if not output.write(
-            results, network.classes, args.format, args.out, args.draw, quiet=args.quiet, live=live
+            results,
+            network.classes,
+            args.format,
+            args.out,
+            args.draw,
+            quiet=args.quiet,
+            live=live,
+            notice=notice(network.facts),
+            empty_folders=len(inputs.empty),
         ):
             sys.exit(1)
     except BrokenPipeError:  # the reader has enough, as in `| head`

@@ -22,6 +22,12 @@ LINE, LETTER = 1 / 300, 1 / 36
 WIDEST, LEAST = 2.6, 11
 """Largest width of a label, in widths of its box (roughly); smallest letter height in pixels."""
 
+FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff]+')
+"""What a file system may not hold in a name (NTFS), and what controls a terminal."""
+
+LONGEST = 200
+"""Bytes of an input's name in that of its drawing; file systems allow 255 for the whole."""
+
 DARK, LIGHT = "#111111", "#ffd400"
 QUALITY = 92
 
@@ -35,12 +41,13 @@ def draw(rgb: Image.Image, faces: Sequence[Face], classes: Sequence[str]) -> Ima
     drawn = rgb.resize((rgb.width * factor, rgb.height * factor), Image.Resampling.NEAREST)
     pen = ImageDraw.Draw(drawn)
     side = sqrt(drawn.width * drawn.height)
-    for face in reversed(faces):  # the highest score on top
+    by_score = sorted(faces, key=lambda face: face.box.score)  # the highest on top
+    for face in by_score:
         box = _scaled(face.box, factor)
         line = _line(box, side)
         pen.rectangle(_grown(box, line), outline=DARK, width=3 * line)
         pen.rectangle(box, outline=LIGHT, width=line)
-    for face in reversed(faces):
+    for face in by_score:
         text = f"{classes[face.best]} {100 * face.probabilities[face.best]:.0f} %"
         _write(pen, text, _scaled(face.box, factor), side)
     return drawn
@@ -49,12 +56,12 @@ def draw(rgb: Image.Image, faces: Sequence[Face], classes: Sequence[str]) -> Ima
 def file_name(number: int, result: Result) -> str:
     """A file name for the drawing of the `number`-th input: unique, without folders.
 
-    >>> file_name(7, Result("../holiday/a b.png", None))
-    '000007-a_b.jpg'
+    >>> file_name(7, Result("../holiday/Höpper: a b.png", None))
+    '000007-Höpper_ a b.jpg'
     >>> file_name(8, Result("clip.mp4", 25))
     '000008-clip-frame-000025.jpg'
     """
-    stem = re.sub(r"[^\w.-]+", "_", Path(result.path).stem, flags=re.ASCII)[:80]
+    stem = FORBIDDEN.sub("_", Path(result.path).stem).encode()[:LONGEST].decode(errors="ignore")
     frame = "" if result.frame is None else f"-frame-{result.frame:06d}"
     return f"{number:06d}-{stem}{frame}.jpg"
 

@@ -68,21 +68,14 @@ def as_jsonl(classes: Sequence[str]) -> tuple[str, Lines]:
 FORMATS: Mapping[str, Format] = {"table": as_table, "jsonl": as_jsonl, "csv": as_csv}
 
 
-def about(name: str, facts: Mapping[str, str]) -> str:
-    """The network, what it measures and its terms of use, in one line.
+def notice(facts: Mapping[str, str]) -> str:
+    """What the labels are, in a line for people; --help says more.
 
     Args:
-        name: name of the model file.
         facts: `Network.facts`.
     """
-    recipe, dataset, accuracy, terms = (
-        facts.get(key, "unknown") for key in ("recipe", "dataset", "accuracy", "terms")
-    )
-    rounding = f"; rounded to int8: {facts['int8']}" if "int8" in facts else ""
-    return (
-        f"{name} (recipe {recipe}, trained on {dataset}, accuracy {accuracy}{rounding}) names "
-        f"apparent expressions as labelled by strangers, not emotions. Terms: {terms}"
-    )
+    accuracy = facts.get("accuracy", "unknown")
+    return f"Apparent expressions, not emotions; accuracy {accuracy}; terms of use: --help"
 
 
 def printable(path: str) -> str:

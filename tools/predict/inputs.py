@@ -5,50 +5,81 @@ from __future__ import annotations
 import glob
 import io
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from facial_expression.core.errors import ImageError
 from facial_expression.inference.sources import MAX_BYTES, Source, read_picture
-from facial_expression.pictures.images import Picture
-
-PICTURES = frozenset(
-    (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp")
-)
-"""Suffixes of the files that are read from a folder or by a pattern, in either case."""
+from facial_expression.pictures.archive import is_picture
+from facial_expression.pictures.images import FORMATS, HEAD, Picture, format_of
 
 VIDEOS = frozenset((".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"))
 """Suffixes of the files that are read as videos if they are named or match a pattern."""
 
 STDIN = "-"
 
+OTHER = "not pictures"
+HINTS = {"HEIF": " (install the extra heic)", "AVIF": " (convert it to JPEG or PNG)"}
+"""What to do with pictures of formats that are not read."""
 
-def expand(arguments: Iterable[str], drawings: Path | None = None) -> Iterator[str]:
+
+@dataclass(frozen=True)
+class Inputs:
+    """What the arguments stand for.
+
+    Attributes:
+        paths: files to read, in order, and what is missing or cannot be listed: reading says so.
+        empty: folders without a picture, as named.
+        passed_over: path -> kind of the visible files that are not read.
+    """
+
+    paths: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    passed_over: dict[str, str] = field(default_factory=dict)
+
+
+def expand(arguments: Iterable[str], drawings: Path | None = None) -> Inputs:
     """The files that names of files, folders and patterns stand for.
 
     Folders are searched recursively, by name.  Only visible pictures are read from folders and
-    patterns, and videos from patterns; pipes and devices are skipped, because reading one may never
-    end.  A missing file and a folder that cannot be listed are passed on: reading them reports it.
+    patterns, whatever their names, and videos from patterns.
 
     Args:
         arguments: each `-`, a file, a folder, or a pattern with `*`, `?`, `[...]` and `**`.
         drawings: a resolved folder that is skipped.
     """
+    found = Inputs()
     for argument in arguments:
-        path = Path(argument)
+        path, before = Path(argument), len(found.paths)
         mode = _mode(path)
-        if argument == STDIN or stat.S_ISREG(mode):
-            found: Iterator[str] = iter(())
-        elif stat.S_ISDIR(mode):
-            found = _walk(path, drawings)
-        elif glob.has_magic(argument):
-            found = _matches(argument, drawings)
-        else:
-            found = iter(())
-        yield next(found, argument)
-        yield from found
+        if stat.S_ISDIR(mode):
+            _walk(path, drawings, found)
+            if len(found.paths) == before:
+                found.empty.append(argument)
+            continue
+        if argument != STDIN and not stat.S_ISREG(mode) and glob.has_magic(argument):
+            _match(argument, drawings, found)
+        if len(found.paths) == before:
+            found.paths.append(argument)
+    return found
+
+
+def counted(passed_over: Mapping[str, str]) -> str:
+    """How many files were passed over, by kind, in one line."""
+    kinds: dict[str, list[str]] = defaultdict(list)
+    for path, kind in passed_over.items():
+        kinds[kind].append(path)
+    others = kinds.pop(OTHER, [])
+    parts = [f"{len(paths):,} {kind}" for kind, paths in sorted(kinds.items())]
+    if others:
+        word = OTHER if len(others) > 1 else "not a picture"
+        parts.append(f"{len(others):,} {word}, e.g. {others[0]}")
+    files = "files" if len(passed_over) > 1 else "file"
+    return f"{len(passed_over):,} {files} passed over: {', '.join(parts)}"
 
 
 def sources(
@@ -75,48 +106,72 @@ def read_file(path: str) -> Picture:
         OSError: it cannot be read.
     """
     place = Path(path)
-    if place.is_dir():
-        next(place.iterdir(), None)  # raises OSError if the folder cannot be listed
-        raise ImageError(f"no picture ({', '.join(sorted(PICTURES))}) in this folder")
+    if place.is_dir():  # one that `expand` could not list
+        next(place.iterdir(), None)  # raises the reason
     if not place.exists():
-        raise ImageError("no file matches" if glob.has_magic(path) else "no such file or folder")
+        missing = "no picture or video matches"
+        raise ImageError(missing if glob.has_magic(path) else "no such file or folder")
     with place.open("rb") as stream:
         return read_picture(stream)
 
 
-def _walk(folder: Path, drawings: Path | None) -> Iterator[str]:
+def _walk(folder: Path, drawings: Path | None, found: Inputs) -> None:
     if drawings is not None and folder.resolve() == drawings:
         return
     try:
         names = sorted(each.name for each in folder.iterdir())
     except OSError:
-        yield str(folder)
+        found.paths.append(str(folder))
         return
     for name in names:
         path = folder / name
         if name.startswith("."):
             continue
-        mode = _mode(path)
-        if stat.S_ISDIR(mode):
-            if not path.is_symlink():  # a link may lead back here
-                yield from _walk(path, drawings)
-        elif path.suffix.lower() in PICTURES and _is_file(mode):
-            yield str(path)
+        if not stat.S_ISDIR(_mode(path)):
+            _take(path, found, videos=False)
+        elif path.is_symlink():  # it may lead back here
+            found.passed_over[str(path)] = "linked (name the folder itself)"
+        else:
+            _walk(path, drawings, found)
 
 
-def _matches(pattern: str, drawings: Path | None) -> Iterator[str]:
+def _match(pattern: str, drawings: Path | None, found: Inputs) -> None:
     recursive = "**" in Path(pattern).parts  # then the pattern itself finds files in subfolders
     for name in sorted(glob.iglob(pattern, recursive=True)):  # noqa: PTH207  Path.glob takes no absolute one
         path = Path(name)
-        mode = _mode(path)
-        if stat.S_ISDIR(mode):
-            yield from () if recursive else _walk(path, drawings)
-        elif (
-            path.suffix.lower() in PICTURES | VIDEOS
-            and _is_file(mode)
-            and path.parent.resolve() != drawings
-        ):
-            yield name
+        if stat.S_ISDIR(_mode(path)):
+            if not recursive:
+                _walk(path, drawings, found)
+        elif path.parent.resolve() != drawings:
+            _take(path, found, videos=True)
+
+
+def _take(path: Path, found: Inputs, *, videos: bool) -> None:
+    """Add a file of a folder or pattern to what is read, or to what is passed over."""
+    kind = _kind(path, videos)
+    if kind:
+        found.passed_over[str(path)] = kind
+    else:
+        found.paths.append(str(path))
+
+
+def _kind(path: Path, videos: bool) -> str:
+    """Why a file is not read; "" if it is."""
+    mode, suffix = _mode(path), path.suffix.lower()
+    if mode and not stat.S_ISREG(mode):  # reading a pipe may never end
+        return OTHER
+    if is_picture(path.name):  # a damaged one is named, not passed over
+        return ""
+    if suffix in VIDEOS:
+        return "" if videos else f"{suffix} (name videos, or use a pattern)"
+    try:
+        with path.open("rb") as stream:
+            kind = format_of(stream.read(HEAD))
+    except OSError:
+        return ""  # reading it says why
+    if kind in FORMATS:
+        return ""
+    return f"{suffix or kind}{HINTS[kind]}" if kind else OTHER
 
 
 def _mode(path: Path) -> int:
@@ -125,7 +180,3 @@ def _mode(path: Path) -> int:
         return path.stat().st_mode
     except OSError:
         return 0
-
-
-def _is_file(mode: int) -> bool:
-    return not mode or stat.S_ISREG(mode)  # reading a file that cannot be examined says why

@@ -25,6 +25,8 @@ def write(
     *,
     quiet: bool,
     live: bool,
+    notice: str = "",
+    empty_folders: int = 0,
 ) -> bool:
     """Write each result as it comes.
 
@@ -36,18 +38,24 @@ def write(
         drawings: folder for annotated copies; None draws none.
         quiet: report only what was skipped.
         live: the pictures come from a camera, which Ctrl-C ends without an error.
+        notice: said after faces that a person reads in a terminal.
+        empty_folders: number of folders without pictures, for the summary.
 
     Returns:
-        Whether every picture could be read.
+        Whether every picture could be read and no folder was empty.
 
     Raises:
         ParameterError: `out` or `drawings` cannot be written to.
     """
     header, lines = FORMATS[form](classes)
     pictures = faces = empty = skipped = 0
+    made = [path for path in (drawings, out and out.parent) if path and not path.exists()]
     if drawings:
         _make_folder(drawings)
     with _stream(out) as stream:
+        if not quiet:
+            for folder in made:
+                say(f"created the folder {printable(str(folder))}")
         stream.write(header)
         try:
             for pictures, result in enumerate(results, 1):
@@ -65,11 +73,14 @@ def write(
             if not live:
                 raise
     if not quiet:
+        folders = f", folders without pictures {empty_folders:,}" if empty_folders else ""
         say(
             f"pictures {pictures:,} (without a face {empty:,}, skipped {skipped:,}), "
-            f"faces {faces:,}"
+            f"faces {faces:,}{folders}"
         )
-    return not skipped
+        if faces and sys.stdout.isatty() and sys.stderr.isatty():
+            say(notice)
+    return not (skipped or empty_folders)
 
 
 def progress(results: Iterator[Result], total: int | None, out: Path | None) -> Iterator[Result]:
