@@ -1,4 +1,4 @@
-"""saliency.npz: a seeded choice of right and wrong predictions, and where the network looked."""
+"""saliency.npz: the saliency maps that the evaluate stage writes and the plot stage draws."""
 
 from __future__ import annotations
 
@@ -31,38 +31,6 @@ class Saliency:
     rows: NDArray[np.int64]
     kinds: NDArray[np.int64]
     maps: NDArray[np.uint8]
-
-
-def choose(
-    actual: NDArray[np.int64],
-    predicted: NDArray[np.int64],
-    classes: int,
-    per_class: int,
-    seed: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Up to `per_class` right and as many wrong predictions of each actual class, at random.
-
-    Each class and kind has its own random generator, so that no choice depends on the others.
-
-    Args:
-        actual: labels, int64 (N,).
-        predicted: predicted labels, int64 (N,).
-        classes: number of classes.
-        per_class: most pictures of each class and kind.
-        seed: of the choice.
-
-    Returns:
-        Rows and kinds, int64; rows ascend within a class and kind.
-    """
-    rows, kinds = [], []
-    for label in range(classes):
-        for kind in (RIGHT, WRONG):
-            among = np.flatnonzero((actual == label) & ((predicted != actual) == kind))
-            rng = np.random.default_rng([seed, label, kind])
-            drawn = np.sort(rng.choice(among, min(per_class, len(among)), replace=False))
-            rows.append(drawn)
-            kinds.append(np.full(len(drawn), kind))
-    return np.concatenate(rows).astype(np.int64), np.concatenate(kinds).astype(np.int64)
 
 
 def write(path: Path, saliency: Saliency) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,7 +14,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from facial_expression.core import saliency_file
-from facial_expression.core.arrays import Split, read_split
+from facial_expression.core.arrays import read_split
 from facial_expression.core.errors import DatasetError, ParameterError
 from facial_expression.core.files import atomic_folder, write_json
 from facial_expression.core.labels import read_classes
@@ -23,7 +24,7 @@ from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
 
 if TYPE_CHECKING:
-    import keras
+    pass
 
 ORDER = ("train", "val", "test")
 
@@ -86,6 +87,7 @@ def evaluate(
     classes = read_classes(arrays / "classes.json")
     configure(recipe.backend, recipe.threads)
     from facial_expression.evaluate import tables
+    from facial_expression.evaluate.saliency import explain
     from facial_expression.metrics.calibration import fit_temperature
     from facial_expression.network.loading import check_probabilities, load_classifier
     from facial_expression.network.macs import macs
@@ -109,7 +111,8 @@ def evaluate(
     scored = splits[reported].labels, plain[reported], temperature
     for file, table in tables.tables(*scored, classes).items():
         write_table(out / f"{file}.csv", table)
-    maps = explain(model, splits[reported], plain[reported].argmax(axis=1), params.saliency)
+    guesses = plain[reported].argmax(axis=1)
+    maps = explain(model, splits[reported], guesses, **asdict(params.saliency))
     saliency_file.write(out / "saliency.npz", maps)
     scores |= {
         **tables.trust(*scored),
@@ -138,20 +141,6 @@ def headline(scores: Mapping[str, Any]) -> dict[str, float]:
     }
     error = scores["calibration"]["after"]["ece_equal_mass"]
     return found | {f"{scores['reported_split']}_ece": error}
-
-
-def explain(
-    model: keras.Model, split: Split, predicted: NDArray[np.int64], params: SaliencyParameters
-) -> saliency_file.Saliency:
-    """Saliency maps of a seeded choice of predictions, for the predicted class."""
-    from facial_expression.evaluate.saliency import grad_cam
-
-    classes = int(model.output_shape[-1])
-    rows, kinds = saliency_file.choose(
-        split.labels, predicted, classes, params.per_class, params.seed
-    )
-    maps = grad_cam(model, split.images[rows], predicted[rows])
-    return saliency_file.Saliency(rows, kinds, np.rint(255 * maps).astype(np.uint8))
 
 
 def read_origin(audit: Path) -> dict[str, Any]:

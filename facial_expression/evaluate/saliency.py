@@ -11,12 +11,64 @@ from keras import layers, ops
 from numpy.typing import NDArray
 from PIL import Image
 
+from facial_expression.core.arrays import Split
 from facial_expression.core.errors import ModelError
+from facial_expression.core.saliency_file import RIGHT, WRONG, Saliency
 
 LOCAL = (layers.MaxPooling2D, layers.AveragePooling2D, layers.Dropout, layers.SpatialDropout2D)
 """Layers between the last feature map and the flattening that only make the map coarser."""
 
 Floats = NDArray[np.float32]
+
+
+def explain(
+    model: keras.Model, split: Split, predicted: NDArray[np.int64], per_class: int, seed: int
+) -> Saliency:
+    """Saliency maps of a seeded choice of predictions, for the predicted class.
+
+    Args:
+        model: as for `grad_cam`.
+        split: the pictures with their labels.
+        predicted: int64 (N,), the predicted class of every picture.
+        per_class: right predictions of each class, and as many wrong ones.
+        seed: of the choice.
+    """
+    classes = int(model.output_shape[-1])
+    rows, kinds = choose(split.labels, predicted, classes, per_class, seed)
+    maps = grad_cam(model, split.images[rows], predicted[rows])
+    return Saliency(rows, kinds, np.rint(255 * maps).astype(np.uint8))
+
+
+def choose(
+    actual: NDArray[np.int64],
+    predicted: NDArray[np.int64],
+    classes: int,
+    per_class: int,
+    seed: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Up to `per_class` right and as many wrong predictions of each actual class, at random.
+
+    Each class and kind has its own random generator, so that no choice depends on the others.
+
+    Args:
+        actual: labels, int64 (N,).
+        predicted: predicted labels, int64 (N,).
+        classes: number of classes.
+        per_class: most pictures of each class and kind.
+        seed: of the choice.
+
+    Returns:
+        Rows and kinds, int64; rows ascend within a class and kind.
+    """
+    rows, kinds = [], []
+    for label in range(classes):
+        for kind in (RIGHT, WRONG):
+            among = np.flatnonzero((actual == label) & ((predicted != actual) == kind))
+            rng = np.random.default_rng([seed, label, kind])
+            drawn = np.sort(rng.choice(among, min(per_class, len(among)), replace=False))
+            rows.append(drawn)
+            kinds.append(np.full(len(drawn), kind))
+    return np.concatenate(rows).astype(np.int64), np.concatenate(kinds).astype(np.int64)
 
 
 def grad_cam(

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import keras
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from keras import layers, ops
 from scipy import ndimage, stats
 
 from facial_expression.core.errors import ModelError
-from facial_expression.evaluate.saliency import grad_cam, gradient, last_feature_map
+from facial_expression.evaluate.saliency import choose, grad_cam, gradient, last_feature_map
 from facial_expression.train import models
 
 SIDE = 32
@@ -154,3 +158,37 @@ def test_the_gradient_is_that_of_calculus():
     found = gradient(lambda x: ops.sum(ops.sin(x) * x), at)
     np.testing.assert_allclose(found, np.cos(at) * at + np.sin(at), atol=1e-6)
     assert found.dtype == np.float32
+
+
+CASES = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=40)
+
+
+def labels(cases: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    actual, predicted = (np.array([case[i] for case in cases], np.int64) for i in (0, 1))
+    return actual, predicted
+
+
+@given(CASES, st.integers(1, 4), st.integers(0, 9))
+def test_the_choice_is_of_every_class_and_kind_in_that_order(cases, per_class, seed):
+    actual, predicted = labels(cases)
+    rows, kinds = choose(actual, predicted, 3, per_class, seed)
+    assert len(set(rows.tolist())) == len(rows)
+    assert [int(cases[row][0] != cases[row][1]) for row in rows] == kinds.tolist()
+    order = [(cases[row][0], kind, row) for row, kind in zip(rows, kinds, strict=True)]
+    assert order == sorted(order)
+    there = Counter((case[0], int(case[0] != case[1])) for case in cases)
+    found = Counter(item[:2] for item in order)
+    assert found == {key: min(number, per_class) for key, number in there.items()}
+    again = choose(actual, predicted, 3, per_class, seed)
+    np.testing.assert_array_equal(again, (rows, kinds))
+
+
+def test_another_seed_is_another_choice_and_classes_do_not_depend_on_each_other():
+    actual = np.arange(300) % 3
+    first, other = (choose(actual, actual, 3, 4, seed)[0] for seed in (0, 1))
+    assert first.tolist() != other.tolist()
+    predicted = actual.copy()
+    predicted[actual == 0] = 1  # all of class 0 are wrong now
+    changed, kinds = choose(actual, predicted, 3, 4, 0)
+    assert kinds.tolist() == [1] * 4 + [0] * 8
+    assert changed[4:].tolist() == first[4:].tolist()
