@@ -13,6 +13,7 @@ import yaml
 from facial_expression.core.arrays import read_split
 from facial_expression.core.files import sha256_of
 from facial_expression.core.params import load
+from facial_expression.core.tables import read_table
 from facial_expression.inference.network import Network
 from facial_expression.network.recipe import Recipe
 from tests.clones import ROOT, copied, run
@@ -80,6 +81,13 @@ def test_its_parameters_and_classes_stand_beside_it():
     kept = [recipe_in(path) for path in (ROOT / "results").glob("*/params.yaml")]
     assert recipe_in(ROOT / "released/params.yaml") in kept
     assert json.loads((ROOT / "released/classes.json").read_text("utf-8")) == EXPRESSIONS
+
+
+def test_its_confusion_has_the_accuracy_of_its_scores():
+    counts = read_table(ROOT / "released/confusion.csv", {"count": int})
+    right = counts.loc[counts["actual"] == counts["predicted"], "count"].sum()
+    assert counts["count"].sum() == METRICS["test"]["n"]
+    assert round(right / METRICS["test"]["n"], 6) == METRICS["test"]["accuracy"]
 
 
 def test_the_recipe_for_fine_tuning_means_it(pulled):

@@ -25,6 +25,7 @@ import yaml
 from facial_expression.core.command import parser
 from facial_expression.core.errors import PipelineError, run
 from facial_expression.core.files import sha256_of, write_text
+from facial_expression.core.tables import read_table, write_table
 
 REMOTE = Path(".dvc/remote")
 OBJECTS = REMOTE / "files" / "md5"
@@ -162,6 +163,7 @@ def network_from(source: Path, root: Path) -> None:
             {KERAS: model, ONNX: export / "model.onnx"}
             | ({INT8: int8} if faster else {})
             | {"released/scores.json": evaluation / "scores.json"}
+            | {"released/confusion.csv": count(evaluation / "confusion.csv", made)}
             | {
                 f"released/{name}": export / name
                 for name in ("classes.json", "calibration.json", "parity.json", "model_card.md")
@@ -177,6 +179,16 @@ def network_from(source: Path, root: Path) -> None:
     dvc(root, "add", KERAS, ONNX, *([INT8] if faster else []))
     if before:
         _pin(root / "conf/recipe", before, sha256_of(root / KERAS))
+
+
+def count(confusion: Path, folder: Path) -> Path:
+    """Write how many pictures have each actual and predicted class, to `folder`; the file."""
+    pairs = read_table(confusion, {"actual": str, "predicted": str}).groupby(
+        ["actual", "predicted"]
+    )
+    written = folder / "confusion.csv"
+    write_table(written, pairs.size().reset_index(name="count"))
+    return written
 
 
 def take(files: dict[str, Path], root: Path) -> None:

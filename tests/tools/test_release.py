@@ -11,6 +11,7 @@ import yaml
 
 from facial_expression.core.errors import PipelineError
 from facial_expression.core.files import sha256_of
+from facial_expression.core.tables import read_table
 from facial_expression.inference.network import Network
 from tests.clones import copied, edited, run
 from tools import release as tool
@@ -130,6 +131,8 @@ def test_one_command_makes_the_whole_folder(pulled, tmp_path):
     metrics = json.loads((released / "scores.json").read_text("utf-8"))
     before = json.loads((pulled / "data/evaluation/scores.json").read_text("utf-8"))
     assert metrics["test"]["accuracy"] == pytest.approx(before["test"]["accuracy"], abs=0.02)
+    counts = read_table(released / "confusion.csv", {"count": int})
+    assert counts["count"].sum() == metrics["test"]["n"]
     recipe = yaml.safe_load((clone / "conf/recipe/finetune.yaml").read_text("utf-8"))["train"]
     assert recipe["initial"]["sha256"] == sha256_of(released / "expression.keras")
     int8 = clone / INT8  # only if it is faster here
