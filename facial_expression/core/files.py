@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,20 +70,6 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, text + "\n")
 
 
-def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Write a CSV table atomically; floats with `DECIMALS` decimals, None as an empty field."""
-    with atomic(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows([cell(value) for value in row] for row in rows)
-
-
-def read_csv(path: Path) -> Iterator[dict[str, str]]:
-    """Yield the rows of a CSV table with a header one by one, every value as text."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        yield from csv.DictReader(stream)
-
-
 def sha256_of(path: Path) -> str:
     """The hexadecimal sha256 of a file's bytes, read in pieces."""
     with path.open("rb") as stream:
@@ -100,8 +85,3 @@ def rounded(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, DECIMALS) + 0.0  # no negative zero
     return value
-
-
-def cell(value: Any) -> Any:
-    """A value for a table: floats as text with `DECIMALS` decimals, anything else as it is."""
-    return f"{value:z.{DECIMALS}f}" if isinstance(value, float) else value  # z: no negative zero

@@ -9,11 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 from tqdm import tqdm
 
 from facial_expression.core.arrays import read_split
-from facial_expression.core.files import write_csv
 from facial_expression.core.labels import read_classes
+from facial_expression.core.tables import write_table
 from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
 from facial_expression.train import checkpoints
@@ -100,8 +101,7 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
 
 
 def _write_history(out: Path, state: checkpoints.State) -> None:
-    rows = [[row[name] for name in HISTORY] for row in state.history]
-    write_csv(out / "history.csv", HISTORY, rows)
+    write_table(out / "history.csv", pd.DataFrame(state.history, columns=list(HISTORY)))
 
 
 def read_networks(recipe: Recipe) -> tuple[tuple[keras.Model, str] | None, keras.Model | None]:

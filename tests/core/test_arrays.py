@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facial_expression.core.arrays import read_split, splits_in, write_array, write_rows
@@ -25,6 +25,7 @@ def write_split(folder: Path, split: str, sizes: list[int], side: int = 2) -> No
     write_rows(folder, split, [(10 * i, f"{split}/a/{i}.png", True) for i in range(sum(sizes))])
 
 
+@settings(max_examples=15)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6))
 def test_shards_are_read_as_one(tmp_path_factory: pytest.TempPathFactory, sizes: list[int]) -> None:
     folder = tmp_path_factory.mktemp("arrays")

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import csv
 import errno
 import hashlib
 import json
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,37 +88,6 @@ def test_json_without_floats_is_read_back(
     assert json.loads(path.read_text(encoding="utf-8")) == value
 
 
-def test_csv_has_unix_line_ends_fixed_precision_and_empty_none(tmp_path: Path) -> None:
-    rows = [("é", 1 / 3, None, 7), ("a,b", np.float64(-1e-9), "", np.int64(3))]
-    files.write_csv(tmp_path / "a.csv", ("path", "x", "y", "n"), rows)
-    assert (tmp_path / "a.csv").read_bytes() == (
-        'path,x,y,n\né,0.333333,,7\n"a,b",0.000000,,3\n'.encode()
-    )
-
-
-# Python before 3.13 does not quote "\r"; no member path or class name holds a control character.
-TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=9)
-
-
-@given(st.lists(st.tuples(TEXTS, TEXTS)))
-def test_csv_text_is_read_back(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]]
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "round.csv"
-    files.write_csv(path, ("a", "b"), rows)
-    assert [tuple(row.values()) for row in files.read_csv(path)] == rows
-
-
-def test_csv_rows_may_come_one_by_one_and_a_failing_one_leaves_nothing(tmp_path: Path) -> None:
-    def rows() -> Iterator[tuple[int]]:
-        yield (1,)
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        files.write_csv(tmp_path / "a.csv", ("n",), rows())
-    assert listing(tmp_path) == []
-
-
 def test_a_full_disk_leaves_nothing_half_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,9 +109,3 @@ def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
     data = np.random.default_rng(0).bytes(3_000_000)
     (tmp_path / "x").write_bytes(data)
     assert files.sha256_of(tmp_path / "x") == hashlib.sha256(data).hexdigest()
-
-
-def test_csv_module_agrees_on_what_was_written(tmp_path: Path) -> None:
-    files.write_csv(tmp_path / "a.csv", ("a",), [['say "hi"\nagain'], [" x "]])
-    with (tmp_path / "a.csv").open(encoding="utf-8", newline="") as stream:
-        assert list(csv.reader(stream)) == [["a"], ['say "hi"\nagain'], [" x "]]

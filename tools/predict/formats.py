@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from facial_expression.core.files import cell, rounded
+from facial_expression.core.files import DECIMALS, rounded
 from facial_expression.inference.pipeline import Face, Result
 
 Lines = Callable[[Result], str]
@@ -93,7 +93,8 @@ def _utf8(path: str) -> str:
 
 def _fields(result: Result, face: Face, classes: Sequence[str]) -> list[str]:
     box = [*(getattr(face.box, name) for name in BOX), face.box.score]
-    numbers = [cell(float(value)) for value in [*box, *face.probabilities, face.entropy]]
+    values = [*box, *face.probabilities, face.entropy]
+    numbers = [f"{value:z.{DECIMALS}f}" for value in values]  # z: no negative zero
     frame = "" if result.frame is None else str(result.frame)
     label = classes[face.best]
     return [_utf8(result.path), frame, *numbers[: len(box)], label, *numbers[len(box) :]]
