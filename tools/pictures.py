@@ -22,7 +22,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
@@ -59,6 +59,8 @@ def draw_faces(folder: Path) -> Image.Image:
         left, top = place % columns * side, place // columns * (side + caption)
         pen.text((left + side // 2, top + caption // 2), f"drawn: {name}", INK, font, anchor="mm")
         sheet.paste(Image.open(io.BytesIO(face)), (left, top + caption))
+    key = "black: what is\ndrawn\n\nyellow: what the\nnetwork says"
+    pen.text((sheet.width - side // 2, sheet.height - side // 2), key, INK, font, anchor="mm")
     unmarked, marked = folder / "faces.png", folder / "marked"
     sheet.save(unmarked)
     predict([str(unmarked), "--draw", str(marked), "--out", str(folder / "faces.txt"), "--quiet"])
@@ -67,12 +69,12 @@ def draw_faces(folder: Path) -> Image.Image:
 
 
 def photograph(browser: str, page: Path, target: Path) -> Image.Image:
-    """The head of a page, as the browser shows it."""
-    size = f"--window-size={SHOWN},{HEAD}"
+    """The head of a page, as the browser shows it, in a thin frame."""
+    size = f"--window-size={SHOWN - 2},{HEAD}"
     flags = [f"--{flag}" for flag in FLAGS] + [f"--user-data-dir={target.parent / 'profile'}", size]
     command = [browser, *flags, f"--screenshot={target}", page.as_uri()]
     subprocess.run(command, capture_output=True, check=True, timeout=120)
-    return Image.open(target)
+    return ImageOps.expand(Image.open(target).convert("RGB"), 1, "#cccccc")
 
 
 def draw_charts() -> dict[str, Image.Image]:
@@ -90,7 +92,7 @@ def draw_charts() -> dict[str, Image.Image]:
     confusion = counts.loc[counts.index.repeat(counts["count"])]
     history = tables.read(Path("results/fer2013-best/history.csv"), classes)
     drawn = {
-        "confusion": figures.confusion(confusion, classes, "FER2013's PrivateTest", look.colour),
+        "confusion": figures.confusion(confusion, classes, "PrivateTest", look.colour),
         "curves": figures.curves(history, look.colour),
     }
     return {name: Image.open(io.BytesIO(png(each, look.dpi))) for name, each in drawn.items()}
