@@ -99,10 +99,8 @@ def test_the_recipe_for_fine_tuning_means_it(pulled):
 
 def test_the_small_network_starts_and_learns_from_it(pulled, tmp_path):
     """Recipe `slim` pins what its two commands make of the released network."""
-    from facial_expression.network.backend import configure
     from tools import ensemble, narrow
 
-    configure("tensorflow", 2)
     recipe = load(ROOT / "conf/recipe/slim.yaml", "train", Recipe)
     narrow.make(pulled / MODEL, recipe.model, tmp_path / "initial.keras")
     ensemble.make([pulled / MODEL], recipe.precision, tmp_path / "teacher.keras")
