@@ -17,6 +17,7 @@ from tests.clones import ROOT, environment
         "evaluate",
         "label_errors",
         "narrow",
+        "pictures",
         "predict",
         "quantise",
         "report",
