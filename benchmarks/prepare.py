@@ -5,7 +5,7 @@
 Every stage runs as a whole process, as `dvc repro` starts it.  The larger archive holds the given
 pictures and copies of each as PGM files, one pixel changed, so that no copy is a duplicate.  The
 rival is the seed notebook's way: every file opened by Pillow one after another, nothing checked.
-Near-duplicates are not sought in the larger archive: it is made of them, and the time for them
+Near-duplicates are not searched in the larger archive: it is made of them, and the time for them
 grows with the square of the number of pictures.
 Targets on two cores: 15 s together, 500 MB each, 1 KB a picture more.
 """
@@ -147,7 +147,7 @@ def benchmark_time(folder: Path, data: Path, archive: Path, repeats: int) -> dic
 def report_growth(
     few: dict[str, Figures], many: dict[str, Figures], n_few: int, n_many: int
 ) -> None:
-    """Print how much memory each stage wants for each picture more."""
+    """Print the memory that each stage needs for one more picture."""
     for stage in STAGES:
         one, ten = few[stage], many[stage]
         largest = growth(one.largest, ten.largest, n_few, n_many) / 1024

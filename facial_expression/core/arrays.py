@@ -33,7 +33,7 @@ class Split:
         labels: int64 (N,), positions in classes.json.
         paths: N member paths of images.zip.
         leak_free: bool (N,), whether no duplicate or near-duplicate was found in any split.
-        targets: float32 (N, classes), rows sum to 1: soft labels to train on, where there are some.
+        targets: float32 (N, classes), rows sum to 1: soft labels to train on, if any.
     """
 
     images: NDArray[np.uint8]
@@ -84,7 +84,7 @@ def read_split(folder: Path, split: str) -> Split:
         found = ", ".join(splits_in(folder)) or "none"
         raise DatasetError(
             f"{folder}: expected arrays of split '{split}', found {found}; "
-            "mend `evaluate.splits`, or run the preprocess stage"
+            "correct `evaluate.splits`, or run the preprocess stage"
         )
     images = _concatenated(where, "images")
     labels = _concatenated(where, "labels")

@@ -148,7 +148,7 @@ def _explain(path: Path, section: str, item: Any) -> str:
     key = ".".join([section, *(str(part) for part in item["loc"])])
     match item["type"]:
         case "unexpected_keyword_argument" | "extra_forbidden":
-            return f"{path}: unknown parameter '{key}' (= {item['input']!r}); mend or remove it"
+            return f"{path}: unknown parameter '{key}' (= {item['input']!r}); correct or remove it"
         case "missing" | "missing_argument":
             return f"{path}: parameter '{key}' is missing; add it"
         case _:

@@ -21,16 +21,16 @@ def read_table(
 
     Args:
         path: a file in UTF-8, with or without a byte-order mark.
-        columns: what it must have.  A text is taken as it stands (`NA` is a name); an empty field
+        columns: what it must have.  Texts are taken literally (`NA` is a name); an empty field
             is "" in a text and NaN in a float.  Other columns are read as text.
-        written_by: what to run where the table is missing or damaged, such as `the index stage`.
-        empty: whether a table without rows is one.
+        written_by: what to run if the table is missing or damaged, such as `the index stage`.
+        empty: whether a table may have no rows.
 
     Returns:
         All columns of the file, in its order.
 
     Raises:
-        DatasetError: there is no such table, it is none, a column is missing, or a value is not
+        DatasetError: the file is missing or not a CSV table, a column is missing, or a value is not
             of its column's type.
     """
     remedy = f"run {written_by} again" if written_by else "check the file"

@@ -46,7 +46,7 @@ def drop(
             pictures, which keep that reason.
         found: the findings of `audit.findings`.
         kinds: what leaves; the first of `Drop`'s kinds that fits is the reason.
-        excluded: paths of training pictures that a person wants to leave.
+        excluded: paths of training pictures that a person excludes.
 
     Raises:
         DatasetError: an excluded path is unknown, or in val or test.

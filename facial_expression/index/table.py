@@ -34,7 +34,7 @@ SHOWN = 5  # undecodable pictures that an error message lists
 
 @dataclass(frozen=True, config=CLOSED)
 class Exclude:
-    """Training pictures that a person wants to leave.
+    """Training pictures that a person excludes.
 
     Attributes:
         table: a CSV table with a column `path`, names of members of images.zip; empty: none.

@@ -113,7 +113,9 @@ def test_splits_come_in_the_order_of_the_protocol(tmp_path: Path) -> None:
 
 def test_a_missing_split_says_which_there_are(tmp_path: Path) -> None:
     write_split(tmp_path, "train", [2])
-    with pytest.raises(DatasetError, match=r"split 'test', found train; mend `evaluate\.splits`"):
+    with pytest.raises(
+        DatasetError, match=r"split 'test', found train; correct `evaluate\.splits`"
+    ):
         read_split(tmp_path, "test")
 
 
