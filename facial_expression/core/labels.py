@@ -10,6 +10,10 @@ from facial_expression.core.errors import DatasetError
 
 FER2013_IDS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """What the `emotion` ids 0..6 of the official fer2013.csv mean; they are not alphabetical."""
+SPLIT_FOLDERS = {
+    "train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"
+}  # fmt: skip
+"""Names that the folder of a split may have -> the split."""
 
 
 def class_order(names: Iterable[str]) -> list[str]:

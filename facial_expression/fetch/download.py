@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import re
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 30, 60  # seconds
 
 class Interrupted(SourceError):  # noqa: N818
     """A download failed in a way that another attempt may mend."""
+
+
+class Offline(Interrupted):
+    """This machine cannot find the host: most likely it has no network."""
 
 
 def from_url(url: str, folder: Path) -> Path:
@@ -138,6 +143,9 @@ def _one_line(source: str) -> Iterator[None]:
         # fsspec calls every failure of the web "not found"
         cause = (_is_web(source) and error.__cause__) or error
         reason = " ".join(f"{type(cause).__name__} {cause}".split())[:300]
+        if _is_offline(error):
+            shown = without_credentials(source)
+            raise Offline(f"no network: {shown} cannot be reached; name a local copy") from error
         line = f"{source}: {reason}".replace(source, without_credentials(source))
         line = without_credentials(line)
         if isinstance(error, ImportError):
@@ -145,6 +153,16 @@ def _one_line(source: str) -> Iterator[None]:
         if _is_final(cause):
             raise SourceError(f"{line}; check the address and your rights to it") from error
         raise Interrupted(f"{line}; check your connection and run again") from error
+
+
+def _is_offline(error: BaseException | None) -> bool:
+    """Whether no address was found for a host, or no way to it."""
+    while error is not None:
+        unreachable = isinstance(error, OSError) and error.errno == errno.ENETUNREACH
+        if unreachable or isinstance(error, socket.gaierror):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _is_final(error: BaseException) -> bool:

@@ -34,10 +34,12 @@ def pictures(stream: IO[bytes], where: str) -> Iterator[tuple[str, bytes]]:
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
     lines = iter(lambda: text.readline(LONGEST_LINE), "")
     try:
-        rows = csv.reader(lines)
+        reader = csv.reader(lines)
+        rows = (cells for cells in reader if any(map(str.strip, cells)))  # no blank lines
         columns = [name.strip() for name in next(rows, [])]
+        lower = [name.lower() for name in columns]
         try:
-            order = [columns.index(name) for name in ("emotion", "pixels", "Usage")]
+            order = [lower.index(name) for name in ("emotion", "pixels", "usage")]
         except ValueError:
             raise ArchiveError(
                 f"{where}: expected the columns emotion, pixels, Usage, found "
@@ -48,9 +50,8 @@ def pictures(stream: IO[bytes], where: str) -> Iterator[tuple[str, bytes]]:
                 yield _picture(row, [cells[column].strip() for column in order])
             except (ValueError, IndexError) as fault:
                 reason = fault if isinstance(fault, ValueError) else "a column is missing"
-                raise ArchiveError(
-                    f"{where}: row {row} (line {row + 2}): {reason}; get a whole fer2013.csv"
-                ) from None
+                place = f"{where}: row {row} (line {reader.line_num})"
+                raise ArchiveError(f"{place}: {reason}; get a whole fer2013.csv") from None
     except csv.Error as error:
         raise ArchiveError(f"{where}: expected a CSV table: {error}") from None
 

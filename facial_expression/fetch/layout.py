@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
-from collections.abc import Iterable, Iterator
-from itertools import groupby, pairwise
+from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO
+
+from tqdm import tqdm
 
 from facial_expression.core.errors import ArchiveError
+from facial_expression.core.labels import SPLIT_FOLDERS
 from facial_expression.core.zips import write_zip
 from facial_expression.fetch import fer2013_csv
-from facial_expression.fetch.unpack import Files, Limits, is_junk, opened, reading
-from facial_expression.pictures.archive import is_picture
+from facial_expression.fetch.unpack import File, Files, Limits, is_junk, opened, reading
 
 Pictures = Iterator[tuple[str, Iterator[bytes]]]
 """Sorted member names, each with the pieces of its bytes, to be used up before the next."""
-
-Key = TypeVar("Key")
 
 
 def normalise(source: Path, out: Path, limits: Limits, where: str) -> int:
     """Write the pictures of `source` to `out` as a normalised archive.
 
     The same pictures give the same bytes, however they are packed, wrapped in folders and ordered.
-    The names of the files say which layout it is: class folders or fer2013.csv, a reader each.
+    Pictures in class folders come first; a table like fer2013.csv is read where there are none.
+    One line on stderr says what is passed over.
 
     Args:
         source: what `unpack.opened` reads.
@@ -43,115 +45,144 @@ def normalise(source: Path, out: Path, limits: Limits, where: str) -> int:
         opened(source, limits, where, out.parent) as files,
         tempfile.TemporaryFile(dir=out.parent) as scratch,
     ):
-        if any(is_wanted(file.path) for file in files.found):
+        if line := files.passed_over():
+            print(line, file=sys.stderr)
+        if files.pictures or not files.tables:
             return write_zip(out, _in_class_folders(files, limits))
         return write_zip(out, _in_table(files, limits, scratch))
 
 
-def is_wanted(path: str) -> bool:
-    """Whether a path is that of a picture."""
-    return is_picture(path) and not is_junk(path)
+def place_of(path: str) -> tuple[str, str] | None:
+    """The folders around a data set and `<split>/<class>/<name>` in it, None without such folders.
+
+    The split is the first folder with the name of one, or the last of several in a row.  Folders
+    inside that of a class become part of the name.
+
+    >>> place_of("download/faces/train/happy/2026/may/1.jpg")
+    ('download/faces', 'train/happy/2026_may_1.jpg')
+    """
+    parts = path.split("/")
+    splits = [part in SPLIT_FOLDERS for part in parts[:-2]]
+    if True not in splits:
+        return None
+    start = splits.index(True)
+    while splits[start + 1 : start + 2] == [True]:
+        start += 1
+    split, label, *name = parts[start:]
+    return "/".join(parts[:start]), f"{split}/{label}/{'_'.join(name)}"
 
 
-def arrange(
-    pictures: Iterable[tuple[str, Key]], where: str, folders: Iterable[str] = ()
-) -> list[tuple[str, Key]]:
-    """Strip the folders that wrap all pictures, refuse names that collide, sort by name.
+def arrange(files: Files) -> list[tuple[str, File]]:
+    """The pictures with their names in the archive, sorted by them.
 
-    Args:
-        pictures: pairs of a safe path and whatever finds the picture again.
-        where: the source, for messages.
-        folders: paths of the source's folders, to find those of classes without a picture.
+    Of a data set that the source holds twice, the copy deeper in its folders is left out.
 
     Raises:
-        ArchiveError: there is no picture, a class folder holds none, a path has fewer than three
-            parts, pictures have different wrapping folders, or two names differ in case only.
+        ArchiveError: there is no picture, a class folder holds none, a picture is not in a folder
+            of a split and a class, there are several data sets, or two names differ in case only.
     """
-    arranged: list[tuple[str, Key]] = []
-    wrapper: str | None = None
-    for path, key in pictures:
-        parts = path.split("/")
-        if len(parts) < 3:
-            raise ArchiveError(
-                f"{where}: expected pictures in <split>/<class>/ folders, found {path!r}; "
-                "sort them into train/<class>/ and test/<class>/"
-            )
-        folder = "/".join(parts[:-3])
-        if wrapper is None:
-            wrapper = folder
-        if folder != wrapper:
-            raise ArchiveError(
-                f"{where}: expected one set of <split>/<class>/<name>, found pictures under "
-                f"{wrapper!r} and {folder!r}; keep one, or move them to one depth"
-            )
-        arranged.append(("/".join(parts[-3:]), key))
-    if not arranged:
+    sets: dict[str, list[tuple[str, File]]] = {}
+    lost = []
+    for file in files.pictures:
+        if place := place_of(file.path):
+            sets.setdefault(place[0], []).append((place[1], file))
+        else:
+            lost.append(file.path)
+    if lost or not sets:
         raise ArchiveError(
-            f"{where}: expected pictures in <split>/<class>/ folders, found none; "
-            "put train/<class>/ and test/<class>/ there"
+            f"{files.where}: expected pictures in <split>/<class>/ folders, the split one of "
+            f"{', '.join(SPLIT_FOLDERS)}, found {repr(min(lost)) if lost else 'none'}; "
+            "sort them into train/<class>/ and test/<class>/"
         )
-    arranged.sort(key=lambda item: item[0])
-    names = [name for name, _ in arranged]
-    _refuse_empty_classes(folders, wrapper or "", names, where)
-    _refuse_collisions(names, where)
+    wrapper, *others = sorted(sets, key=lambda folder: (len(folder.split("/")), folder))
+    arranged = sorted(sets[wrapper], key=lambda item: item[0])
+    for other in others:
+        _check_copies(dict(arranged), wrapper, sets[other], files.where)
+        print(
+            f"{files.where}: the {len(sets[other])} pictures in {other!r} are copies of those in "
+            f"{wrapper or '.'!r}: read once",
+            file=sys.stderr,
+        )
+    folders = {name.rpartition("/")[0] for name, _ in arranged}
+    _refuse_empty_classes(files, wrapper, folders)
+    _refuse_collisions([(folder, folder) for folder in folders], files.where)
+    _refuse_collisions([(name, file.path) for name, file in arranged], files.where)
     return arranged
 
 
 def _in_class_folders(files: Files, limits: Limits) -> Pictures:
-    wanted = [(file.path, file) for file in files.found if is_wanted(file.path)]
-    total = sum(file.size for _, file in wanted)
-    limits.check(total, len(wanted), total, files.where)
-    arranged = arrange(wanted, files.where, files.folders)
+    total = sum(file.size for file in files.pictures)
+    limits.check(total, len(files.pictures), total, files.where)
+    arranged = arrange(files)
     # A million members take a gigabyte here and another one in the zip that is written, so each is
     # freed before the next is written.
-    files.found.clear()
-    wanted.clear()
+    files.pictures.clear()
     arranged.reverse()
-    while arranged:
-        name, file = arranged.pop()
-        yield name, files.pieces(file)
+    with tqdm(
+        total=len(arranged), desc="fetch", unit=" pictures", leave=False, disable=None
+    ) as bar:
+        while arranged:
+            name, file = arranged.pop()
+            yield name, file.pieces(files.where)
+            bar.update()
 
 
 def _in_table(files: Files, limits: Limits, scratch: IO[bytes]) -> Pictures:
     """The rows of fer2013.csv; they come unsorted, so `scratch` keeps them until all are read."""
+    table, *more = files.tables
+    if more:
+        raise ArchiveError(
+            f"{files.where}: expected one table, found {table.path!r} and {more[0].path!r}; "
+            "leave one"
+        )
     kept: list[tuple[str, int]] = []
-    for file in files.found:
-        if file.path.rpartition("/")[2].lower() == "fer2013.csv" and not is_junk(file.path):
-            with reading(files.where), files.open(file) as table:
-                for path, content in fer2013_csv.pictures(table, files.where):
-                    kept.append((path, scratch.tell()))
-                    scratch.write(content)
-                    limits.check(scratch.tell(), len(kept), scratch.tell(), files.where)
-    for name, start in arrange(kept, files.where):
+    with reading(files.where), table.open() as stream:
+        rows = fer2013_csv.pictures(stream, files.where)
+        for path, content in tqdm(rows, desc="fetch", unit=" rows", leave=False, disable=None):
+            kept.append((path, scratch.tell()))
+            scratch.write(content)
+            limits.check(scratch.tell(), len(kept), scratch.tell(), files.where)
+    if not kept:
+        raise ArchiveError(f"{files.where}: expected rows, found none; get a whole fer2013.csv")
+    for name, start in sorted(kept):
         scratch.seek(start)
         yield name, iter([scratch.read(fer2013_csv.SIZE)])
 
 
-def _refuse_empty_classes(
-    folders: Iterable[str], wrapper: str, names: list[str], where: str
+def _check_copies(
+    known: dict[str, File], wrapper: str, others: list[tuple[str, File]], where: str
 ) -> None:
-    """Refuse a folder at the depth of a class, of a split that is used, that holds no picture."""
-    filled = {name.rpartition("/")[0] for name in names}
-    splits = {folder.partition("/")[0] for folder in filled}
-    prefix = f"{wrapper}/" if wrapper else ""
-    for folder in folders:
-        inside = folder.removeprefix(prefix)
-        split, _, label = inside.partition("/")
-        if is_junk(folder) or not folder.startswith(prefix) or split not in splits:
-            continue
-        if label and "/" not in label and inside not in filled:
+    """Refuse pictures that are not copies of the known ones of the same names."""
+    for name, file in others:
+        twin = known.get(name)
+        same = twin is not None and twin.size == file.size
+        if twin is None or not same or b"".join(twin.pieces(where)) != b"".join(file.pieces(where)):
             raise ArchiveError(
-                f"{where}: expected pictures in every class folder, found none in {inside!r}; "
-                "add some or remove the folder"
+                f"{where}: expected one set of <split>/<class>/<name>, found one in "
+                f"{wrapper or '.'!r} and another picture, {file.path!r}; keep one, or merge them"
             )
 
 
-def _refuse_collisions(names: list[str], where: str) -> None:
-    """Refuse names that would be one file on a disk that ignores case, and such folders."""
-    folders = [list(group) for _, group in groupby(names, key=lambda name: name.rpartition("/")[0])]
-    for paths in ([group[0].rpartition("/")[0] for group in folders], *folders):
-        for left, right in pairwise(sorted(paths, key=str.casefold)):
-            if left.casefold() == right.casefold():
-                raise ArchiveError(
-                    f"{where}: expected distinct names, found {left!r} and {right!r}; rename one"
-                )
+def _refuse_empty_classes(files: Files, wrapper: str, filled: set[str]) -> None:
+    """Refuse the folder of a class without a picture, in that of a split that has some."""
+    splits = {folder.partition("/")[0] for folder in filled}
+    for path in files.folders:
+        around, name = place_of(f"{path}/x") or ("", "")
+        folder, _, rest = name.rpartition("/")
+        if around != wrapper or rest != "x" or is_junk(path) or folder in filled:
+            continue
+        if folder.partition("/")[0] in splits:
+            raise ArchiveError(
+                f"{files.where}: expected pictures in every class folder, found none in "
+                f"{folder!r}; add some or remove the folder"
+            )
+
+
+def _refuse_collisions(names: list[tuple[str, str]], where: str) -> None:
+    """Refuse names, each with its path, that would be one on a disk that ignores case."""
+    folded = sorted((name.casefold(), path) for name, path in names)
+    for (one, left), (two, right) in pairwise(folded):
+        if one == two:
+            raise ArchiveError(
+                f"{where}: expected distinct names, found {left!r} and {right!r}; rename one"
+            )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,7 @@ from pydantic.dataclasses import dataclass
 from facial_expression.core.errors import ChecksumError, SourceError
 from facial_expression.core.files import atomic, sha256_of, write_json
 from facial_expression.core.params import CLOSED
+from facial_expression.fetch.download import Offline
 from facial_expression.fetch.sources import Source, parse, write_archive
 from facial_expression.fetch.unpack import Limits
 
@@ -56,7 +58,10 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
             f"`python -m stages.fetch --params {params_file} --out {out} --print-sha256`"
         )
     with atomic(out / "images.zip") as archive:
-        files = _write(source, archive, params, out)
+        try:
+            files = _write(source, archive, params, out)
+        except Offline as error:
+            raise SourceError(f"{error} with -S {params_file}:fetch.source=PATH") from None
         sha256, size = sha256_of(archive), archive.stat().st_size
         watched = out.parent / "source" / params_file.stem
         _check_pin(params.sha256, sha256, source, watched, params_file)
@@ -69,6 +74,7 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
         "licence": params.licence,
     }
     write_json(out / "source.json", record)
+    print(f"fetched {files} pictures to {out}")
 
 
 def sha256_only(params: FetchParameters, out: Path) -> str:
@@ -86,6 +92,7 @@ def sha256_only(params: FetchParameters, out: Path) -> str:
 
 
 def _write(source: Source, archive: Path, params: FetchParameters, out: Path) -> int:
+    print(f"fetching {source.label}", file=sys.stderr)
     limits = Limits(params.max_bytes, params.max_files)
     return write_archive(source, archive, _downloads(out), limits)
 

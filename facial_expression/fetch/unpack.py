@@ -1,8 +1,9 @@
 """Any source as a list of files, read under the limits for untrusted archives.
 
-A source is a folder, a zip, a tar (plain, gzip, bzip2 or xz) or a table.  Paths, links, declared
-sizes and compression ratios are checked before a file is read, and what is read is compared with
-what was declared.
+A source is a folder, a zip, a tar or a table; the last two may be compressed by gzip, bzip2 or xz.
+The suffix of a picture is believed; what other files are, their content says.  Paths, links,
+declared sizes and compression ratios are checked before a file is read, and what is read is
+compared with what was declared.
 """
 
 from __future__ import annotations
@@ -23,22 +24,25 @@ import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from facial_expression.core.errors import ArchiveError
-from facial_expression.pictures.archive import is_picture
+from facial_expression.pictures.archive import SUFFIXES
 
 PIECE = 1 << 20  # bytes read at a time
 LARGEST_RATIO = 200  # unpacked to packed; photographs reach 1, a blank drawing some 50
 HARMLESS = 16 << 20  # bytes that any archive may unpack to, whatever the ratio
 LARGEST_PICTURE = 256 << 20  # bytes; the index stage holds whole files in memory
 LONGEST_PATH = 1000  # characters
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")  # the last: bytes that are not UTF-8
-PACKED = (".zip", ".tar", ".tgz", ".tbz2", ".txz", ".gz", ".bz2", ".xz", ".csv")
 LONGEST_TAR_HEADER = 4 << 20  # bytes; tarfile holds whole headers in memory
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
+NOT_UTF8 = re.compile(r"[\ud800-\udfff]")  # how Python escapes bytes that are not
+HEAD = 512  # bytes that tell what a file is
+DEEPEST = 2  # an archive in an archive in a folder
 DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError),
@@ -61,16 +65,15 @@ class Limits:
         Raises:
             ArchiveError: there are too many files or bytes, or the compression ratio is too high.
         """
-        if files > self.max_files:
-            raise ArchiveError(
-                f"{where}: expected at most {self.max_files} files, found more; "
-                "raise fetch.max_files if you trust this source"
-            )
-        if total > self.max_bytes:
-            raise ArchiveError(
-                f"{where}: expected at most {self.max_bytes} bytes unpacked, found more; "
-                "raise fetch.max_bytes if you trust this source"
-            )
+        for found, most, unit in (
+            (files, self.max_files, "files"),
+            (total, self.max_bytes, "bytes"),
+        ):
+            if found > most:
+                raise ArchiveError(
+                    f"{where}: expected at most {most} {unit}, found more; raise fetch.max_{unit} "
+                    "if you trust this source"
+                )
         if total > max(HARMLESS, LARGEST_RATIO * packed):
             raise ArchiveError(
                 f"{where}: a decompression bomb: {packed} bytes unpack to {total} or more (at most "
@@ -86,42 +89,26 @@ class File(NamedTuple):
     size: int
     """Bytes, as declared."""
     place: Any
-    """What opens the file: a path, or a member of a zip or tar."""
-
-
-@dataclass(frozen=True)
-class Files:
-    """The files of one source.
-
-    Attributes:
-        where: the source, for messages.
-        found: all files; hidden ones only where the source is an archive.
-        folders: paths of all folders that the source lists.
-        opener: opens the `place` of a file.
-    """
-
-    where: str
-    found: list[File]
-    folders: list[str]
+    """What `opener` opens: a path, or a member of a zip or tar."""
     opener: Callable[[Any], IO[bytes]]
 
-    def open(self, file: File) -> IO[bytes]:
-        """Open a file to read it from front to back; to be used under `reading`."""
-        return self.opener(file.place)
+    def open(self) -> IO[bytes]:
+        """Open the file to read it from front to back; to be used under `reading`."""
+        return self.opener(self.place)
 
-    def pieces(self, file: File) -> Iterator[bytes]:
-        """The bytes of a picture, piece by piece.
+    def pieces(self, where: str) -> Iterator[bytes]:
+        """The bytes of a picture of the source `where`, piece by piece.
 
         Raises:
             ArchiveError: the file is too large, is damaged, or has not the declared size.
         """
-        where, left = f"{self.where}: {file.path!r}", file.size
+        where, left = f"{where}: {self.path!r}", self.size
         if left > LARGEST_PICTURE:
             raise ArchiveError(
                 f"{where}: expected a picture of at most {LARGEST_PICTURE} bytes, found {left}; "
                 "leave it out"
             )
-        with reading(where), self.open(file) as stream:
+        with reading(where), self.open() as stream:
             while piece := stream.read(PIECE):
                 left -= len(piece)
                 if left < 0:
@@ -131,11 +118,71 @@ class Files:
                 raise corrupt(where, "its size is not the one declared")
 
 
+@dataclass
+class Files:
+    """The files of one source by what they are; hidden ones are left out.
+
+    Attributes:
+        where: the source, for messages.
+        folders: paths of all folders that the source lists.
+        pictures: by their suffix or their content.
+        tables: with the columns of fer2013.csv.
+        archives: zips, tars, and anything compressed.
+        others: path and format of pictures that cannot be read here; of other files path and "".
+    """
+
+    where: str
+    folders: list[str] = field(default_factory=list)
+    pictures: list[File] = field(default_factory=list)
+    tables: list[File] = field(default_factory=list)
+    archives: list[File] = field(default_factory=list)
+    others: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, file: File) -> None:
+        """Find out what a file is; only one without a picture's suffix is opened."""
+        if is_junk(file.path):
+            return
+        if file.path.lower().endswith(SUFFIXES):
+            self.pictures.append(file)
+            return
+        from facial_expression.pictures import images  # NumPy and Pillow take a while
+
+        with reading(self.where), file.open() as stream:
+            head = stream.read(HEAD)
+        kind = images.format_of(head)
+        if kind in images.FORMATS:
+            self.pictures.append(file)
+        elif _is_archive(head):
+            self.archives.append(file)
+        elif _is_table(head) or file.path.lower().endswith("fer2013.csv"):
+            self.tables.append(file)
+        else:
+            self.others.append((file.path, kind))
+
+    def passed_over(self) -> str:
+        """One line about the files that are neither read nor hidden, "" if there are none."""
+        archives = [(file.path, "archive") for file in self.archives]
+        parts, total = [], 0
+        for kind, text in {
+            "HEIF": ".heic (install the extra heic)",
+            "AVIF": ".avif (install a Pillow that reads it)",
+            "archive": "packed (unpack them), e.g. {}",
+            "": "not pictures, e.g. {}",
+        }.items():
+            if paths := [path for path, of in self.others + archives if of == kind]:
+                parts.append(f"{len(paths)} {text.format(min(paths))}")
+                total += len(paths)
+        plural = "" if total == 1 else "s"
+        return (
+            f"{self.where}: {total} file{plural} passed over: {', '.join(parts)}" if parts else ""
+        )
+
+
 @contextmanager
 def opened(source: Path, limits: Limits, where: str, scratch: Path) -> Iterator[Files]:
-    """The files of `source`, checked and listed; none of them is read yet.
+    """The files of `source`, checked and listed.
 
-    A folder without pictures that holds exactly one archive or table stands for that file.
+    Where there are neither pictures nor tables, all archives among the files are read together.
 
     Args:
         source: a folder, a zip, a tar or fer2013.csv.
@@ -146,25 +193,23 @@ def opened(source: Path, limits: Limits, where: str, scratch: Path) -> Iterator[
     Raises:
         ArchiveError: the source is empty, of another kind, damaged or dangerous.
     """
-    if source.is_dir():
+    with ExitStack() as stack:
+        unpacker = _Unpacker(limits, scratch, stack)
+        files = Files(where)
         with reading(where):
-            files = _folder(source, where)
-        packed = [file for file in files.found if file.path.lower().endswith(PACKED)]
-        if not packed or any(is_picture(file.path) for file in files.found):
-            yield files
-        elif len(packed) == 1:
-            inner = packed[0]
-            with opened(Path(inner.place), limits, f"{where}/{inner.path}", scratch) as files:
-                yield files
-        else:
-            raise ArchiveError(
-                f"{where}: expected pictures or one archive, found {len(packed)} archives "
-                f"({packed[0].path!r}, {packed[1].path!r}); leave one"
-            )
-        return
-    with source.open("rb") as stream, tempfile.TemporaryFile(dir=scratch) as plain:
-        with reading(where):
-            files = _packed(stream, plain, source, limits, where)
+            if source.is_dir():
+                _list_folder(source, files)
+            else:
+                unpacker.list(stack.enter_context(source.open("rb")), source.name, files)
+        for _ in range(DEEPEST):
+            if files.pictures or files.tables:
+                break
+            archives, files.archives = files.archives, []
+            for file in archives:
+                files.where = f"{where}/{file.path}"
+                with reading(files.where):
+                    unpacker.list(unpacker.seekable(file), file.path, files)
+            files.where = where
         yield files
 
 
@@ -205,10 +250,10 @@ def safe_path(name: str, where: str) -> str:
         raise _refused(name, where, "has an absolute path")
     if ".." in parts:
         raise _refused(name, where, "climbs out of the archive")
+    if NOT_UTF8.search(path):
+        raise _refused(name[:80], where, "has a name that is not UTF-8", "unpack it yourself")
     if len(path) > LONGEST_PATH or UNPRINTABLE.search(path):
-        raise _refused(
-            name[:80], where, "has a path that is too long, not UTF-8 or holds control characters"
-        )
+        raise _refused(name[:80], where, "has a path that is too long or holds control characters")
     return "/".join(parts)
 
 
@@ -217,8 +262,17 @@ def is_junk(path: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
 
 
-def _folder(folder: Path, where: str) -> Files:
-    found, folders, pending = [], [], [str(folder)]
+def _is_archive(head: bytes) -> bool:
+    return head.startswith((b"PK", *DECOMPRESSORS)) or head[257:262] == b"ustar"
+
+
+def _is_table(head: bytes) -> bool:
+    line = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0].lower()
+    return {b"emotion", b"pixels", b"usage"} <= {cell.strip(b' "\r') for cell in line.split(b",")}
+
+
+def _list_folder(folder: Path, files: Files) -> None:
+    pending = [str(folder)]
     while pending:
         with os.scandir(pending.pop()) as entries:
             for entry in entries:
@@ -227,58 +281,103 @@ def _folder(folder: Path, where: str) -> Files:
                     continue
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
-                    folders.append(path)
+                    files.folders.append(path)
                 elif entry.is_file(follow_symlinks=False):
-                    size = entry.stat().st_size
-                    found.append(File(safe_path(path, where), size, entry.path))
+                    path = safe_path(path, files.where)
+                    files.add(File(path, entry.stat().st_size, entry.path, _open_path))
                 else:
-                    raise _refused(path, where, "is a link or a device")
-    return Files(where, found, folders, lambda path: Path(path).open("rb"))
+                    raise _refused(path, files.where, "is a link or a device")
 
 
-def _packed(stream: IO[bytes], plain: IO[bytes], source: Path, limits: Limits, where: str) -> Files:
-    """The files of an archive or a table, told apart by its first bytes; `plain` is scratch."""
-    head = stream.read(512)
+def _open_path(path: str) -> IO[bytes]:
+    return Path(path).open("rb")
+
+
+@dataclass
+class _Unpacker:
+    """Lists archives; what it unpacks to the disk stays until `stack` is closed."""
+
+    limits: Limits
+    scratch: Path
+    stack: ExitStack
+    unpacked: int = 0  # bytes, of all archives together
+    packed: int = 0
+
+    def list(self, stream: IO[bytes], name: str, files: Files) -> None:
+        """Add the files of an archive or a table, told apart by its first bytes, to `files`."""
+        packed = stream.seek(0, os.SEEK_END)
+        head = _peek(stream)
+        for magic, decompressor in DECOMPRESSORS.items():
+            if head.startswith(magic):
+                with decompressor(stream) as plain:
+                    stream = self._spool(plain, packed, files.where)
+                head = _peek(stream)
+                if not _is_table(head):
+                    return _list_tar(stream, self.limits, files)
+        if head.startswith(b"PK"):
+            return _list_zip(zipfile.ZipFile(stream), packed, self.limits, files)
+        if head[257:262] == b"ustar":
+            return _list_tar(stream, self.limits, files)
+        if _is_table(head) or name.lower().endswith(".csv"):
+            return files.tables.append(File(name, packed, stream, _again))
+        found = f"a file that begins with {head[:16]!r}; a download may have given an error page"
+        raise ArchiveError(
+            f"{files.where}: expected a zip, a tar, fer2013.csv or a folder, found "
+            f"{found if head else 'an empty file'}"
+        )
+
+    def seekable(self, file: File) -> IO[bytes]:
+        """A file that archives can be read from: on the disk, unpacked if it is in an archive."""
+        stream = self.stack.enter_context(file.open())
+        on_disk = file.opener is _open_path
+        return stream if on_disk else self._spool(stream, file.size, file.path)
+
+    def _spool(self, stream: IO[bytes], packed: int, where: str) -> IO[bytes]:
+        plain = tempfile.TemporaryFile(dir=self.scratch)  # noqa: SIM115
+        self.stack.callback(plain.close)
+        self.packed += packed
+        while piece := stream.read(PIECE):
+            plain.write(piece)
+            self.unpacked += len(piece)
+            self.limits.check(self.unpacked, 1, self.packed, where)
+        return plain
+
+
+def _peek(stream: IO[bytes]) -> bytes:
     stream.seek(0)
-    packed = source.stat().st_size
-    if head.startswith(b"PK"):
-        return _zip(zipfile.ZipFile(stream), packed, limits, where)
-    for magic, decompressor in DECOMPRESSORS.items():
-        if head.startswith(magic):
-            with decompressor(stream) as unpacked:
-                while piece := unpacked.read(PIECE):
-                    plain.write(piece)
-                    limits.check(plain.tell(), 1, packed, where)
-            return _tar(plain, limits, where)
-    if head[257:262] == b"ustar":
-        return _tar(stream, limits, where)
-    if source.suffix.lower() == ".csv" or head.removeprefix(b"\xef\xbb\xbf").startswith(b"emotion"):
-        return Files(where, [File("fer2013.csv", packed, None)], [], lambda _: source.open("rb"))
-    if not head:
-        raise ArchiveError(f"{where}: expected a zip, a tar or fer2013.csv, found an empty file")
-    raise ArchiveError(
-        f"{where}: expected a zip, a tar, fer2013.csv or a folder, found a file that begins with "
-        f"{head[:16]!r}; a download may have given an error page"
-    )
+    head = stream.read(HEAD)
+    stream.seek(0)
+    return head
 
 
-def _zip(archive: zipfile.ZipFile, packed: int, limits: Limits, where: str) -> Files:
-    infos = archive.infolist()
+def _again(stream: IO[bytes]) -> IO[bytes]:
+    """An open file from its start, to be closed on its own."""
+    copied = os.fdopen(os.dup(stream.fileno()), "rb")
+    copied.seek(0)
+    return copied
+
+
+def _list_zip(archive: zipfile.ZipFile, packed: int, limits: Limits, files: Files) -> None:
+    infos, where = archive.infolist(), files.where
     limits.check(sum(info.file_size for info in infos), len(infos), packed, where)
-    found, folders = [], []
+    opener = partial(_open_zipped, archive)
     for info in infos:
-        path = safe_path(info.filename, where)
+        name = info.filename
+        if not info.flag_bits & 0x800 and name == info.orig_filename:
+            # Without the flag of UTF-8, and without a field that says it, the code page is unknown:
+            # what is not UTF-8 nonetheless is refused by `safe_path`.
+            name = name.encode("cp437").decode("utf-8", "surrogateescape")
+        path = safe_path(name, where)
         if info.is_dir():
-            folders.append(path)
+            files.folders.append(path)
         elif stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
             raise _refused(path, where, "is a link or a device")
         elif info.flag_bits & 0x41:
             raise _refused(path, where, "is encrypted")
         else:
-            found.append(File(path, info.file_size, info))
-    infos.clear()  # the archive's own list and table: `found` is enough to open members, and each
+            files.add(File(path, info.file_size, info, opener))
+    infos.clear()  # the archive's own list and table: `files` is enough to open members, and each
     archive.NameToInfo.clear()  # of its entries can be freed as soon as it has been read
-    return Files(where, found, folders, lambda info: _open_zipped(archive, info))
 
 
 def _open_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
@@ -300,37 +399,40 @@ class _ShortReads(io.BufferedReader):
         return super().read(size)
 
 
-def _tar(stream: IO[bytes], limits: Limits, where: str) -> Files:
-    """The files of a tar that is not compressed."""
-    total = stream.seek(0, os.SEEK_END)
+def _list_tar(stream: IO[bytes], limits: Limits, files: Files) -> None:
+    """Add the files of a tar that is not compressed."""
+    total, where = stream.seek(0, os.SEEK_END), files.where
     blocks = _ShortReads(cast(io.BufferedReader, stream).raw)
     blocks.seek(0)
     archive = tarfile.TarFile(fileobj=blocks, errorlevel=2)
-    found, folders = [], []
-    for count, info in enumerate(archive, 1):
-        archive.members.clear()  # type: ignore[attr-defined]  # they take a KB each
-        limits.check(total, count, total, where)
-        path = safe_path(info.name, where)
-        if info.isdir():
-            folders.append(path)
-        elif not info.isreg() or info.issparse():
-            raise _refused(path, where, "is a link, a device or a sparse file")
-        else:
-            found.append(File(path, info.size, (info.offset_data, info.size)))
-    blocks.seek(archive.offset)
-    if blocks.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise corrupt(where, "a header is damaged or the end is missing")  # tarfile just stops
 
     def opener(place: tuple[int, int]) -> IO[bytes]:
         info = tarfile.TarInfo()
         info.offset_data, info.size = place
         return cast(IO[bytes], archive.extractfile(info))
 
-    return Files(where, found, folders, opener)
+    found = []
+    for count, info in enumerate(archive, 1):
+        archive.members.clear()  # type: ignore[attr-defined]  # they take a KB each
+        limits.check(total, count, total, where)
+        path = safe_path(info.name, where)
+        if info.isdir():
+            files.folders.append(path)
+        elif not info.isreg() or info.issparse():
+            raise _refused(path, where, "is a link, a device or a sparse file")
+        else:
+            found.append(File(path, info.size, (info.offset_data, info.size), opener))
+    blocks.seek(archive.offset)
+    if blocks.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise corrupt(where, "a header is damaged or the end is missing")  # tarfile just stops
+    for file in found:
+        files.add(file)
 
 
-def _refused(path: str, where: str, fault: str) -> ArchiveError:
-    return ArchiveError(f"{where}: the member {path!r} {fault}; leave it out and pack again")
+def _refused(
+    path: str, where: str, fault: str, remedy: str = "leave it out and pack again"
+) -> ArchiveError:
+    return ArchiveError(f"{where}: the member {path!r} {fault}; {remedy}")
 
 
 def _line(error: Exception) -> str:

@@ -10,12 +10,10 @@ import pandas as pd
 
 from facial_expression.core.arrays import SPLITS
 from facial_expression.core.errors import DatasetError
-from facial_expression.core.labels import class_order
+from facial_expression.core.labels import SPLIT_FOLDERS, class_order
 
 Protocol = Literal["clean", "notebook"]
 
-FOLDERS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
-"""The split that each top folder of images.zip stands for."""
 RESERVED = {"path", "actual", "predicted"}
 """Columns of predictions/*.csv, beside one for each class."""
 
@@ -41,14 +39,14 @@ def assign_splits(
         seed: of the hold-out.
 
     Raises:
-        DatasetError: a top folder is not one of `FOLDERS`.
+        DatasetError: a top folder is not one of `core.labels.SPLIT_FOLDERS`.
     """
-    if unknown := class_order(set(table["split"]) - set(FOLDERS)):
+    if unknown := class_order(set(table["split"]) - set(SPLIT_FOLDERS)):
         raise DatasetError(
             f"images.zip: expected top folders train, val, test, found {', '.join(unknown)}; "
             "rename them"
         )
-    split = table["split"].map(FOLDERS)
+    split = table["split"].map(SPLIT_FOLDERS)
     if protocol == "notebook":
         return split.replace("test", "val")
     names = table["path"].map(lambda path: PurePosixPath(path).name)

@@ -32,11 +32,6 @@ DAMAGE = (
 )
 
 
-def is_picture(name: str) -> bool:
-    """Whether the suffix of `name` is that of a picture."""
-    return name.lower().endswith(SUFFIXES)
-
-
 def members(path: Path) -> dict[str, int]:
     """Name -> byte at which the member starts, for every member of a normalised archive.
 
@@ -49,7 +44,7 @@ def members(path: Path) -> dict[str, int]:
         for info in archive.infolist():
             name = info.filename
             parts = name.split("/")
-            if len(parts) != 3 or not all(parts) or ".." in parts or not is_picture(name):
+            if len(parts) != 3 or not all(parts) or ".." in parts:
                 raise _foreign(path, f"the member {name!r}")
             if info.compress_type != zipfile.ZIP_STORED or info.date_time != EPOCH:
                 raise _foreign(path, f"the member {name!r} compressed or dated")

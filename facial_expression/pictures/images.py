@@ -21,12 +21,14 @@ import zlib
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
 from facial_expression.core.errors import ImageError
+from facial_expression.pictures.archive import SUFFIXES
 
 MAX_PIXELS = 100_000_000
 """A larger picture is refused before its pixels are allocated (a decompression bomb)."""
@@ -103,6 +105,14 @@ def format_of(head: bytes) -> str:
 def is_picture(head: bytes) -> bool:
     """Whether a file that begins with `head` (`HEAD` bytes) has one of `FORMATS`."""
     return format_of(head) in FORMATS
+
+
+def is_picture_file(path: Path) -> bool:
+    """Whether the suffix of a file or its first bytes are those of a picture."""
+    if path.name.lower().endswith(SUFFIXES):
+        return True
+    with path.open("rb") as stream:
+        return is_picture(stream.read(HEAD))
 
 
 def decode(data: bytes) -> Picture:

@@ -10,8 +10,7 @@ from PIL import Image
 
 from benchmarks import archives, prepare
 from facial_expression.core.params import read_yaml
-from facial_expression.pictures import archive
-from facial_expression.pictures.images import decode
+from facial_expression.pictures.images import decode, is_picture_file
 from tests.helpers import tiny_pictures
 
 
@@ -24,7 +23,7 @@ def test_enlarge_adds_distinct_pictures_under_the_same_split_and_class(
     names = {str(path.relative_to(tmp_path / "files")) for path in files}
     assert len(names) == 4 * len(tiny_pictures())
     assert names > set(tiny_pictures())
-    assert all(archive.is_picture(name) for name in names)
+    assert all(is_picture_file(path) for path in files)
     assert len({decode(path.read_bytes()).fingerprint for path in files}) == len(files)
     assert {path.parent for path in files} == {
         tmp_path / "files" / Path(name).parent for name in tiny_pictures()

@@ -1,48 +1,175 @@
+"""What is a picture of which class, in folders and archives as people have them."""
+
 from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
 from facial_expression.core.errors import ArchiveError
-from facial_expression.fetch.layout import arrange, is_wanted
+from facial_expression.fetch.layout import normalise
+from facial_expression.fetch.unpack import Limits
+from tests.helpers import picture
+
+ONE, TWO, HEIC = picture(1), picture(2, kind="PNG"), b"\0\0\0\x18ftypheic" + bytes(20)
+SET = {"train/a/x.jpg": ONE, "test/a/y.jpg": TWO}
+ROW = " ".join(["9"] * 2304)
+TABLE = f"emotion,pixels,Usage\n3,{ROW},Training\n0,{ROW},PrivateTest\n"
+READ = {"train/happy/Training_0.pgm", "test/angry/PrivateTest_1.pgm"}
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def tarred(files: Mapping[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def fetched(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The pictures that a folder with these files gives."""
+    source, out = folder / "source", folder / "images.zip"
+    for name, content in files.items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_bytes(content)
+    normalise(source, out, Limits(1 << 30, 1000), "here")
+    with zipfile.ZipFile(out) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
 
 
 @pytest.mark.parametrize(
-    ("path", "wanted"),
+    ("paths", "names"),
     [
-        ("train/happy/a.JPeG", True),
-        ("train/happy/a.txt", False),
-        ("train/happy/jpg", False),
-        ("__MACOSX/train/happy/a.jpg", False),
-        ("train/happy/._a.jpg", False),
-        (".git/happy/a.jpg", False),
+        (SET, SET),
+        (["faces/train/a/x.jpg", "faces/test/b/x.jpg"], ["train/a/x.jpg", "test/b/x.jpg"]),
+        (["my/test/train/a/x.jpg", "my/test/test/a/y.jpg"], ["train/a/x.jpg", "test/a/y.jpg"]),
+        (["train/a/may/1/x.jpg", "train/a/x.jpg"], ["train/a/may_1_x.jpg", "train/a/x.jpg"]),
+        (
+            ["train/a/test/x.jpg", "validation/a/y.jpg"],
+            ["train/a/test_x.jpg", "validation/a/y.jpg"],
+        ),
     ],
+    ids=["plain", "wrapped", "wrapped in a split's name", "folders in a class", "as Kaggle has it"],
 )
-def test_is_wanted(path: str, wanted: bool) -> None:
-    assert is_wanted(path) == wanted
+def test_split_and_class_are_found_at_any_depth(
+    tmp_path: Path, paths: list[str], names: list[str]
+) -> None:
+    assert set(fetched(tmp_path, dict.fromkeys(paths, ONE))) == set(names)
 
 
-@pytest.mark.parametrize("wrapper", ["", "wrap/", "a/b/c/"])
-def test_wrapping_folders_are_stripped_and_names_sorted(wrapper: str) -> None:
-    names = ["train/b/x.jpg", "test/b/x.jpg", "train/a/y.jpg"]
-    arranged = arrange([(wrapper + name, name) for name in names], "s")
-    assert arranged == [(name, name) for name in sorted(names)]
+def test_a_set_that_is_there_twice_is_read_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    twice = {
+        f"{around}/{name}": data
+        for around in ("images", "images/images")
+        for name, data in SET.items()
+    }
+    assert fetched(tmp_path, twice) == SET
+    assert (
+        "the 2 pictures in 'images/images' are copies of those in 'images'"
+        in capsys.readouterr().err
+    )
+    with pytest.raises(ArchiveError, match=r"and another picture, 'images/images/train/a/x.jpg'"):
+        fetched(tmp_path, {"images/images/train/a/x.jpg": TWO})
 
 
 @pytest.mark.parametrize(
     ("paths", "fault"),
     [
-        ([], "found none"),
-        (["a.jpg"], "expected pictures in <split>/<class>/ folders, found 'a.jpg'"),
-        (["happy/a.jpg"], "found 'happy/a.jpg'"),
-        (["train/a/x.jpg", "w/train/a/x.jpg"], "under '' and 'w'"),
-        (["w/train/a/x.jpg", "train/a/y.jpg"], "under 'w' and ''"),
-        (["v/train/a/x.jpg", "w/train/a/x.jpg"], "under 'v' and 'w'"),
-        (["train/a/x.jpg", "train/a/x.jpg"], "found 'train/a/x.jpg' and 'train/a/x.jpg'"),
-        (["train/a/x.jpg", "train/a/X.JPG"], "expected distinct names"),
-        (["train/a/x.jpg", "train/A/y.jpg"], "expected distinct names"),
+        (["a.jpg"], "expected pictures in <split>/<class>/ folders.*found 'a.jpg'"),
+        (["train/x.jpg"], "found 'train/x.jpg'"),
+        (["happy/train/x.jpg"], "found 'happy/train/x.jpg'"),
+        (["Training/a/x.jpg", "test/a/x.jpg"], "found 'Training/a/x.jpg'"),
+        (["v/train/a/x.jpg", "w/train/a/y.jpg"], "in 'v' and another picture, 'w/train/a/y.jpg'"),
+        (["train/a/x.jpg", "train/a/X.JPG"], "found 'train/a/X.JPG' and 'train/a/x.jpg'"),
+        (["train/a/x.jpg", "train/A/y.jpg"], "found 'train/A' and 'train/a'"),
+        (["train/a/b/x.jpg", "train/a/b_x.jpg"], "found 'train/a/b/x.jpg' and 'train/a/b_x.jpg'"),
     ],
 )
-def test_another_layout_is_refused(paths: list[str], fault: str) -> None:
-    with pytest.raises(ArchiveError) as caught:
-        arrange([(path, None) for path in paths], "s")
-    assert fault in str(caught.value)
+def test_what_cannot_be_told_names_the_path(tmp_path: Path, paths: list[str], fault: str) -> None:
+    with pytest.raises(ArchiveError, match=fault) as caught:
+        fetched(tmp_path, dict.fromkeys(paths, b"\xff\xd8\xff"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("pack", [None, zipped, tarred])
+def test_pictures_are_told_by_content_and_the_rest_is_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, pack
+) -> None:
+    monkeypatch.setattr("facial_expression.pictures.images.FORMATS", ("JPEG", "PNG"))
+    taken = {**SET, "train/a/IMG_1": ONE, "train/a/b.dat": TWO, "train/a/c.jfif": ONE}
+    files = {
+        **taken,
+        "train/a/phone.heic": HEIC,
+        "train/a/.DS_Store": b"hidden",
+        "train/a/notes.txt": b"BMW",
+        "more.zip": zipped(SET),
+        "readme": b"",
+    }
+    assert fetched(tmp_path, {"set.zip": pack(files)} if pack else files) == taken
+    assert capsys.readouterr().err == (
+        "here: 4 files passed over: 1 .heic (install the extra heic), "
+        "1 packed (unpack them), e.g. more.zip, 2 not pictures, e.g. readme\n"
+    )
+
+
+def test_archives_in_a_folder_are_read_together(tmp_path: Path) -> None:
+    one, two = ({f"faces/{name}": SET[name]} for name in SET)
+    halves = {"faces-001.zip": zipped(one), "faces-002.zip": zipped(two), "readme.txt": b"x"}
+    assert fetched(tmp_path, halves) == SET
+    assert fetched(tmp_path / "inner", {"outer.zip": zipped({"set.tar": tarred(SET)})}) == SET
+
+
+def test_names_in_an_unknown_code_page_are_refused(tmp_path: Path) -> None:
+    names = {b"train/XXXX/x.jpg": "train/höh/x.jpg".encode()}
+    good = zipped({name.decode(): ONE for name in names})
+    for name, written in names.items():
+        read = fetched(tmp_path / "utf-8", {"set.zip": good.replace(name, written)})
+        assert list(read) == [written.decode()]
+    with pytest.raises(ArchiveError, match="not UTF-8; unpack it"):
+        fetched(tmp_path, {"set.zip": good.replace(b"XXXX", "开心".encode("gbk"))})
+
+
+ICML = TABLE.replace("emotion,", "emotion, ").replace("pixels,U", "pixels, U").encode()
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"fer2013.csv": TABLE.replace("\n", "\r\n\r\n").encode()},
+        {"fer2013.csv.gz": gzip.compress(TABLE.encode())},
+        {"fer2013": tarred({"fer2013/fer2013.csv": TABLE.encode(), "fer2013/README": b"text"})},
+        {"archive.zip": zipped({"icml_face_data.csv": ICML})},
+        {
+            "example_submission.csv": b"usage,label\n",
+            "fer2013.tar.gz": gzip.compress(tarred({"fer2013/fer2013.csv": TABLE.encode()})),
+            "icml_face_data.csv": ICML,
+            "train.csv": f"emotion,pixels\n3,{ROW}\n".encode(),
+        },
+    ],
+    ids=["blank lines", "gzip", "tar without a suffix", "icml", "the challenge's archive"],
+)
+def test_every_form_of_the_table_is_read(tmp_path: Path, files: dict[str, bytes]) -> None:
+    assert set(fetched(tmp_path, files)) == READ
+    assert set(fetched(tmp_path / "zip", {"all.zip": zipped(files)})) == READ
+
+
+def test_of_two_tables_one_must_go(tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match=r"expected one table, found .* and .*; leave one"):
+        fetched(tmp_path, dict.fromkeys(["one.csv", "two.csv"], TABLE.encode()))

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import shutil
+import socket
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from facial_expression.core.errors import ChecksumError, ParameterError, SourceError, run
 from facial_expression.core.files import sha256_of
-from facial_expression.fetch import layout
+from facial_expression.fetch import download, layout
 from facial_expression.fetch import run as fetch_run
 from facial_expression.pictures import archive
 from stages import fetch
@@ -203,6 +204,23 @@ def test_secrets_of_a_url_are_neither_printed_nor_written(project: Project) -> N
         project.fetch(source="nonsense://me:secret@host/a.zip?token=secret", sha256="0" * 64)
     assert "secret" not in str(caught.value)
     assert "nonsense://host/a.zip" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "source", ["kaggle:a/b", "gdrive:134M73bJ", "https://me:secret@host/a.zip"]
+)
+def test_without_a_network_the_remedy_is_a_local_copy(
+    project: Project, monkeypatch: pytest.MonkeyPatch, source: str
+) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    monkeypatch.setattr(download, "PAUSE", 0)
+    shown = source.replace("me:secret@", "")
+    remedy = r"-S \S+/conf/data/folder.yaml:fetch.source=PATH"
+    with pytest.raises(SourceError, match=f"^no network: {shown} cannot be .* with {remedy}$"):
+        project.fetch(source=source, sha256="0" * 64)
 
 
 @pytest.mark.fer2013

@@ -11,8 +11,8 @@ import numpy as np
 from facial_expression.core.arrays import Split
 from facial_expression.core.errors import DatasetError, ImageError
 from facial_expression.core.tables import read_table
-from facial_expression.fetch.layout import is_wanted
-from facial_expression.pictures.images import decode, square
+from facial_expression.fetch.unpack import is_junk
+from facial_expression.pictures.images import decode, is_picture_file, square
 
 
 def list_folders(root: Path, split: str = "") -> dict[str, list[Path]]:
@@ -29,7 +29,7 @@ def list_folders(root: Path, split: str = "") -> dict[str, list[Path]]:
     for path in sorted(base.rglob("*")):
         # a Mac decomposes accents, classes.json holds them composed
         name = unicodedata.normalize("NFC", path.relative_to(base).as_posix())
-        if not is_wanted(name) or not path.is_file():
+        if is_junk(name) or not path.is_file() or not is_picture_file(path):
             continue
         parts = name.split("/")
         if len(parts) != 2:
