@@ -30,7 +30,7 @@ def read_table(
         All columns of the file, in its order.
 
     Raises:
-        DatasetError: the file is missing or not a CSV table, a column is missing, or a value is not
+        DatasetError: the file is missing or no CSV table, a column is missing, or a value is not
             of its column's type.
     """
     remedy = f"run {written_by} again" if written_by else "check the file"

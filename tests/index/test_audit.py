@@ -22,7 +22,7 @@ def rows_of(found: pd.DataFrame) -> list[tuple]:
     return list(found.itertuples(index=False, name=None))
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(table=tables())
 def test_duplicate_of_is_the_first_path_with_the_same_pixels(table):
     for i, first in enumerate(duplicate_of(table)):
@@ -48,7 +48,7 @@ def spans(table: pd.DataFrame, groups: list[set[str]], unit: str) -> dict[str, i
     }
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(case=audited())
 def test_the_summary_counts_what_a_plain_loop_counts(case):
     table, found = case

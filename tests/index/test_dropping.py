@@ -53,7 +53,7 @@ def expected(
     return reasons
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(case=audited(), kinds=st.sets(st.sampled_from(KINDS)), data=st.data())
 def test_a_picture_leaves_for_the_first_kind_that_fits(case, kinds, data):
     table, found = case
@@ -65,7 +65,7 @@ def test_a_picture_leaves_for_the_first_kind_that_fits(case, kinds, data):
     assert (after[outside] == table["dropped_because"][outside]).all(), "nothing leaves val or test"
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(case=audited())
 def test_with_leak_no_pixels_of_val_or_test_are_trained_on(case):
     table, found = case
