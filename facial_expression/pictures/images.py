@@ -102,17 +102,12 @@ def format_of(head: bytes) -> str:
     return next(kinds, "")
 
 
-def is_picture(head: bytes) -> bool:
-    """Whether a file that begins with `head` (`HEAD` bytes) has one of `FORMATS`."""
-    return format_of(head) in FORMATS
-
-
 def is_picture_file(path: Path) -> bool:
     """Whether the suffix of a file or its first bytes are those of a picture."""
     if path.name.lower().endswith(SUFFIXES):
         return True
     with path.open("rb") as stream:
-        return is_picture(stream.read(HEAD))
+        return format_of(stream.read(HEAD)) in FORMATS
 
 
 def decode(data: bytes) -> Picture:

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from facial_expression.core.errors import ImageError
 from facial_expression.inference.sources import MAX_BYTES, Source, read_picture
-from facial_expression.pictures.archive import is_picture
+from facial_expression.pictures.archive import SUFFIXES
 from facial_expression.pictures.images import FORMATS, HEAD, Picture, format_of
 
 VIDEOS = frozenset((".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"))
@@ -160,7 +160,7 @@ def _kind(path: Path, videos: bool) -> str:
     mode, suffix = _mode(path), path.suffix.lower()
     if mode and not stat.S_ISREG(mode):  # reading a pipe may never end
         return OTHER
-    if is_picture(path.name):  # a damaged one is named, not passed over
+    if suffix in SUFFIXES:  # a damaged one is named, not passed over
         return ""
     if suffix in VIDEOS:
         return "" if videos else f"{suffix} (name videos, or use a pattern)"
