@@ -13,7 +13,6 @@ from facial_expression.core.files import write_json
 from facial_expression.inference.network import Network, Output
 from facial_expression.network.backend import configure
 from tools import quantise
-from tools.predict.formats import about
 from tools.web.card import known
 
 
@@ -67,9 +66,8 @@ def test_it_is_smaller_close_and_says_what_it_cost(model, arrays, tmp_path, monk
     assert "n = 70" in said
     cost = rounded.facts["int8"]
     assert cost.split("accuracy on val ")[1].split(" %")[0] in said
-    assert f"rounded to int8: {cost}" in about("int8.onnx", rounded.facts)
     assert known(rounded.facts)["Rounded to int8"] == cost
-    assert "int8" not in about("model.onnx", whole.facts)
+    assert "int8" not in whole.facts
 
 
 def test_the_same_bytes_twice(model, arrays, tmp_path):
