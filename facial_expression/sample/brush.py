@@ -9,55 +9,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from PIL import Image, ImageDraw
 
-Points = NDArray[np.float64]
+from facial_expression.sample.faces import Points
 
-SIDE = 48
-"""Pixels of a picture's side."""
-
-HEAD = (19.0, 27.0, 15.0)
-"""Half axes, in pixels, of the ellipsoid that the points of a face lie on."""
-
+SIDE = 48  # pixels of a picture's side
+HEAD = (19.0, 27.0, 15.0)  # half axes, in pixels, of the ellipsoid that a face's points lie on
 _ANGLES = np.linspace(0.0, 2.0 * np.pi, 28, endpoint=False)
-CIRCLE: Points = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)
-"""The unit circle as a closed polygon (28, 2)."""
-
-_COUNT = 13
-_T = np.linspace(-1.0, 1.0, _COUNT)
-_ALONG = (_T[:, None] + 1.0) / 2.0
-_BULGE = {power: 1.0 - np.abs(_T[:, None]) ** power for power in (2.0, 2.5, 3.0, 4.0)}
-
-
-def xy(x: float, y: float) -> Points:
-    """A point or an offset, as an array (2,)."""
-    return np.array([x, y])
+CIRCLE: Points = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)], axis=1)  # as a polygon (28, 2)
 
 
 def arc(start: ArrayLike, middle: ArrayLike, end: ArrayLike, power: float = 2.0) -> Points:
     """A curve (13, 2) from `start` by `middle` to `end`.
 
-    `power` is 2 for a parabola; 2.5, 3 and 4 are flatter in the middle and steeper at the ends.
+    `power` is 2 for a parabola; 2.5 and 3 are flatter in the middle and steeper at the ends.
     """
+    t = np.linspace(-1.0, 1.0, 13)[:, None]
     a, b, c = np.asarray(start, float), np.asarray(middle, float), np.asarray(end, float)
-    return a + (c - a) * _ALONG + (b - (a + c) / 2.0) * _BULGE[power]
+    return a + (c - a) * ((t + 1.0) / 2.0) + (b - (a + c) / 2.0) * (1.0 - np.abs(t) ** power)
 
 
 @dataclass(frozen=True)
 class Pose:
-    """The pose of a head; angles in radians, the shift in pixels."""
+    """The pose of a head; angles in radians."""
 
-    yaw: float = 0.0
-    pitch: float = 0.0
-    roll: float = 0.0
-    scale: float = 1.0
-    shift: tuple[float, float] = (0.0, 0.0)
-
-    @property
-    def middle(self) -> tuple[float, float]:
-        """The middle of the head, in pixels of the picture."""
-        return 24.0 + self.shift[0], 24.5 + self.shift[1]
+    yaw: float
+    pitch: float
+    roll: float
+    scale: float
+    middle: tuple[float, float]  # of the head, in pixels of the picture
 
 
 class Brush:
@@ -71,12 +52,8 @@ class Brush:
         self.image = Image.new("L", (SIDE * zoom, SIDE * zoom), _grey(tone))
         self._draw = ImageDraw.Draw(self.image)
         cos, sin = np.cos(pose.roll), np.sin(pose.roll)
-        turned = np.array(
-            [
-                [np.cos(pose.yaw), 0.0, np.sin(pose.yaw)],
-                [0.0, np.cos(pose.pitch), np.sin(pose.pitch)],
-            ]
-        )
+        yaw, pitch = pose.yaw, pose.pitch
+        turned = [[np.cos(yaw), 0.0, np.sin(yaw)], [0.0, np.cos(pitch), np.sin(pitch)]]
         matrix = np.array([[cos, -sin], [sin, cos]]) @ turned * (pose.scale * zoom)
         self._flat, self._deep = matrix[:, :2].T, matrix[:, 2]
         self._middle = np.array(pose.middle) * zoom
@@ -102,10 +79,8 @@ class Brush:
     ) -> None:
         """A line through points (n, 2), narrowing to `ends` of its width."""
         line = np.asarray(points, float)
-        along = np.empty_like(line)
-        along[1:-1] = line[2:] - line[:-2]
-        along[0], along[-1] = line[1] - line[0], line[-1] - line[-2]
-        length = np.sqrt((along**2).sum(axis=1, keepdims=True))
+        along = np.gradient(line, axis=0)
+        length = np.linalg.norm(along, axis=1, keepdims=True)
         across = along[:, ::-1] * (1.0, -1.0) / np.maximum(length, 1e-6)
         t = np.linspace(-1.0, 1.0, len(line))[:, None]
         half = across * (width / 2.0 * (1.0 - (1.0 - ends) * t**2))

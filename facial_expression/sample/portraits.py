@@ -9,20 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from facial_expression.sample.brush import HEAD, SIDE, Brush, Pose, arc, xy
-from facial_expression.sample.faces import Identity, landmarks
-from facial_expression.sample.features import (
-    SIDES,
-    Landmarks,
-    beard,
-    brow,
-    eye,
-    glasses,
-    mouth,
-    nose,
-    outline,
-)
-from facial_expression.sample.shading import folds, relief
+from facial_expression.sample import features
+from facial_expression.sample.brush import HEAD, SIDE, Brush, Pose, arc
+from facial_expression.sample.faces import ACTION_UNITS, OUTWARDS, Identity, Points, landmarks
 
 FINE = 5  # canvas pixels a picture pixel, for the features
 SOFT = 2  # the same for the shadows, which are blurred
@@ -37,10 +26,8 @@ HAIRLINES: dict[str, list[tuple[float, float]]] = {
     "fringe": [(-1.02, 3), (-0.88, 0), (-0.88, -9), (-0.4, -11), (0, -10.5), (0.4, -11)],
     "long": [(-1.02, 14), (-0.86, 9), (-0.84, -3), (-0.6, -11), (-0.1, -18.5), (0.6, -11)],
 }
-"""Styles: the edge of the hair from the left ear on, (share of the half width, y).
-
-The right side mirrors the first three points.
-"""
+"""Styles: the edge of the hair from the left ear on, (share of the half width, y); at the right ear
+the first three points are mirrored."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +65,7 @@ def looks(rng: np.random.Generator) -> Looks:
     bearded = style in ("bald", "receding", "crop", "parting")
     yaw, pitch, roll = np.clip(rng.normal(0.0, (0.09, 0.05, 0.05)), -0.2, 0.2).tolist()
     return Looks(
-        pose=Pose(yaw, pitch, roll, draw(0.96, 1.05), (draw(-1.0, 1.0), draw(-1.0, 1.0))),
+        pose=Pose(yaw, pitch, roll, draw(0.96, 1.05), (24.0 + draw(-1, 1), 24.5 + draw(-1, 1))),
         skin=skin,
         hair=hair,
         lip=skin * draw(0.6, 0.78),
@@ -106,36 +93,32 @@ def portrait(
     rng: np.random.Generator,
     enlarged: int = 1,
 ) -> NDArray[np.uint8]:
-    """The finished picture, uint8 (48, 48), or a multiple of that.
+    """The finished picture, uint8 (48, 48), or `enlarged` times that side.
 
-    Args:
-        person: the geometry at rest.
-        muscles: action unit -> intensity in [0, 1].
-        look: appearance, pose, light and camera.
-        rng: for the edge of the hair and the sensor's noise.
-        enlarged: the side of the picture, in multiples of 48 pixels.
+    `muscles` are action units -> intensity in [0, 1]; `rng` draws the edge of the hair and the
+    sensor's noise.
     """
-    marks = landmarks(person, muscles)
+    marks, skin = landmarks(person, muscles), look.skin
+    au = {**dict.fromkeys(ACTION_UNITS, 0.0), **muscles}
     brush = Brush(look.pose, FINE * enlarged, look.backdrop)
     _head(brush, person, marks, look)
-    folds(brush, marks, muscles, look.skin, look.age)
+    features.folds(brush, marks, au, skin, look.age)
     if look.beard:
-        beard(brush, person, marks, look.skin + (look.hair - look.skin) * look.beard)
-    nose(brush, marks, look.skin)
-    mouth(brush, marks, look.skin, look.lip)
-    tone = 0.85 * min(look.hair, look.skin * 0.62) + 0.1 * look.skin
-    for side, _ in SIDES:
-        eye(brush, marks, side, look.skin, look.gaze, look.light[0])
-        brow(brush, marks, side, look.brow, tone)
+        features.beard(brush, person, marks, skin + (look.hair - skin) * look.beard)
+    features.nose(brush, marks, skin)
+    features.mouth(brush, marks, skin, look.lip)
+    for out, at in features.sides(marks):
+        features.eye(brush, out, at, skin, look.gaze, look.light[0])
+        features.brow(brush, at, look.brow, 0.85 * min(look.hair, skin * 0.62) + 0.1 * skin)
     _hair(brush, person, look, rng)
     if look.glasses:
-        glasses(brush, marks, look.skin)
+        features.glasses(brush, marks, skin)
     shadows = Brush(look.pose, SOFT * enlarged, 128)
-    relief(shadows, marks, muscles, look.light[0])
+    features.relief(shadows, marks, au, look.light[0])
     return _develop(brush, shadows, look, rng, enlarged)
 
 
-def _head(brush: Brush, person: Identity, marks: Landmarks, look: Looks) -> None:
+def _head(brush: Brush, person: Identity, marks: dict[str, Points], look: Looks) -> None:
     """Hair behind, neck, shoulders, ears and the skin of the face."""
     w, skin = person.half_width, look.skin
     if look.style == "long":
@@ -147,10 +130,10 @@ def _head(brush: Brush, person: Identity, marks: Landmarks, look: Looks) -> None
     brush.fill([(-9, 10), (9, 10), (10, 28), (14, 40), (-14, 40), (-10, 28)], skin * 0.74)
     collar = [(-10, 23), (-27, 28), (-30, 60), (30, 60), (27, 28), (10, 23), (0, 28)]
     brush.fill(collar, look.clothes)
-    for _, out in SIDES:
-        brush.disc((out * (w + 0.2), -0.5), (2.0, 4.6), skin * 0.88)
-        brush.disc((out * (w + 0.2), -0.5), (0.9, 2.8), skin * 0.72)
-    brush.fill(outline(person, marks), skin)
+    for ear in OUTWARDS * (w + 0.2, -0.5):
+        brush.disc(ear, (2.0, 4.6), skin * 0.88)
+        brush.disc(ear, (0.9, 2.8), skin * 0.72)
+    brush.fill(features.outline(person, marks), skin)
 
 
 def _hair(brush: Brush, person: Identity, look: Looks, rng: np.random.Generator) -> None:
@@ -170,12 +153,12 @@ def _hair(brush: Brush, person: Identity, look: Looks, rng: np.random.Generator)
             brush.disc((x, y), rng.uniform(2.6, 3.6), look.hair * rng.uniform(0.85, 1.15) + 4)
     elif look.style == "long":
         lock = np.array([(w - 1.0, -9), (w + 3.5, -6), (w + 4, 34), (w - 4.5, 34), (w - 1.5, 14)])
-        for _, out in SIDES:
-            brush.fill(lock * (out, 1.0), look.hair * 0.94)
+        for out in OUTWARDS:
+            brush.fill(lock * out, look.hair * 0.94)
     for x in rng.uniform(-0.8, 0.8, 6) * w:
-        foot = xy(x, np.interp(x, line[:, 0], line[:, 1]))
-        root = xy(0.35 * x - 3.0 * look.flip, -24.0)
-        bow = (root + foot) / 2 + xy(0.1 * x, -1.0)
+        foot = np.array([x, np.interp(x, *line.T)])
+        root = np.array([0.35 * x - 3.0 * look.flip, -24.0])
+        bow = (root + foot) / 2 + (0.1 * x, -1.0)
         shine = rng.choice((0.76, 1.18))
         brush.stroke(arc(root, bow, foot), 0.7, look.hair * shine + rng.uniform(-4, 8))
 
