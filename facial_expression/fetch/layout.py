@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import IO
 
@@ -95,7 +95,8 @@ def arrange(files: Files) -> list[tuple[str, File]]:
             "sort them into train/<class>/ and test/<class>/"
         )
     wrapper, *others = sorted(sets, key=lambda folder: (len(folder.split("/")), folder))
-    arranged = sorted(sets[wrapper], key=lambda item: item[0])
+    arranged = sets[wrapper]
+    arranged.sort(key=lambda item: item[0])
     for other in others:
         _check_copies(dict(arranged), wrapper, sets[other], files.where)
         print(
@@ -103,10 +104,12 @@ def arrange(files: Files) -> list[tuple[str, File]]:
             f"{wrapper or '.'!r}: read once",
             file=sys.stderr,
         )
-    folders = {name.rpartition("/")[0] for name, _ in arranged}
-    _refuse_empty_classes(files, wrapper, folders)
+    folders = set()
+    for folder, group in groupby(arranged, key=lambda item: item[0].rpartition("/")[0]):
+        _refuse_collisions([(name, file.path) for name, file in group], files.where)
+        folders.add(folder)
     _refuse_collisions([(folder, folder) for folder in folders], files.where)
-    _refuse_collisions([(name, file.path) for name, file in arranged], files.where)
+    _refuse_empty_classes(files, wrapper, folders)
     return arranged
 
 

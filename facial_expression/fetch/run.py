@@ -59,21 +59,14 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
         )
     with atomic(out / "images.zip") as archive:
         try:
-            files = _write(source, archive, params, out)
+            files = _write(params, archive, out)
         except Offline as error:
             raise SourceError(f"{error} with -S {params_file}:fetch.source=PATH") from None
         sha256, size = sha256_of(archive), archive.stat().st_size
         watched = out.parent / "source" / params_file.stem
         _check_pin(params.sha256, sha256, source, watched, params_file)
-    record = {
-        "kind": source.kind,
-        "source": source.record,
-        "sha256": sha256,
-        "bytes": size,
-        "files": files,
-        "licence": params.licence,
-    }
-    write_json(out / "source.json", record)
+    record = {"kind": source.kind, "source": source.record, "sha256": sha256, "bytes": size}
+    write_json(out / "source.json", {**record, "files": files, "licence": params.licence})
     print(f"fetched {files} pictures to {out}")
 
 
@@ -84,16 +77,16 @@ def sha256_only(params: FetchParameters, out: Path) -> str:
     try:
         with tempfile.TemporaryDirectory(dir=downloads) as folder:
             archive = Path(folder) / "images.zip"
-            _write(parse(params.source), archive, params, out)
+            _write(params, archive, out)
             return sha256_of(archive)
     finally:
         with suppress(OSError):
             downloads.rmdir()  # unless a download is kept there
 
 
-def _write(source: Source, archive: Path, params: FetchParameters, out: Path) -> int:
+def _write(params: FetchParameters, archive: Path, out: Path) -> int:
+    source, limits = parse(params.source), Limits(params.max_bytes, params.max_files)
     print(f"fetching {source.label}", file=sys.stderr)
-    limits = Limits(params.max_bytes, params.max_files)
     return write_archive(source, archive, _downloads(out), limits)
 
 

@@ -85,17 +85,10 @@ def parse(text: str) -> Source:
 
 
 def write_archive(source: Source, out: Path, downloads: Path, limits: Limits) -> int:
-    """Bring the pictures of `source` here and write them to `out` as a normalised archive.
+    """Write the pictures of `source` to `out` as a normalised archive; return their number.
 
-    Args:
-        source: where they are.
-        out: the file to write.
-        downloads: a folder for downloads in progress, removed at the end; an interrupted download
-            stays there if the next run can continue it.
-        limits: how much the source may unpack to.
-
-    Returns:
-        The number of pictures.
+    `downloads` is a folder for downloads in progress, removed at the end; an interrupted download
+    stays there if the next run can continue it.
 
     Raises:
         SourceError: the source is missing or cannot be reached.

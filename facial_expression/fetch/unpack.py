@@ -60,11 +60,7 @@ class Limits:
     max_files: int
 
     def check(self, total: int, files: int, packed: int, where: str) -> None:
-        """Check `files` members of `total` bytes that came from `packed` bytes.
-
-        Raises:
-            ArchiveError: there are too many files or bytes, or the compression ratio is too high.
-        """
+        """Check `files` members of `total` bytes that came from `packed` bytes."""
         for found, most, unit in (
             (files, self.max_files, "files"),
             (total, self.max_bytes, "bytes"),
@@ -84,12 +80,9 @@ class Limits:
 class File(NamedTuple):
     """One file of a source."""
 
-    path: str
-    """Inside the source: relative, `/` between its parts, Unicode's composed form (NFC)."""
-    size: int
-    """Bytes, as declared."""
-    place: Any
-    """What `opener` opens: a path, or a member of a zip or tar."""
+    path: str  # inside the source, as `safe_path` returns it
+    size: int  # bytes, as declared
+    place: Any  # what `opener` opens: a path, or a member of a zip or tar
     opener: Callable[[Any], IO[bytes]]
 
     def open(self) -> IO[bytes]:
@@ -97,11 +90,7 @@ class File(NamedTuple):
         return self.opener(self.place)
 
     def pieces(self, where: str) -> Iterator[bytes]:
-        """The bytes of a picture of the source `where`, piece by piece.
-
-        Raises:
-            ArchiveError: the file is too large, is damaged, or has not the declared size.
-        """
+        """The bytes of a picture of the source `where`, piece by piece, if all is as declared."""
         where, left = f"{where}: {self.path!r}", self.size
         if left > LARGEST_PICTURE:
             raise ArchiveError(
@@ -120,23 +109,15 @@ class File(NamedTuple):
 
 @dataclass
 class Files:
-    """The files of one source by what they are; hidden ones are left out.
+    """The files of one source by what they are; hidden ones are left out."""
 
-    Attributes:
-        where: the source, for messages.
-        folders: paths of all folders that the source lists.
-        pictures: by their suffix or their content.
-        tables: with the columns of fer2013.csv.
-        archives: zips, tars, and anything compressed.
-        others: path and format of pictures that cannot be read here; of other files path and "".
-    """
-
-    where: str
+    where: str  # the source, for messages
     folders: list[str] = field(default_factory=list)
     pictures: list[File] = field(default_factory=list)
-    tables: list[File] = field(default_factory=list)
+    tables: list[File] = field(default_factory=list)  # with the columns of fer2013.csv
     archives: list[File] = field(default_factory=list)
     others: list[tuple[str, str]] = field(default_factory=list)
+    """Path and format of pictures that cannot be read here; path and "" of any other file."""
 
     def add(self, file: File) -> None:
         """Find out what a file is; only one without a picture's suffix is opened."""
