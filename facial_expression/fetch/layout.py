@@ -22,20 +22,11 @@ Pictures = Iterator[tuple[str, Iterator[bytes]]]
 
 
 def normalise(source: Path, out: Path, limits: Limits, where: str) -> int:
-    """Write the pictures of `source` to `out` as a normalised archive.
+    """Write the pictures of `source` to `out` as a normalised archive; return their number.
 
     The same pictures give the same bytes, however they are packed, wrapped in folders and ordered.
-    Pictures in class folders come first; a table like fer2013.csv is read where there are none.
-    One line on stderr says what is passed over.
-
-    Args:
-        source: what `unpack.opened` reads.
-        out: the file to write; temporary files lie beside it.
-        limits: how much the source may unpack to.
-        where: the source, for messages.
-
-    Returns:
-        The number of pictures.
+    Where there are no picture files, a table like fer2013.csv is read.  One line on stderr says
+    what is passed over.  Messages call the source `where`; temporary files lie beside `out`.
 
     Raises:
         ArchiveError: the source is empty, corrupt, dangerous, or has no pictures in
@@ -121,13 +112,9 @@ def _in_class_folders(files: Files, limits: Limits) -> Pictures:
     # freed before the next is written.
     files.pictures.clear()
     arranged.reverse()
-    with tqdm(
-        total=len(arranged), desc="fetch", unit=" pictures", leave=False, disable=None
-    ) as bar:
-        while arranged:
-            name, file = arranged.pop()
-            yield name, file.pieces(files.where)
-            bar.update()
+    for _ in tqdm(range(len(arranged)), "fetch", unit=" pictures", leave=False, disable=None):
+        name, file = arranged.pop()
+        yield name, file.pieces(files.where)
 
 
 def _in_table(files: Files, limits: Limits, scratch: IO[bytes]) -> Pictures:

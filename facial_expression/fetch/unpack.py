@@ -161,15 +161,10 @@ class Files:
 
 @contextmanager
 def opened(source: Path, limits: Limits, where: str, scratch: Path) -> Iterator[Files]:
-    """The files of `source`, checked and listed.
+    """The files of `source`, checked and listed; messages call it `where`.
 
     Where there are neither pictures nor tables, all archives among the files are read together.
-
-    Args:
-        source: a folder, a zip, a tar or fer2013.csv.
-        limits: how much it may unpack to.
-        where: the source, for messages.
-        scratch: a folder for temporary files.
+    `scratch` is a folder for temporary files.
 
     Raises:
         ArchiveError: the source is empty, of another kind, damaged or dangerous.
@@ -219,8 +214,7 @@ def corrupt(where: str, reason: str) -> ArchiveError:
 def safe_path(name: str, where: str) -> str:
     """`name` with `/` between its parts, without `.` parts, in Unicode's composed form (NFC).
 
-    Archives made on Windows may separate by backslashes, those made on a Mac decompose accents;
-    the same pictures must have the same names.
+    Windows separates by backslashes and a Mac decomposes accents, but a name must be one name.
 
     Raises:
         ArchiveError: the path is absolute, leaves the source, or cannot be a file name everywhere.
