@@ -117,13 +117,11 @@ def _narrower(mine: keras.Layer, theirs: keras.Layer) -> bool:
     """Whether a layer is `theirs` for maps of the same size with at most as many channels."""
     from keras import layers
 
-    from facial_expression.train.start import shapes
-
     if type(mine) is not type(theirs) or isinstance(mine, layers.Flatten):
         return False
     if mine.output.shape[1:-1] != theirs.output.shape[1:-1]:  # other strides
         return False
-    ours, wider = shapes(mine), shapes(theirs)
+    ours, wider = ([tuple(v.shape) for v in layer.weights] for layer in (mine, theirs))
     return len(ours) == len(wider) and all(
         len(a) == len(b) and a[:-2] == b[:-2] and np.less_equal(a, b).all()
         for a, b in zip(ours, wider, strict=True)

@@ -89,7 +89,7 @@ def evaluate(
     from facial_expression.evaluate import tables
     from facial_expression.evaluate.saliency import explain
     from facial_expression.metrics.calibration import fit_temperature
-    from facial_expression.network.loading import check_probabilities, load_classifier
+    from facial_expression.network.keras_file import check_probabilities, load_classifier
     from facial_expression.network.macs import macs
     from facial_expression.network.predict import averaged_predictions, predicted
 

@@ -32,14 +32,27 @@ def configure(backend: Backend, threads: int) -> None:
         flags = ["--xla_cpu_multi_thread_eigen=" + str(threads > 1).lower()]
         flags += bfloat16_flags(_version("jaxlib"))
         os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()
-    if "keras" in sys.modules:
-        _check_running(backend)
+    running = sys.modules["keras"].backend.backend() if "keras" in sys.modules else backend
+    if running != backend:
+        raise ModelError(
+            f"train.backend: expected '{backend}', but Keras runs on '{running}' already; "
+            "start a new process"
+        )
     try:
         with _quiet_stderr():
             if backend == "tensorflow":
                 import tensorflow as tf
 
-                _set_tensorflow_threads(tf, threads)
+                threading = tf.config.threading
+                try:
+                    threading.set_intra_op_parallelism_threads(threads)
+                    threading.set_inter_op_parallelism_threads(threads)
+                except RuntimeError:  # it has computed already: fine if nothing would change
+                    if threading.get_intra_op_parallelism_threads() != threads:
+                        raise ModelError(
+                            f"train.threads: expected to set {threads}, but TensorFlow runs "
+                            "already; start a new process"
+                        ) from None
             else:
                 import jax  # type: ignore[import-not-found]  # noqa: F401
             import keras  # noqa: F401  with any backend it imports TensorFlow if that is installed
@@ -61,10 +74,8 @@ def bfloat16_flags(jaxlib: str) -> list[str]:
     """Flags of XLA that keep jitted bfloat16 networks from reading uninitialised memory.
 
     JAX 0.12.0.1 returns NaN for `fast` on a CPU unless its YNNPACK fusions are off.  XLA ends the
-    process at an unknown flag, so only versions that know the flag get it.
-
-    Args:
-        jaxlib: its version; empty if it is not installed.
+    process at an unknown flag, so only versions of `jaxlib` that know the flag get it; the version
+    is empty if it is not installed.
     """
     if not jaxlib:
         return []
@@ -91,24 +102,3 @@ def _quiet_stderr() -> Iterator[None]:
     finally:
         os.dup2(saved, 2)
         os.close(saved)
-
-
-def _set_tensorflow_threads(tf, threads: int) -> None:  # type: ignore[no-untyped-def]
-    try:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-    except RuntimeError:  # TensorFlow has computed already: fine if nothing would change
-        if tf.config.threading.get_intra_op_parallelism_threads() != threads:
-            raise ModelError(
-                f"train.threads: expected to set {threads}, but TensorFlow runs already; "
-                "start a new process"
-            ) from None
-
-
-def _check_running(backend: Backend) -> None:
-    running = sys.modules["keras"].backend.backend()
-    if running != backend:
-        raise ModelError(
-            f"train.backend: expected '{backend}', but Keras runs on '{running}' already; "
-            "start a new process"
-        )

@@ -1,4 +1,4 @@
-"""Model files with canonical bytes: equal models are equal files.
+"""Model files: written with canonical bytes, so that equal models are equal files, and checked.
 
 Keras writes the date and object ids into a `.keras` file.  With them every run would change the
 file, and DVC would run all later stages again.
@@ -17,10 +17,10 @@ from typing import Any
 import h5py
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from facial_expression.core.errors import ModelError
 from facial_expression.core.files import atomic
-from facial_expression.core.params import pinned
 from facial_expression.core.zips import write_zip
 
 VOLATILE = ("date_saved", "shared_object_id")
@@ -30,11 +30,8 @@ VOLATILE = ("date_saved", "shared_object_id")
 def save(model: keras.Model, path: Path, *, half: bool = False) -> None:
     """Write `model` as a `.keras` file without optimizer state; equal models give equal bytes.
 
-    Args:
-        model: a functional Keras model.
-        path: the file to write, atomically.
-        half: round arrays of more than one axis to float16 in the file.  It is half as large and
-            loads like any other; the network computes in its own precision.
+    With `half`, arrays of more than one axis are rounded to float16 in the file.  It is half as
+    large and loads like any other; the network computes in its own precision.
     """
     bare = keras.Model.from_config(model.get_config())
     for target, source in zip(bare.variables, model.variables, strict=True):
@@ -60,15 +57,40 @@ def load(path: Path) -> keras.Model:
         ) from None
 
 
-def load_pinned(path: str, sha256: str, key: str) -> keras.Model:
-    """Read the `.keras` file that a recipe names under `key`.
+def load_classifier(path: Path, classes: int, side: int | None = None) -> tuple[keras.Model, int]:
+    """Read a `.keras` file that turns grey squares into probabilities of `classes` classes.
+
+    Returns:
+        The model and the side of its pictures in pixels: it takes (N, side, side, 1).
 
     Raises:
-        ParameterError: the file is missing, or its sha256 is not the one in the recipe.
-        ModelError: the file is not a Keras model.
+        ModelError: the file is missing, is no Keras model, is for another number of classes, or
+            for pictures of another side than `side`, where that is given.
     """
-    remedy = "dvc pull brings the released network; a recipe's first lines say how others are made"
-    return load(pinned(path, sha256, f"{key}.weights", remedy))
+    model = load(path)
+    match model.input_shape, model.output_shape:
+        case (None, int(height), int(width), 1), (None, int(outputs)):
+            if height == width == (side or height) and outputs == classes:
+                return model, height
+    edge = side or "side"
+    raise ModelError(
+        f"{path}: expected a model that turns squares (None, {edge}, {edge}, 1) into {classes} "
+        f"classes (None, {classes}), found one from {model.input_shape} to {model.output_shape}; "
+        "name the classes.json that it was trained with, or another model"
+    )
+
+
+def check_probabilities(path: Path, rows: NDArray[np.float64]) -> None:
+    """Raise ModelError unless every row (N, classes) is a distribution over the classes."""
+    if not np.isfinite(rows).all():
+        raise ModelError(f"{path}: predicts NaN or infinity; train it again")
+    low, sums = float(rows.min()), rows.sum(axis=1)
+    if low < 0 or np.abs(sums - 1).max() > 1e-3:
+        raise ModelError(
+            f"{path}: expected probabilities that are at least 0 and sum to 1, found values "
+            f"from {low:.3g} and sums from {sums.min():.3g} to {sums.max():.3g}; "
+            "end the network with a softmax"
+        )
 
 
 def _canonical(source: Path, half: bool) -> Iterator[tuple[str, list[bytes]]]:
@@ -77,10 +99,15 @@ def _canonical(source: Path, half: bool) -> Iterator[tuple[str, list[bytes]]]:
         for name in sorted(archive.namelist()):
             data = archive.read(name)
             if name.endswith(".json"):
-                data = json.dumps(_without_volatile(json.loads(data)), sort_keys=True).encode()
+                stable = json.loads(data, object_hook=_without_volatile)
+                data = json.dumps(stable, sort_keys=True).encode()
             elif half and name.endswith(".h5"):
                 data = _halved(data)
             yield name, [data]
+
+
+def _without_volatile(value: dict[str, Any]) -> dict[str, Any]:
+    return {key: item for key, item in value.items() if key not in VOLATILE}
 
 
 def _halved(data: bytes) -> bytes:
@@ -98,11 +125,3 @@ def _halved(data: bytes) -> bytes:
 
         source.visititems(copy)
     return stream.getvalue()
-
-
-def _without_volatile(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_volatile(item) for key, item in value.items() if key not in VOLATILE}
-    if isinstance(value, list):
-        return [_without_volatile(item) for item in value]
-    return value

@@ -43,12 +43,8 @@ def averaged_predictions(
     """A network's mean output over the views of each picture, float64 (N, classes), by kind.
 
     `plain` is the picture alone; `flip` averages it and its mirror image; `views` averages both,
-    moved by -3, 0 and 3 pixels along each axis, 18 in all, with the edges repeated.
-
-    Args:
-        model: its output is probabilities.
-        images: uint8 (N, side, side).
-        batch_size: pictures a batch.
+    moved by -3, 0 and 3 pixels along each axis, 18 in all, with the edges repeated.  The pictures
+    are uint8 (N, side, side); the model's output is probabilities.
     """
     moves = list(itertools.product((-MOVE, 0, MOVE), repeat=2))
     every = np.ones(len(images), np.int64)

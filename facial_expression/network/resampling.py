@@ -70,90 +70,62 @@ def resample(images: Images, matrices: Floats, offsets: Floats) -> Images:
         matrices: (B, 2, 2) in coordinates (row, column).
         offsets: (B, 2).
     """
-    count, side, _ = images.shape
+    side = images.shape[1]
     half = 1 / 512  # rounds
     down = _fixed(matrices[:, :, 0, None] * np.arange(side) + offsets[:, :, None] + half)
     right = _fixed(matrices[:, :, 1, None] * np.arange(side))  # both (B, 2, side)
-    pictures = min(count, pictures_a_part(images))
-    bilinear = _Bilinear(pictures, side)
-    coordinates = np.empty((2, pictures, side, side), np.int32)
     out = np.empty_like(images)
     for part in parts(images):
-        at = coordinates[:, : len(images[part])]
-        for axis in (0, 1):
-            np.add(down[part, axis, :, None], right[part, axis, None, :], out=at[axis])
-            np.clip(at[axis], 0, (side - 1) * UNIT, out=at[axis])
-        out[part] = bilinear(images[part], *at)
+        at = down[part, :, :, None] + right[part, :, None, :]  # (b, 2, side, side)
+        np.clip(at, 0, (side - 1) * UNIT, out=at)
+        out[part] = _bilinear(images[part], at[:, 0], at[:, 1])
     return out
 
 
 def parts(images: Images) -> Iterator[slice]:
-    """A batch in parts of `pictures_a_part`, the last one perhaps smaller."""
-    step = pictures_a_part(images)
+    """A batch in parts whose intermediate results stay in the cache, the last perhaps smaller."""
+    step = max(1, PART // (images.shape[1] * images.shape[2]))
     return (slice(start, start + step) for start in range(0, len(images), step))
-
-
-def pictures_a_part(images: Images) -> int:
-    """How many pictures are processed at a time, so that intermediate results stay in the cache."""
-    return max(1, PART // (images.shape[1] * images.shape[2]))
 
 
 def _fixed(coordinates: Floats) -> NDArray[np.int32]:
     return np.rint(coordinates * UNIT).clip(-FAR, FAR).astype(np.int32)
 
 
-class _Bilinear:
-    """Bilinear interpolation; its arrays are allocated once for all the parts of a batch.
+def _bilinear(
+    images: Images, rows: NDArray[np.int32], columns: NDArray[np.int32]
+) -> NDArray[np.uint32]:
+    """Grey levels of images (B, side, side) at fixed-point coordinates of the same shape.
 
     A pixel and the one below it share 32 bits: two look-ups fetch all four neighbours, and one
     interpolation between columns serves both rows (modulo 2**32, which is correct because each
     half of the result fits 16 bits).  Neighbours beyond the edge have weight 0.
     """
+    side = images.shape[1]
+    pixels = np.zeros(images.size + side + 1, np.uint32)
+    pixels[: images.size] = images.reshape(-1)
+    pairs = pixels[side:] << 16
+    pairs |= pixels[:-side]
 
-    def __init__(self, pictures: int, side: int) -> None:
-        shape, size = (pictures, side, side), pictures * side * side
-        self.side = side
-        self.first = np.arange(0, size, side * side)[:, None, None]  # pixel of each picture
-        self.pixels = np.zeros(size + side + 1, np.uint32)
-        self.pairs = np.empty(size + 1, np.uint32)
-        self.whole = np.empty(shape, np.int32)
-        self.positions = np.empty(shape, np.intp)
-        self.left, self.right = np.empty((2, *shape), np.uint32)
+    positions = (rows >> 16) * side + (columns >> 16)
+    positions += np.arange(0, images.size, side * side, dtype=np.int32)[:, None, None]
+    left = pairs.take(positions, mode="wrap")  # all are inside: "raise" is slower
+    right = pairs[1:].take(positions, mode="wrap")
 
-    def __call__(
-        self, images: Images, rows: NDArray[np.int32], columns: NDArray[np.int32]
-    ) -> NDArray[np.uint32]:
-        """Images (B, side, side) at coordinates of the same shape, which are overwritten."""
-        count, size = len(images), images.size
-        self.pixels[:size] = images.reshape(-1)
-        np.left_shift(self.pixels[self.side :], 16, out=self.pairs)
-        self.pairs |= self.pixels[: -self.side]
-
-        whole = np.right_shift(rows, 16, out=self.whole[:count])
-        whole *= self.side
-        positions = np.add(whole, self.first[:count], out=self.positions[:count])
-        positions += np.right_shift(columns, 16, out=whole)
-        left, right = self.left[:count], self.right[:count]
-        np.take(self.pairs, positions, out=left, mode="wrap")  # all are inside: "raise" is slower
-        np.take(self.pairs[1:], positions, out=right, mode="wrap")
-
-        right -= left
-        right *= _weights(columns)
-        left <<= 8
-        left += right
-        upper = np.bitwise_and(left, 0xFFFF, out=right)
-        lower = np.right_shift(left, 16, out=left)
-        lower -= upper
-        lower *= _weights(rows)
-        upper <<= 8
-        upper += lower
-        upper += 1 << 15  # rounds
-        upper >>= 16
-        return upper
+    right -= left
+    right *= _fraction(columns)
+    left <<= 8
+    left += right
+    upper, lower = left & 0xFFFF, left >> 16
+    lower -= upper
+    lower *= _fraction(rows)
+    upper <<= 8
+    upper += lower
+    upper += 1 << 15  # rounds
+    upper >>= 16
+    return upper
 
 
-def _weights(coordinates: NDArray[np.int32]) -> NDArray[np.uint32]:
-    """The first eight fractional bits, computed in place of the coordinates."""
-    coordinates >>= 8
-    coordinates &= 0xFF
-    return coordinates.view(np.uint32)
+def _fraction(coordinates: NDArray[np.int32]) -> NDArray[np.uint32]:
+    """The first eight fractional bits."""
+    return ((coordinates >> 8) & 0xFF).view(np.uint32)

@@ -17,7 +17,6 @@ from facial_expression.network.resampling import (
     Images,
     about_centre,
     parts,
-    pictures_a_part,
     resample,
     shifted,
 )
@@ -40,17 +39,24 @@ def mirrored(settings: Augmentation, seed: int, epoch: int, pictures: int) -> Fl
 def augment(
     images: Images, mirror: Flags, rng: np.random.Generator, settings: Augmentation
 ) -> Images:
-    """A copy of a batch: mirrored, moved, with other tones, partly erased, in this order.
+    """A copy of uint8 pictures (B, side, side): moved, with other tones, partly erased.
 
-    `settings.flip` and `settings.mixup` have functions of their own, `mirrored` and `mixup`.
-
-    Args:
-        images: uint8 (B, side, side); not modified.
-        mirror: bool (B,), the pictures to mirror left to right.
-        rng: draws every choice; an ingredient that is switched off draws nothing.
-        settings: the strength of each ingredient.
+    Those that `mirror`, bool (B,), names are mirrored left to right.  `rng` draws every choice; an
+    ingredient that is switched off draws nothing.  `settings.flip` and `settings.mixup` are for
+    `mirrored` and `mixup`.
     """
-    out = _move(images, mirror, rng, settings)
+    count, side, _ = images.shape
+    if settings.scale or settings.rotation:
+        shifts = _draw(rng, settings.shift, (count, 2))
+        factors = 1 + _draw(rng, settings.scale, (count,))
+        angles = _draw(rng, settings.rotation, (count,))
+        out = resample(images, *about_centre(side, mirror, angles, factors, shifts))
+    else:  # whole pixels: nothing is interpolated
+        furthest = math.floor(settings.shift)
+        moves = np.zeros((2, count), np.int64)
+        if furthest:
+            moves = rng.integers(-furthest, furthest + 1, (2, count))
+        out = shifted(images, mirror, *moves)
     if settings.brightness or settings.contrast:
         _change_tones(out, rng, settings)
     if settings.erasing:
@@ -63,15 +69,15 @@ def mixup(
 ) -> tuple[Images, NDArray[np.float32]]:
     """Each picture and its target mixed with those of another picture of the batch.
 
-    As in Zhang et al. 2018, with one weight a batch and a permutation for the partners.  The weight
-    is rounded to 1/256, so that 16-bit integers mix the pictures by exactly the weight of the
-    targets.
+    As in Zhang et al. 2018, with one weight a batch, drawn from Beta(alpha, alpha), and a
+    permutation for the partners.  The weight is rounded to 1/256, so that 16-bit integers mix the
+    pictures by exactly the weight of the targets.
 
     Args:
         images: uint8 (B, side, side); not modified.
         targets: float32 (B, classes); not modified.
         rng: draws the weight and the partners.
-        alpha: of the weight's distribution, Beta(alpha, alpha); 0 returns the input, draws nothing.
+        alpha: 0 returns the input and draws nothing.
     """
     if not alpha:
         return images, targets
@@ -81,28 +87,9 @@ def mixup(
     for part in parts(images):
         mixed = images[part].astype(np.uint16) * weight
         mixed += images[partners[part]].astype(np.uint16) * (256 - weight)
-        mixed += 128  # rounds; 255 * 256 + 128 fits as well
-        mixed >>= 8
-        out[part] = mixed
+        out[part] = (mixed + 128) >> 8  # rounds; 255 * 256 + 128 fits as well
     share = np.float32(weight / 256)
     return out, share * targets + (1 - share) * targets[partners]
-
-
-def _move(
-    images: Images, mirror: Flags, rng: np.random.Generator, settings: Augmentation
-) -> Images:
-    """A mirrored, shifted, enlarged and turned copy; interpolated only if necessary."""
-    count, side, _ = images.shape
-    if settings.scale or settings.rotation:
-        shifts = _draw(rng, settings.shift, (count, 2))
-        factors = 1 + _draw(rng, settings.scale, (count,))
-        angles = _draw(rng, settings.rotation, (count,))
-        return resample(images, *about_centre(side, mirror, angles, factors, shifts))
-    if furthest := math.floor(settings.shift):
-        return shifted(images, mirror, *rng.integers(-furthest, furthest + 1, (2, count)))
-    out = images.copy()
-    out[mirror] = images[mirror, :, ::-1]
-    return out
 
 
 def _change_tones(images: Images, rng: np.random.Generator, settings: Augmentation) -> None:
@@ -112,13 +99,9 @@ def _change_tones(images: Images, rng: np.random.Generator, settings: Augmentati
     if settings.contrast:
         sums = images.sum(axis=(1, 2), dtype=np.uint32, keepdims=True)
         terms += (1 - gains) * (sums / (images.shape[1] * images.shape[2]))
-    single_gains, single_terms = gains.astype(np.float32), terms.astype(np.float32)
-    scratch = np.empty((pictures_a_part(images), *images.shape[1:]), np.float32)
     for part in parts(images):
-        grey = scratch[: len(images[part])]
-        grey[:] = images[part]
-        grey *= single_gains[part]
-        grey += single_terms[part]
+        grey = images[part] * gains[part].astype(np.float32)
+        grey += terms[part].astype(np.float32)
         images[part] = np.clip(grey, 0, 255, out=grey)
 
 

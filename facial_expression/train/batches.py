@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +19,8 @@ Positions = NDArray[np.int64]
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-@dataclass(frozen=True)
-class Batch:
-    """The input of one training step.
-
-    Attributes:
-        images: uint8 (B, side, side, 1).
-        targets: float32 (B, classes), rows sum to 1.
-    """
+class Batch(NamedTuple):
+    """The input of one step: uint8 (B, side, side, 1); float32 (B, classes), rows sum to 1."""
 
     images: NDArray[np.uint8]
     targets: NDArray[np.float32]
@@ -52,13 +46,15 @@ def epoch_batches(
     order: Iterable[Positions],
     teacher: Predict | None = None,
 ) -> Iterator[Batch]:
-    """The batches of one epoch (from 1), prepared ahead of their use by a second thread.
+    """The batches of one epoch, prepared ahead of their use by a second thread.
+
+    Seed, epoch and step determine a batch.  Label smoothing applies to soft targets too.
 
     Args:
-        recipe: how pictures and targets are varied; label smoothing applies to soft targets too.
+        recipe: how pictures and targets are varied.
         split: the training pictures and their soft targets, if any.
         classes: number of classes.
-        epoch: seed, epoch and step alone determine a batch.
+        epoch: from 1.
         order: from `batch_order`.
         teacher: class probabilities (B, classes) of uint8 pictures (B, side, side).
     """
@@ -72,8 +68,7 @@ def epoch_batches(
         rng = np.random.default_rng([recipe.seed, epoch, 3, step])  # 2: `mirrored`
         images = augment(split.images[chosen], flips[chosen], rng, recipe.augmentation)
         targets = smooth[labels[chosen] if soft is None else chosen]
-        if recipe.augmentation.mixup:
-            images, targets = mixup(images, targets, rng, recipe.augmentation.mixup)
+        images, targets = mixup(images, targets, rng, recipe.augmentation.mixup)
         if teacher:
             share = np.float32(recipe.teacher.share)
             targets = (1 - share) * targets + share * teacher(images)

@@ -56,15 +56,15 @@ def key_of(inputs: Sequence[Path], parameters: Any, library: Path = LIBRARY) -> 
         library: folder of the packages `CODE`, whose source code is hashed.
     """
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
-    files = [(path, path.name) for path in inputs if not path.is_dir()]
-    for folder in [path for path in inputs if path.is_dir()]:
-        files += [(path, str(path.relative_to(folder))) for path in sorted(folder.rglob("*"))]
-    for package in CODE:
-        code = sorted((library / package).rglob("*.py"))
-        files += [(path, str(path.relative_to(library))) for path in code]
-    for path, name in files:
-        if path.is_file():
-            digest.update(f"{name}:{sha256_of(path)}\n".encode())
+    code = [path for package in CODE for path in (library / package).rglob("*.py")]
+    files = [(path, library) for path in code]
+    for given in inputs:
+        found = given.rglob("*") if given.is_dir() else [given]
+        files += [(path, given if given.is_dir() else given.parent) for path in found]
+    lines = [
+        f"{path.relative_to(root)}:{sha256_of(path)}\n" for path, root in files if path.is_file()
+    ]
+    digest.update("".join(sorted(lines)).encode())
     return digest.hexdigest()[:16]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
@@ -31,14 +30,14 @@ class Data:
     Attributes:
         train, val: uint8 pictures (N, side, side) and int64 labels (N,).
         classes: number of classes.
-        initial: the network to start from, and its name in errors.
+        initial: the network to start from.
         teacher: the network to learn from.
     """
 
     train: Split
     val: Split
     classes: int
-    initial: tuple[keras.Model, str] | None = None
+    initial: keras.Model | None = None
     teacher: keras.Model | None = None
 
 
@@ -60,13 +59,6 @@ def fit(
     A resumed run gives the same bits as an uninterrupted one: all variables (seed generators
     included) are restored, and seed, epoch and step determine each batch.
 
-    Args:
-        recipe: the parameters.
-        data: what to fit and to validate on.
-        state: where to continue; None starts from scratch.
-        after_epoch: called with the state after each epoch.
-        progress: wraps the batches of each epoch.
-
     Returns:
         The fitted model in float32 and one history row an epoch: epoch, learning_rate (of the last
         step), loss and accuracy (means over the epoch's batches while training), val_loss (nats)
@@ -78,25 +70,27 @@ def fit(
     """
     keras.utils.set_random_seed(recipe.seed)  # first: weight initialisation draws from it
     model = _start(recipe, data)
+    variables = [*model.variables, *model.optimizer.variables]
     state = state or State()
     if state.variables:
-        _restore(_all_variables(model), state.variables)
+        _restore(variables, state.variables)
     teacher = data.teacher and (lambda images: predicted(data.teacher, images))
     for epoch in range(len(state.history) + 1, recipe.epochs + 1):
         row = _train_epoch(model, recipe, data, teacher, progress, epoch, state)
-        state.variables = _values(_all_variables(model))
-        with _averaged_weights(model, state.average):
-            loss, accuracy = log_loss_and_accuracy(
-                predicted(model, data.val.images), data.val.labels
+        state.variables = _values(variables)
+        if state.average:  # until the end of the epoch
+            _restore(model.variables, state.average)
+        loss, accuracy = log_loss_and_accuracy(predicted(model, data.val.images), data.val.labels)
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the validation loss is {loss} after epoch {epoch}: the network does not "
+                "predict; try train.precision=float32 or a lower train.optimizer.learning_rate"
             )
-            if not math.isfinite(loss):
-                raise TrainingError(
-                    f"the validation loss is {loss} after epoch {epoch}: the network does not "
-                    "predict; try train.precision=float32 or a lower train.optimizer.learning_rate"
-                )
-            state.history.append(row | {"val_loss": loss, "val_accuracy": accuracy})
-            if recipe.keep == "last" or best_epoch(recipe.monitor, state.history) == epoch:
-                state.kept = _values(model.variables)
+        state.history.append(row | {"val_loss": loss, "val_accuracy": accuracy})
+        if recipe.keep == "last" or best_epoch(recipe.monitor, state.history) == epoch:
+            state.kept = _values(model.variables)
+        if state.average:
+            _restore(variables, state.variables)
         after_epoch(state)
     kept = build(recipe.model, data.train.images.shape[1], data.classes)
     _restore(kept.variables, state.kept)
@@ -108,7 +102,7 @@ def _start(recipe: Recipe, data: Data) -> keras.Model:
     model = build(recipe.model, data.train.images.shape[1], data.classes, recipe.precision)
     initialise(model, data.train.images)
     if data.initial:
-        adopt(model, *data.initial)
+        adopt(model, data.initial, recipe.initial.weights)
     trained = logits_of(model)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     trained.compile(create(recipe.optimizer), loss, metrics=["accuracy"])
@@ -132,7 +126,9 @@ def _train_epoch(
     sums = {"loss": 0.0, "accuracy": 0.0}
     for step, batch in enumerate(progress(batches, epoch, steps)):
         done = ((epoch - 1) * steps + step + 0.5) / (recipe.epochs * steps)
-        rate = learning_rate(recipe, done)
+        rate = recipe.optimizer.learning_rate
+        if recipe.schedule == "triangular":
+            rate *= triangular(done)
         model.optimizer.learning_rate.assign(rate)
         scores = model.train_on_batch(batch.images, batch.targets, return_dict=True)
         if not math.isfinite(scores["loss"]):
@@ -149,15 +145,10 @@ def _train_epoch(
     return {"epoch": epoch, "learning_rate": rate} | sums
 
 
-def learning_rate(recipe: Recipe, done: float) -> float:
-    """The learning rate when a share `done` of the run, in [0, 1], is behind."""
-    peak = recipe.optimizer.learning_rate
-    return peak * triangular(done) if recipe.schedule == "triangular" else peak
-
-
 def triangular(done: float) -> float:
-    """Linearly from 0 to 1 in the first fifth of the run, then linearly to 0.
+    """The factor on the learning rate when a share `done` of the run, in [0, 1], is behind.
 
+    It rises linearly from 0 to 1 in the first fifth of the run, then falls linearly to 0:
     Smith and Topin 2019, "Super-Convergence: Very Fast Training of Neural Networks Using Large
     Learning Rates", in the shape of cifar10-fast.
 
@@ -174,20 +165,16 @@ def averaged(average: Variables, values: Variables, decay: float) -> Variables:
     to Wider Optima".  The moving statistics of normalisation are averaged too; integers (the state
     of a random generator) are copied.
 
-    Args:
-        average: from the last update; empty before the first one, which copies `values`.
-        values: the variables now.
-        decay: weight of the average so far, in [0, 1).
-
     Returns:
-        decay * average + (1 - decay) * values, in the dtypes of `values`.
+        decay * average + (1 - decay) * values, in the dtypes of `values`; `values` if `average` is
+        empty, as before the first update.
     """
     if not average:
-        return [value.copy() for value in values]
+        return values
     return [
         before + (value - before) * value.dtype.type(1 - decay)
         if np.issubdtype(value.dtype, np.floating)
-        else value.copy()
+        else value
         for before, value in zip(average, values, strict=True)
     ]
 
@@ -196,21 +183,6 @@ def best_epoch(monitor: str, history: Sequence[dict[str, float]]) -> int:
     """The first epoch (from 1) with the highest val_accuracy, or the lowest val_loss."""
     values = np.array([row[monitor] for row in history])
     return 1 + int(values.argmax() if monitor == "val_accuracy" else values.argmin())
-
-
-@contextmanager
-def _averaged_weights(model: keras.Model, average: Variables) -> Iterator[None]:
-    """Give the model the averaged weights, if there are any, until the block ends."""
-    own = _values(model.variables)
-    if average:
-        _restore(model.variables, average)
-    yield
-    if average:
-        _restore(model.variables, own)
-
-
-def _all_variables(model: keras.Model) -> list[keras.Variable]:
-    return [*model.variables, *model.optimizer.variables]
 
 
 def _values(variables: list[keras.Variable]) -> Variables:

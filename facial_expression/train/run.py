@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from facial_expression.core.arrays import read_split
 from facial_expression.core.labels import read_classes
+from facial_expression.core.params import pinned
 from facial_expression.core.tables import write_table
 from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
@@ -31,7 +32,6 @@ class Pace:
     """Measures epochs, of one fit or of several, and tells how long the rest will take."""
 
     def __init__(self, epochs: int) -> None:
-        """Before the first of so many epochs."""
         self.left, self.done = epochs, 0
         self.started = 0.0
 
@@ -43,7 +43,7 @@ class Pace:
             self.started = self.started or time.perf_counter()
 
     def after_epoch(self) -> str:
-        """What to print after an epoch: seconds an epoch and minutes left."""
+        """Seconds an epoch and minutes left, to print after an epoch."""
         self.done, self.left = self.done + 1, self.left - 1
         pace = (time.perf_counter() - self.started) / self.done
         return f"{pace:.1f} s an epoch, {pace * self.left / 60:.1f} min left"
@@ -76,7 +76,7 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
             _write_history(out, state)
         pace = Pace(recipe.epochs - len(state.history))
 
-        def batches(batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:
+        def progress(batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:
             return pace.batches(batches, f"epoch {epoch}/{recipe.epochs}", steps)
 
         def after_epoch(state: checkpoints.State) -> None:
@@ -91,7 +91,7 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
                 flush=True,
             )
 
-        model, _ = fit.fit(recipe, data, state, after_epoch, batches)
+        model, _ = fit.fit(recipe, data, state, after_epoch, progress)
         keras_file.save(model, out / "model.keras")
     print(
         f"wrote {out / 'model.keras'}: {model.count_params():,} parameters, "
@@ -104,16 +104,25 @@ def _write_history(out: Path, state: checkpoints.State) -> None:
     write_table(out / "history.csv", pd.DataFrame(state.history, columns=list(HISTORY)))
 
 
-def read_networks(recipe: Recipe) -> tuple[tuple[keras.Model, str] | None, keras.Model | None]:
-    """The initial network (with its path) and the teacher of a recipe, None where it has none."""
-    from facial_expression.network.keras_file import load_pinned
+def read_networks(recipe: Recipe) -> tuple[keras.Model | None, keras.Model | None]:
+    """The network to start from and the teacher of a recipe, None where it has none.
+
+    Raises:
+        ParameterError: a file is missing, or its sha256 is not the one in the recipe.
+        ModelError: a file is not a Keras model.
+    """
+    from facial_expression.network.keras_file import load
+
+    def read(key: str, weights: str, sha256: str) -> keras.Model | None:
+        remedy = (
+            "dvc pull brings the released network; a recipe's first lines say how others are made"
+        )
+        return load(pinned(weights, sha256, f"train.{key}.weights", remedy)) if weights else None
 
     initial, teacher = recipe.initial, recipe.teacher
     return (
-        (load_pinned(initial.weights, initial.sha256, "train.initial"), initial.weights)
-        if initial.weights
-        else None,
-        load_pinned(teacher.weights, teacher.sha256, "train.teacher") if teacher.weights else None,
+        read("initial", initial.weights, initial.sha256),
+        read("teacher", teacher.weights, teacher.sha256),
     )
 
 

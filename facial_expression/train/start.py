@@ -38,7 +38,7 @@ def initialise(model: keras.Model, images: NDArray[np.uint8]) -> None:
 def whitening(images: NDArray[np.uint8], size: int, components: int) -> tuple[Floats, Floats]:
     """A convolution whose outputs are uncorrelated and of about equal variance.
 
-    The leading principal components of the pictures' patches, each divided by its standard
+    The leading principal components of patches at fixed random places, each divided by its standard
     deviation, and their negatives, because a rectifier follows: Page 2018 ("How to train your
     ResNet"), Jordan 2024 (airbench, arXiv:2404.00498).
 
@@ -51,7 +51,12 @@ def whitening(images: NDArray[np.uint8], size: int, components: int) -> tuple[Fl
         Kernel float32 (size, size, 1, 2 * components) and bias (2 * components,) for pictures in
         [0, 1]; the bias subtracts the mean patch.
     """
-    patches = _patches(images, size)
+    rng = np.random.default_rng(0)
+    which = rng.integers(0, len(images), PATCHES)
+    rows, columns = rng.integers(0, images.shape[1] - size + 1, (2, PATCHES, 1, 1))
+    steps = np.arange(size)
+    patches = images[which[:, None, None], rows + steps[:, None], columns + steps]
+    patches = patches.reshape(PATCHES, -1) / 255
     mean = patches.mean(axis=0)
     values, vectors = np.linalg.eigh(np.cov(patches, rowvar=False))
     values, vectors = values[::-1][:components], vectors[:, ::-1][:, :components]
@@ -60,16 +65,6 @@ def whitening(images: NDArray[np.uint8], size: int, components: int) -> tuple[Fl
     filters = np.concatenate([filters, -filters])
     kernel = filters.reshape(-1, size, size).transpose(1, 2, 0)[:, :, None, :]
     return kernel.astype(np.float32), (-filters @ mean).astype(np.float32)
-
-
-def _patches(images: NDArray[np.uint8], size: int) -> NDArray[np.float64]:
-    """Patches at fixed random places, float64 (PATCHES, size * size), in [0, 1]."""
-    rng = np.random.default_rng(0)
-    which = rng.integers(0, len(images), PATCHES)
-    rows, columns = rng.integers(0, images.shape[1] - size + 1, (2, PATCHES, 1, 1))
-    steps = np.arange(size)
-    patches = images[which[:, None, None], rows + steps[:, None], columns + steps]
-    return patches.reshape(PATCHES, -1) / 255
 
 
 def identity(kernel: Floats) -> Floats:
@@ -88,35 +83,23 @@ def identity(kernel: Floats) -> Floats:
     return kernel
 
 
-def adopt(model: keras.Model, source: keras.Model, where: str) -> bool:
+def adopt(model: keras.Model, source: keras.Model, where: str) -> None:
     """Start `model` from the weights of `source`; the head too if the number of classes agrees.
 
-    Args:
-        model: the network to fill.
-        source: a trained network of the same builder.
-        where: names the source in errors.
-
-    Returns:
-        Whether the head was copied too.
-
     Raises:
-        ModelError: the two are different networks.
+        ModelError: the two are different networks; `where` names the source.
     """
-    pairs = list(zip(model.layers, source.layers, strict=False))
-    heads = [(mine, theirs) for mine, theirs in pairs if mine.name == "logits"]
-    same_length = len(model.layers) == len(source.layers)
-    bodies = [pair for pair in pairs if pair not in heads]
-    if not same_length or any(shapes(mine) != shapes(theirs) for mine, theirs in bodies):
+
+    def shapes(network: keras.Model) -> list[list[tuple[int, ...]]]:
+        body = [layer for layer in network.layers if layer.name != "logits"]
+        return [[tuple(variable.shape) for variable in layer.weights] for layer in body]
+
+    if shapes(model) != shapes(source):
         raise ModelError(
             f"{where}: expected weights of the network '{model.name}', found '{source.name}' with "
             "other layers; name that one in train.model, or choose other weights"
         )
-    fitting = [pair for pair in heads if shapes(pair[0]) == shapes(pair[1])]
-    for mine, theirs in bodies + fitting:
-        mine.set_weights(theirs.get_weights())
-    return len(fitting) == len(heads)
-
-
-def shapes(layer: keras.layers.Layer) -> list[tuple[int, ...]]:
-    """The shape of each weight of a layer."""
-    return [tuple(variable.shape) for variable in layer.weights]
+    same_classes = model.output_shape == source.output_shape
+    for mine, theirs in zip(model.layers, source.layers, strict=True):
+        if mine.name != "logits" or same_classes:
+            mine.set_weights(theirs.get_weights())

@@ -7,23 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facial_expression.core.arrays import Split
-from facial_expression.network.recipe import Augmentation, Recipe, Teacher
+from facial_expression.network.recipe import Recipe, Teacher
 from facial_expression.train.batches import Batch, batch_order, epoch_batches
 from tests.train.recipes import PLAIN, RECIPE
 
 LABELS = np.random.default_rng(0).choice(3, 70, p=[0.7, 0.25, 0.05])
 IMAGES = np.random.default_rng(1).integers(0, 256, (70, 12, 12), dtype=np.uint8)
-SPLIT = Split(IMAGES, LABELS, [f"{i}.jpg" for i in range(70)], np.ones(70, bool))
-VARIED = Augmentation(
-    flip="alternating",
-    shift=2,
-    scale=0.1,
-    rotation=10,
-    erasing=0.3,
-    brightness=10,
-    contrast=0.1,
-    mixup=0.2,
-)
+SPLIT = Split(IMAGES, LABELS, [""] * 70, np.ones(70, bool))
+VARIED = replace(PLAIN, flip="alternating", shift=2, rotation=10, erasing=0.3, mixup=0.2)
 
 
 def made(recipe: Recipe, epoch: int = 1, split: Split = SPLIT, **options) -> list[Batch]:

@@ -10,13 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from facial_expression.core.errors import ModelError
 from facial_expression.train import models
-from facial_expression.train.start import (
-    FLOOR,
-    adopt,
-    identity,
-    initialise,
-    whitening,
-)
+from facial_expression.train.start import FLOOR, adopt, identity, initialise, whitening
 
 NOISE = np.random.default_rng(0).normal(0, 1, (300, 24, 24))
 SMOOTH = gaussian_filter(NOISE, (0, 1.5, 1.5))
@@ -42,15 +36,13 @@ def test_whitening_whitens():
 
 
 def test_whitening_does_not_depend_on_chance():
-    first, second = whitening(IMAGES, 3, 4), whitening(IMAGES.copy(), 3, 4)
-    np.testing.assert_array_equal(first[0], second[0])
-    np.testing.assert_array_equal(first[1], second[1])
+    for first, second in zip(whitening(IMAGES, 3, 4), whitening(IMAGES, 3, 4), strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 def test_flat_pictures_give_finite_filters():
-    kernel, bias = whitening(np.full((9, 8, 8), 7, np.uint8), 5, 6)
-    assert np.isfinite(kernel).all()
-    assert np.isfinite(bias).all()
+    for values in whitening(np.full((9, 8, 8), 7, np.uint8), 5, 6):
+        assert np.isfinite(values).all()
 
 
 @given(st.sampled_from([1, 3, 5]), st.integers(1, 5), st.integers(1, 9))
@@ -82,14 +74,14 @@ def test_layers_say_by_their_names_how_they_start():
     np.testing.assert_array_equal(third[0], before[2][0])
 
 
-def trained(classes: int, name: str = "small") -> keras.Model:
+def trained(classes: int) -> keras.Model:
     keras.utils.set_random_seed(classes)
-    return models.build(name, 48, classes)
+    return models.build("small", 48, classes)
 
 
 def test_a_network_starts_from_anothers_weights_head_included():
     source, model = trained(3), models.build("small", 48, 3)
-    assert adopt(model, source, "m.keras")
+    adopt(model, source, "m.keras")
     for mine, theirs in zip(model.get_weights(), source.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
 
@@ -97,7 +89,7 @@ def test_a_network_starts_from_anothers_weights_head_included():
 def test_other_classes_get_a_new_head():
     source, model = trained(7), trained(3)
     head = model.get_layer("logits").get_weights()[0]
-    assert not adopt(model, source, "m.keras")
+    adopt(model, source, "m.keras")
     np.testing.assert_array_equal(model.get_layer("logits").get_weights()[0], head)
     np.testing.assert_array_equal(model.get_weights()[0], source.get_weights()[0])
 

@@ -94,7 +94,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     configure(args.backend, args.threads)
     from facial_expression.evaluate import tables
     from facial_expression.metrics.scores import macro_f1_present
-    from facial_expression.network.loading import check_probabilities, load_classifier
+    from facial_expression.network.keras_file import check_probabilities, load_classifier
     from facial_expression.network.macs import macs
     from facial_expression.network.predict import averaged_predictions
     from facial_expression.plot.style import png

@@ -100,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     split = read_split(args.arrays, args.split)
     classes = read_classes(args.arrays / "classes.json")
     configure(args.backend, args.threads)
-    from facial_expression.network.loading import load_classifier
+    from facial_expression.network.keras_file import load_classifier
     from facial_expression.plot.style import png
     from tools.robustness.figure import accuracy_by_strength, corruption_sheet
 
