@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import inference
-from benchmarks.inference import Form, accuracy, ours, rates, table
+from benchmarks.inference import Form, accuracy, ours, rates
 from facial_expression.core.arrays import Split
 from facial_expression.core.errors import ModelError
 from tests.networks import expected, tiny_network
@@ -48,24 +48,6 @@ def test_a_form_is_timed_only_with_as_many_as_it_takes(monkeypatch):
     assert list(found) == ["brightness"]
     assert len(found["brightness"]) == 3
     assert set(rates(forms, IMAGES, 1, rounds=2)) == {"brightness", "one"}
-
-
-def test_the_rate_is_pictures_over_the_median_call(monkeypatch):
-    clock = iter(np.cumsum([0, 0.1] * 20).tolist())
-    monkeypatch.setattr(inference.time, "perf_counter", lambda: next(clock))
-    monkeypatch.setattr(inference, "CALLS", 0.25)
-    assert rates([brightness()], IMAGES, 50, rounds=1)["brightness"] == [pytest.approx(500)]
-
-
-def test_the_table_leaves_out_what_was_not_measured():
-    forms = [brightness(), Form("one", lambda x: x, lambda x: x, (0,), most=1)]
-    scores = {"brightness": {"val": 0.5}, "one": {"val": 0.25}}
-    speeds = {1: {"brightness": [900.0, 1000.0, 1100.0], "one": [500.0]}, 8: {"brightness": [2e3]}}
-    _, _, first, second = table(forms, scores, speeds).splitlines()
-    assert first == (
-        "| brightness | 50.00 % | 1,000 (900 to 1,100) | 2,000 (2,000 to 2,000) | 1.00 |"
-    )
-    assert second == "| one | 25.00 % | 500 (500 to 500) |  | 2.00 |"
 
 
 def test_an_exported_network_is_a_form(tmp_path: Path):

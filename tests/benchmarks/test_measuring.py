@@ -5,19 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from benchmarks import measuring
-from facial_expression.core.command import processors
 
 ALLOCATE = "data = bytearray(100 << 20); data[::4096] = b'x' * len(data[::4096])"
-
-
-@given(st.lists(st.floats(0.01, 1e4), min_size=1, max_size=9))
-def test_spread_does_not_depend_on_the_order(values: list[float]) -> None:
-    assert measuring.spread(values) == measuring.spread(reversed(values))
-    assert f"n = {len(values)})" in measuring.spread(values)
 
 
 def test_growth_and_ratio_and_verdict() -> None:
@@ -49,10 +40,3 @@ def test_a_failed_command_ends_the_benchmark_with_what_it_said(tmp_path: Path) -
     command = [sys.executable, "-c", "import sys; sys.exit('no such luck')"]
     with pytest.raises(SystemExit, match=r"exit code 1 .*no such luck"):
         measuring.timed(command, tmp_path)
-
-
-def test_describe_machine_names_cores_and_versions() -> None:
-    line = measuring.describe_machine(["numpy"])
-    assert f"{processors()} cores" in line
-    assert "numpy" in line
-    assert "\n" not in line

@@ -48,7 +48,3 @@ def test_parameters_are_those_of_the_data_set_with_another_source(tmp_path: Path
     assert written["fetch"]["source"] == str(tmp_path / "pictures.zip")
     assert written["fetch"]["sha256"] is None
     assert written["index"] == original["index"]
-
-
-def test_together_adds_stages_run_by_run() -> None:
-    assert prepare.together([[1.0, 2.0], [10.0, 20.0], [100.0, 200.0]]) == [111.0, 222.0]

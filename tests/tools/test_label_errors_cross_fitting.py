@@ -44,12 +44,6 @@ def test_folds_are_stratified_and_seeded():
     assert (fold_of != assign_folds(split, CLASSES, 4, 8)).any()
 
 
-def test_equal_pictures_with_different_labels_share_a_fold():
-    split = split_of([*range(30), 0, 1, 2], [i % 3 for i in range(30)] + [1, 2, 0])
-    fold_of = assign_folds(split, CLASSES, 3, 0)
-    assert fold_of[30:].tolist() == fold_of[:3].tolist()
-
-
 def test_too_few_folds_or_pictures_are_refused():
     split = split_of(list(range(20)), [0] * 17 + [2] * 3)
     with pytest.raises(ParameterError, match="--folds: expected 2 or more, found 1"):

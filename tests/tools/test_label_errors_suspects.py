@@ -65,20 +65,6 @@ def test_the_joints_are_the_counts_of_the_naive_loop(case: Case) -> None:
     assert joint == pytest.approx(np.array(scaled), abs=1 / len(case[0])), "one picture by rounding"
 
 
-@given(cases())
-def test_the_joint_keeps_the_counts_of_the_labels(case: Case) -> None:
-    labels, probabilities = case
-    joint = joint_of(*case)
-    counts = np.bincount(labels, minlength=probabilities.shape[1])
-    assert joint.sum(axis=1) == pytest.approx(counts / len(labels))
-    names = [str(label) for label in range(probabilities.shape[1])]
-    found = suspects.summary(*case, names)
-    rates = np.array(list(found["noise_rate_by_label"].values()))
-    assert ((rates >= -1e-12) & (rates <= 1 + 1e-12)).all()
-    assert (rates[counts == 0] == 0).all()
-    assert rates @ counts / len(labels) == pytest.approx(1 - joint.trace())
-
-
 @pytest.mark.filterwarnings("error")
 @given(cases())
 def test_a_suspect_has_a_likelier_class_and_stands_once(case: Case) -> None:
@@ -135,13 +121,6 @@ def test_flipped_labels_of_overlapping_classes_are_found(capfd) -> None:
     assert capfd.readouterr() == ("", ""), "no progress bar, no message"
 
 
-def test_right_labels_of_separate_classes_are_left_alone() -> None:
-    labels = np.arange(3).repeat(5)
-    sure = 0.9 * np.eye(3)[labels] + 0.1 / 3
-    assert joint_of(labels, sure).trace() == pytest.approx(1)
-    assert len(suspects.suspects(labels, sure)) == 0
-
-
 @pytest.mark.filterwarnings("error")
 def test_a_class_without_pictures_or_predictions_is_named_and_finite() -> None:
     """Class b labels nothing; class c is given to two pictures and believed of none."""
@@ -158,13 +137,3 @@ def test_a_class_without_pictures_or_predictions_is_named_and_finite() -> None:
     assert found["estimated_errors"] == pytest.approx(1)
     assert found["out_of_fold_accuracy"] == pytest.approx(4 / 6)
     assert found["suspects"] == 1
-
-
-def test_equal_margins_stay_in_row_order() -> None:
-    """As those of duplicates are: 300 wrong labels, judged in ten ways."""
-    truth = np.arange(2000) % 2
-    labels = np.where(np.arange(2000) < 300, 1 - truth, truth)
-    sure = 0.85 + np.random.default_rng(0).integers(0, 10, 2000) / 100
-    alike = np.where(np.eye(2)[truth] == 1, sure[:, None], 1 - sure[:, None])
-    expected = sorted(range(300), key=lambda row: (-sure[row], row))
-    assert suspects.suspects(labels, alike).tolist() == expected

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from facial_expression.core.errors import ModelError, ParameterError, PipelineError, SourceError
+from facial_expression.core.errors import run
 from facial_expression.inference.detection import Detector
 from facial_expression.inference.sources import Source
 from facial_expression.pictures.images import decode, square
@@ -28,7 +28,6 @@ from tests.clones import ROOT, environment
 from tests.helpers import picture
 from tests.networks import CLASSES, expected, tiny_network
 from tools.predict import __main__ as predict
-from tools.predict.output import progress
 
 PHOTOGRAPH = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
 FACE = (183, 120, 170, 212)  # left, top, width, height, roughly
@@ -69,17 +68,17 @@ def clip(album: Path) -> Path:
 def call(network: Path, capfd: pytest.CaptureFixture[str]) -> Call:
     """Run the tool in this process -> exit code, standard output, standard error."""
 
-    def run(*argv: object) -> tuple[int, str, str]:
+    def called(*argv: object) -> tuple[int, str, str]:
         capfd.readouterr()
         model = [] if "--model" in argv else ["--model", str(network)]
         try:
-            predict.main([*map(str, argv), *model])
-            code = 0
+            run(lambda: predict.main([*map(str, argv), *model]))
         except SystemExit as end:
-            code = int(end.code or 0)
-        return code, *capfd.readouterr()
+            out, err = capfd.readouterr()
+            return (1, out, err + end.code) if isinstance(end.code, str) else (end.code, out, err)
+        return 0, *capfd.readouterr()
 
-    return run
+    return called
 
 
 def objects(text: str) -> list[dict]:
@@ -147,8 +146,7 @@ def test_standard_input_is_a_picture(
     assert result["path"] == "-"
     assert near_face(result["faces"][0]["box"])
     monkeypatch.setattr(sys, "stdin", None)
-    with pytest.raises(SourceError, match="standard input is closed"):
-        call("-")
+    assert "standard input is closed" in call("-")[2]
 
 
 def save_rotated(path: Path) -> None:
@@ -192,15 +190,6 @@ def test_frames_of_a_video_have_a_number(clip: Path, call: Call) -> None:
     assert [row["frame"] for row in csv.DictReader(io.StringIO(out))] == ["3"]
 
 
-def test_a_truncated_video_is_reported(clip: Path, call: Call) -> None:
-    data = clip.read_bytes()
-    clip.write_bytes(data[: len(data) // 2])
-    code, out, err = call(clip, "--format", "jsonl")
-    assert code == 1
-    assert "cut: at least" in objects(out)[-1]["error"]
-    assert "skipped 1" in err
-
-
 def test_a_webcam_is_read_until_ctrl_c(
     album: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,11 +204,6 @@ def test_a_webcam_is_read_until_ctrl_c(
         rows = list(csv.DictReader(stream))
     assert (code, "Traceback" in err) == (0, False)
     assert [(row["path"], row["frame"]) for row in rows] == [("camera:1", str(n)) for n in range(3)]
-
-
-def test_the_detector_s_limits_are_options(album: Path, call: Call) -> None:
-    assert call("album/face.jpg", "--min-face", "300")[2].endswith("faces 0\n")
-    assert call("album/face.jpg", "--min-score", "0.99")[2].endswith("faces 0\n")
 
 
 def test_a_folder_without_pictures_is_named_and_other_files_are_counted(
@@ -264,16 +248,9 @@ def test_the_notice_is_for_people_who_read_faces_in_a_terminal(
 # Files that are written
 
 
-def test_folders_that_are_created_are_named(album: Path, call: Call) -> None:
-    arguments = ["album/face.jpg", "--out", "new/deep/faces.csv", "--draw", "drawn"]
-    assert call(*arguments)[2].splitlines()[:2] == [
-        "created the folder drawn", "created the folder new/deep"
-    ]  # fmt: skip
-    assert "created" not in call(*arguments)[2]
-
-
 def test_drawings_are_numbered_and_never_inputs(clip: Path, call: Call) -> None:
-    call("album", "album/../album/face.jpg", clip, "--every", "3", "--draw", "album/drawn")
+    drawing = ["album/../album/face.jpg", clip, "--every", "3", "--draw", "album/drawn"]
+    assert "created the folder album/drawn" in call("album", *drawing)[2].splitlines()
     assert sorted(path.name for path in (clip.parent / "drawn").iterdir()) == [
         "000001-face.jpg",
         "000003-wall.jpg",
@@ -304,15 +281,12 @@ def test_any_number_of_threads_writes_the_same_bytes(clip: Path, call: Call) -> 
 @pytest.mark.parametrize(
     ("argv", "reason"),
     [
-        (["album/face.jpg", "--out", "album/face.jpg"], "expected a new file, found one of the"),
         (["album", "--out", "album/face.jpg"], "expected a new file, found one of the inputs"),
-        (["album/*.jpg", "--out", "album/face.jpg"], "expected a new file, found one of the"),
         (["album", "--model", "model.onnx", "--out", "model.onnx"], "expected a new file"),
         (["album", "--draw", "album"], "expected a folder other than the inputs"),
         (["album/face.jpg", "--draw", "album"], "expected a folder without inputs, found album/f"),
         (["album", "--draw", "drawn", "--out", "drawn/faces.csv"], "outside the folder of --draw"),
         (["album", "--out", "album/face.jpg/below"], "cannot write there"),
-        (["album", "--draw", "album/face.jpg/below"], "cannot write there"),
     ],
 )
 def test_inputs_are_never_replaced_and_bad_places_are_refused(
@@ -320,15 +294,10 @@ def test_inputs_are_never_replaced_and_bad_places_are_refused(
 ) -> None:
     shutil.copyfile(network, "model.onnx")
     before = [Path("model.onnx").read_bytes(), PHOTOGRAPH.read_bytes()]
-    with pytest.raises(ParameterError, match=reason) as caught:
-        call(*argv)
-    assert "\n" not in str(caught.value)
+    code, _, err = call(*argv)
+    assert code == 1
+    assert reason in err.splitlines()[-1]
     assert [Path("model.onnx").read_bytes(), (album / "face.jpg").read_bytes()] == before
-
-
-def test_standard_input_is_not_the_file_of_that_name(album: Path) -> None:
-    Path("-").write_text("earlier")
-    predict.protect_inputs(predict.parse(["-", "--out", "./-"]), ["-"])
 
 
 def test_an_output_file_is_whole_or_absent(
@@ -338,8 +307,7 @@ def test_an_output_file_is_whole_or_absent(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Detector, "find", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        call("album", "--out", "faces.csv")
+    assert call("album", "--out", "faces.csv")[0] == 130
     assert [path.name for path in Path().iterdir()] == ["album"]
 
 
@@ -347,61 +315,24 @@ def test_an_output_file_is_whole_or_absent(
 
 
 @pytest.mark.parametrize(
-    ("argv", "kind", "reason"),
+    ("argv", "code", "reason"),
     [
-        (["album", "--model", "none.onnx"], ModelError, "dvc pull"),
-        (["album", "--model", "album/face.jpg"], ModelError, "expected an ONNX model"),
-        (["https://example.org/a.jpg"], ParameterError, "expected a path, .*; download it first"),
-        (["--camera", "97", "--out", "faces.csv"], SourceError, "camera 97: cannot be opened"),
+        (["album", "--model", "none.onnx"], 1, "dvc pull"),
+        (["album", "--model", "album/face.jpg"], 1, "expected an ONNX model"),
+        (["https://example.org/a.jpg"], 1, "download it first"),
+        ([], 2, "expected either PATH... or --camera"),
+        (["album", "--camera"], 2, "expected either PATH... or --camera"),
+        (["album", "--min-score", "2"], 2, "expected a number from 0 to 1, found 2"),
+        (["album", "--out", "album"], 2, "expected a file, found the folder album"),
     ],
 )
-def test_a_mistake_is_one_line(
-    album: Path, call: Call, argv: list[str], kind: type[PipelineError], reason: str
-) -> None:
-    with pytest.raises(kind, match=reason) as caught:
-        call(*argv)
-    assert "\n" not in str(caught.value)
-    assert not Path("faces.csv").exists()
-
-
-@pytest.mark.parametrize(
-    ("argv", "reason"),
-    [
-        ([], "expected either PATH... or --camera"),
-        (["album", "--camera"], "expected either PATH... or --camera"),
-        ([""], "expected PATH, found an empty text"),
-        (["album", "--min-score", "2"], "expected a number from 0 to 1, found 2"),
-        (["album", "--every", "0"], "found 0"),
-        (["album", "--format", "xml"], "invalid choice"),
-        (["album", "--out", "album"], "expected a file, found the folder album"),
-        (["album", "--out", os.devnull], "expected a file, found the device or pipe"),
-    ],
-)
-def test_wrong_arguments_are_refused(album: Path, call: Call, argv: list, reason: str) -> None:
-    code, _, err = call(*argv)
-    assert code == 2
-    assert reason in err
+def test_a_mistake_is_one_line(album: Path, call: Call, argv: list, code: int, reason: str) -> None:
+    found, _, err = call(*argv)
+    assert found == code
+    assert reason in err.splitlines()[-1]
 
 
 # The process
-
-
-@pytest.mark.parametrize(
-    ("out", "terminals", "shown"),
-    [
-        (Path("faces.csv"), ["stderr", "stdout"], True),
-        (None, ["stderr"], True),  # standard output is a pipe
-        (None, ["stderr", "stdout"], False),
-        (Path("faces.csv"), [], False),
-    ],
-)
-def test_a_progress_bar_needs_a_terminal_that_shows_nothing_else(
-    out: Path | None, terminals: list, shown: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("stderr", "stdout"):
-        monkeypatch.setattr(getattr(sys, name), "isatty", lambda name=name: name in terminals)
-    results: Iterator = iter([])
-    assert (progress(results, 3, out) is not results) == shown
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows interrupts otherwise")

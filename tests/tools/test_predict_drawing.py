@@ -73,9 +73,6 @@ def test_a_file_name_is_plain_and_unique(path: str, number: int, frame: int | No
     assert set("/\\\0\n").isdisjoint(name)
     assert len(name.encode()) < 256
     assert name.startswith(f"{number:06d}-")
-
-
-def test_a_file_name_keeps_the_letters_of_its_picture():
     assert file_name(1, Result("a/Höpper 浩 (2).jpg", None)) == "000001-Höpper 浩 (2).jpg"
 
 

@@ -82,10 +82,8 @@ def test_a_release_stages_what_the_lock_names_and_drops_the_rest(repository, mon
         ("evaluation/scores.json", None, "expected a finished run"),
         ("evaluation/scores.json", '{"protocol": "notebook"}', "protocol clean, found notebook"),
         ("export/parity.json", "{", "expected a finished run"),
-        ("export/parity.json", "[1]", "expected an object"),
         ("export/parity.json", '{"n": 3}', "found no 'decisive'"),
         ("export/parity.json", {"other_class": 1}, "model.onnx differs from model.keras"),
-        ("export/parity.json", {"largest_difference": 0.01}, "differs"),
         ("export/parity.json", {"n": 0}, "differs"),
     ],
 )
@@ -142,13 +140,3 @@ def test_one_command_makes_the_whole_folder(pulled, tmp_path):
         assert Network(int8).facts["model_sha256"] == network.facts["model_sha256"]
     staged = run(clone, "git", "diff", "--cached", "--name-only").split()
     assert sum(".dvc/remote" in name for name in staged) >= 2
-
-
-def test_a_file_that_is_too_large_is_not_released(tmp_path, monkeypatch):
-    (tmp_path / "small").write_text("small", encoding="utf-8")
-    (tmp_path / "large").write_text("more than ten bytes", encoding="utf-8")
-    monkeypatch.setattr(tool, "LARGEST_FILE", 10)
-    files = {f"released/{name}": tmp_path / name for name in ("small", "large")}
-    with pytest.raises(PipelineError, match=r"released/large: .* MB, at most"):
-        tool.take(files, tmp_path / "root")
-    assert not (tmp_path / "root").exists()

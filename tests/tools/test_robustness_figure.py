@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from tests.plot.test_figures import BLUE, assert_nothing_is_cut_off, texts
-from tools.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupted
-from tools.robustness.figure import accuracy_by_strength, corruption_sheet
+from tools.robustness.corruptions import CORRUPTIONS, STRENGTHS
+from tools.robustness.figure import accuracy_by_strength
 
 
 def test_every_corruption_has_a_panel_with_its_numbers():
@@ -23,18 +23,4 @@ def test_every_corruption_has_a_panel_with_its_numbers():
         assert axes.get_xlabel() == CORRUPTIONS[name].measure
     said = texts(figure)
     assert all(text in said for text in [*CORRUPTIONS, "accuracy (%)", "val (n = 1,234"])
-    assert_nothing_is_cut_off(figure)
-
-
-def test_the_sheet_shows_each_corruption_of_the_picture():
-    picture = np.random.default_rng(0).integers(0, 256, (16, 16), dtype=np.uint8)
-    figure = corruption_sheet(picture, 0)
-    shown = [axes.images[0].get_array() for axes in figure.axes]
-    expected = [
-        corrupted(picture[None], name, strength, 0)[0]
-        for name in CORRUPTIONS
-        for strength in (0, *STRENGTHS)
-    ]
-    np.testing.assert_array_equal(np.stack(shown), np.stack(expected))
-    assert all(text in texts(figure) for text in ("none", "0.75", "16x16"))
     assert_nothing_is_cut_off(figure)

@@ -16,18 +16,16 @@ import pytest
 import scipy.stats
 from PIL import Image
 
-from facial_expression.core.errors import ModelError, ParameterError
+from facial_expression.core.errors import ParameterError
 from facial_expression.inference.boxes import Box, crop
 from facial_expression.inference.detection import Detector
 from facial_expression.inference.network import Network
-from facial_expression.inference.pipeline import Face
 from facial_expression.pictures.images import decode, square
 from facial_expression.sample.faces import EXPRESSIONS
 from tests.networks import CLASSES, tiny_network
 from tests.serving import served
 from tools.web import card, examples
-from tools.web.__main__ import main
-from tools.web.answer import Analyzer, BusyError, confidence
+from tools.web.answer import Analyzer, BusyError
 from tools.web.server import (
     CONTENT_TYPE,
     HEADERS,
@@ -102,14 +100,10 @@ def test_a_picture_has_any_number_of_faces_or_is_one_itself(client, network):
     assert face["square"] == {"left": 15, "top": 0, "side": 60}
     pixels = square(decode(data), network.side)
     np.testing.assert_array_equal(np.asarray(picture_in(face["crop"])), pixels)
-    pair = [Image.open(io.BytesIO(DRAWN[name])) for name in ("sad", "surprise")]
-    both = Image.new("L", (2 * pair[0].width, pair[0].height))
-    for number, each in enumerate(pair):
-        both.paste(each, (number * each.width, 0))
-    faces = send(client, file_of(both)).get_json()["faces"]
-    middles = sorted(face["box"]["left"] + face["box"]["width"] / 2 for face in faces)
-    assert len(middles) == 2
-    assert middles[0] < pair[0].width < middles[1]
+    pair = [decode(DRAWN[name]).grey for name in ("sad", "surprise")]
+    faces = send(client, file_of(Image.fromarray(np.hstack(pair)))).get_json()["faces"]
+    left, right = sorted(face["box"]["left"] + face["box"]["width"] / 2 for face in faces)
+    assert left < pair[0].width < right
 
 
 def test_the_preview_is_upright_and_reduced(client):
@@ -118,24 +112,6 @@ def test_the_preview_is_upright_and_reduced(client):
     answer = send(client, file_of(noise(2400, 1200), "JPEG", exif=exif)).get_json()
     assert (answer["width"], answer["height"]) == (1200, 2400)
     assert picture_in(answer["picture"]).size == (800, 1600)
-
-
-def test_a_network_without_maps_has_none(tmp_path):
-    network = Network(tiny_network(tmp_path / "plain.onnx", activation=False))
-    (face,) = Analyzer(network, Detector().find).analyze(DRAWN["sad"])["faces"]
-    assert face["activation"] is None
-
-
-@pytest.mark.parametrize(
-    ("highest", "words"),
-    [(0.95, "very sure"), (0.8, "fairly sure"), (0.6, "leaning one way"), (0.4, "unsure")],
-)
-def test_confidence_in_words_with_entropy_and_perplexity(highest, words):
-    shares = np.array([highest, *[(1 - highest) / 2] * 2], np.float32)
-    nats = scipy.stats.entropy(shares)
-    text = confidence(Face(Box(0, 0, 1, 1, 1), shares))
-    assert text.startswith(f"{words} (entropy {nats:.2f} nats: ")
-    assert f" {np.exp(nats):.1f} equally likely" in text
 
 
 def test_pictures_wait_for_their_turn_for_a_limited_time(network):
@@ -177,19 +153,24 @@ def test_files_that_are_not_pictures_or_too_large_are_refused(client):
     assert_refused(send(client, bytes(MAX_BYTES)), 422)  # not too large
 
 
-@pytest.mark.parametrize("kind", ["multipart/form-data", "text/plain", "image/png", ""])
-def test_other_content_types_are_refused(client, kind):
-    response = client.post("/faces", data=DRAWN["sad"], content_type=kind, headers=HERE)
-    assert_refused(response, 415, CONTENT_TYPE, kind or "no type")
-
-
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://localhost:81", "http://[", "", None]
+    ("headers", "status", "words"),
+    [
+        ({"Content-Type": "multipart/form-data"}, 415, CONTENT_TYPE),
+        ({"Content-Type": ""}, 415, "no type"),
+        ({"Origin": "http://evil.example"}, 403, "only this page"),
+        ({"Origin": "http://localhost:81"}, 403, "only this page"),
+        ({"Origin": "null"}, 403, "only this page"),
+        ({"Origin": "http://["}, 403, "only this page"),
+        ({"Origin": ""}, 403, "only this page"),
+        ({"Host": "evil.example"}, 403, "evil.example"),  # DNS rebinding
+    ],
 )
-def test_another_site_s_page_cannot_send_pictures(client, origin):
-    headers = {} if origin is None else {"Origin": origin}
-    response = client.post("/faces", data=b"", content_type=CONTENT_TYPE, headers=headers)
-    assert_refused(response, 403, "only this page")
+def test_another_site_s_page_cannot_send_pictures(client, headers, status, words):
+    response = client.post(
+        "/faces", data=b"", headers=HERE | {"Content-Type": CONTENT_TYPE} | headers
+    )
+    assert_refused(response, status, words)
 
 
 @pytest.mark.parametrize("path", ["/", "/static/page.js", "/examples/sad.png"])
@@ -201,27 +182,17 @@ def test_dns_rebinding_reads_nothing(client, path):
     ("asked", "host", "ours"),
     [
         ("127.0.0.1:7860", "127.0.0.1", True),
-        ("LOCALHOST", "127.0.0.1", True),
         ("[::1]:7860", "::1", True),
         ("192.168.0.7:7860", "127.0.0.1", False),
         ("localhost.evil.example", "127.0.0.1", False),
-        ("", "127.0.0.1", False),
         ("[", "127.0.0.1", False),
         ("192.168.0.7:7860", "0.0.0.0", True),
-        ("localhost:7860", "0.0.0.0", True),
         ("box.example:7860", "box.example", True),
         ("evil.example", "0.0.0.0", False),
-        ("evil.example", "box.example", False),
     ],
 )
 def test_which_host_names_are_ours(asked, host, ours):
     assert is_ours(asked, host) is ours
-
-
-def test_other_paths_are_not_found(client):
-    assert_refused(client.get("/examples/bored.png"), 404)
-    assert_refused(client.get("/static/../server.py"), 404)
-    assert_refused(client.get("/faces"), 405)
 
 
 # The page
@@ -252,14 +223,6 @@ def test_the_page_states_the_network_s_limits_and_card(client):
         "&lt;b&gt;For tests",  # a model file cannot write HTML
     ):  # fmt: skip
         assert words in text
-
-
-def test_a_page_without_card_and_metadata_says_so(network):
-    app = application(Analyzer(network, lambda _: []), {}, "", {}, host="0.0.0.0")
-    text = text_of(app.test_client())
-    assert "no <code>model_card.md</code> beside" in text
-    assert "Its accuracy: unknown." in text
-    assert "goes unencrypted to the machine that serves" in text
 
 
 def test_there_is_a_drawn_example_of_each_expression(client):
@@ -308,11 +271,6 @@ def test_an_address_that_cannot_be_used_is_one_line():
         listen(LOOPBACK[0], 70000)
     with pytest.raises(ParameterError, match="no-such-host"):
         listen("no-such-host.invalid", 0)
-
-
-def test_a_missing_model_is_named(tmp_path):
-    with pytest.raises(ModelError, match="no such model"):
-        main(["--model", str(tmp_path / "absent.onnx"), "--no-browser"])
 
 
 def post(url: str, data: bytes) -> tuple[int, bytes]:
