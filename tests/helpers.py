@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.core.zips import write_zip
+from facial_expression.core.files import write_zip
 from facial_expression.sample.faces import contraction, identity
 from facial_expression.sample.portraits import looks, portrait
 

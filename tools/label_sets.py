@@ -22,7 +22,6 @@ import pandas as pd
 from facial_expression.core.command import parser
 from facial_expression.core.errors import DatasetError, run
 from facial_expression.core.files import write_text
-from facial_expression.core.labels import class_order
 from facial_expression.core.tables import read_table
 from facial_expression.index import ferplus
 
@@ -44,7 +43,7 @@ def scored(predicted: pd.Series, labels: pd.Series, classes: Sequence[str]) -> d
     """
     from facial_expression.metrics.scores import headline, macro_f1_present
 
-    strange = class_order(set(labels) - set(classes))
+    strange = sorted(set(labels) - set(classes))
     if strange or labels.empty:
         raise DatasetError(
             f"expected pictures with labels among the model's classes {', '.join(classes)}, found "
@@ -103,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = command.parse_args(argv)
     table = read_table(args.predictions, COLUMNS, "the evaluate stage")
     votes = ferplus.read_votes(args.votes, table["path"])
-    text = compared(table, votes, class_order(set(table) - set(COLUMNS)))
+    text = compared(table, votes, sorted(set(table) - set(COLUMNS)))
     print(text, end="")
     if args.out:
         write_text(args.out, text)

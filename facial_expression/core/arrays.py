@@ -1,11 +1,13 @@
-"""Shards of decoded pictures: <split>/images-*.npy, labels-*.npy, rows.csv, and classes.json.
+"""Arrays on the disk.
 
-With soft labels <split>/targets-*.npy as well.
+Shards of decoded pictures: <split>/images-*.npy, labels-*.npy, rows.csv, with soft labels
+targets-*.npy as well.  The saliency maps that evaluate writes and plot draws: saliency.npz.
 """
 
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from facial_expression.core.errors import DatasetError
-from facial_expression.core.files import atomic
+from facial_expression.core.files import atomic, write_bytes, write_zip
 from facial_expression.core.tables import read_table, write_table
 
 SPLITS = ("train", "val", "test")
@@ -26,21 +28,13 @@ ROWS = {"row": int, "path": str, "leak_free": int}
 
 @dataclass(frozen=True)
 class Split:
-    """The pictures of one split, in the order of index.csv.
+    """The N pictures of one split, in the order of index.csv."""
 
-    Attributes:
-        images: uint8 (N, side, side), grey, 0 black to 255 white.
-        labels: int64 (N,), positions in classes.json.
-        paths: N member paths of images.zip.
-        leak_free: bool (N,), whether no duplicate or near-duplicate was found in any split.
-        targets: float32 (N, classes), rows sum to 1: soft labels to train on, if any.
-    """
-
-    images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
-    paths: list[str]
-    leak_free: NDArray[np.bool_]
-    targets: NDArray[np.float32] | None = None
+    images: NDArray[np.uint8]  # (N, side, side), grey, 0 black to 255 white
+    labels: NDArray[np.int64]  # (N,), positions in classes.json
+    paths: list[str]  # member paths of images.zip
+    leak_free: NDArray[np.bool_]  # (N,), no duplicate or near-duplicate was found in any split
+    targets: NDArray[np.float32] | None = None  # (N, classes), rows sum to 1: soft labels, if any
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -52,6 +46,18 @@ class Split:
         return Split(self.images[mask], self.labels[mask], paths, self.leak_free[mask], targets)
 
 
+RIGHT, WRONG = 0, 1
+
+
+@dataclass(frozen=True)
+class Saliency:
+    """N pictures of one split with a map each, by actual class, right predictions before wrong."""
+
+    rows: NDArray[np.int64]  # (N,), positions in the split's arrays
+    kinds: NDArray[np.int64]  # (N,), RIGHT or WRONG
+    maps: NDArray[np.uint8]  # (N, side, side); 255 where the predicted class has most evidence
+
+
 def splits_in(folder: Path) -> list[str]:
     """The splits that `folder` holds, in the order train, val, test."""
     return [split for split in SPLITS if (folder / split).is_dir()]
@@ -59,10 +65,7 @@ def splits_in(folder: Path) -> list[str]:
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write one `.npy` file atomically."""
-    buffer = io.BytesIO()  # NumPy's own writing to a file does not say that a disk is full
-    np.save(buffer, array, allow_pickle=False)
-    with atomic(path) as temporary, temporary.open("wb") as stream:
-        stream.write(buffer.getbuffer())
+    write_bytes(path, _npy(array))
 
 
 def write_rows(
@@ -103,6 +106,35 @@ def read_split(folder: Path, split: str) -> Split:
         )
     leak_free = rows["leak_free"].to_numpy() == 1
     return Split(images, labels, rows["path"].tolist(), leak_free, targets)
+
+
+def write_saliency(path: Path, saliency: Saliency) -> None:
+    """Write saliency.npz atomically; equal content gives equal bytes."""
+    arrays = ((f"{name}.npy", [_npy(array)]) for name, array in vars(saliency).items())
+    with atomic(path) as temporary:
+        write_zip(temporary, arrays, permissions=0o600)
+
+
+def read_saliency(path: Path) -> Saliency:
+    """Read saliency.npz.
+
+    Raises:
+        DatasetError: the file is missing, damaged, or holds other arrays.
+    """
+    try:
+        with np.load(path) as arrays:
+            return Saliency(arrays["rows"], arrays["kinds"], arrays["maps"])
+    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split())
+        raise DatasetError(
+            f"{path}: expected rows, kinds and maps in an .npz file: {reason}; run evaluate again"
+        ) from None
+
+
+def _npy(array: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()  # NumPy's own writing to a file does not say that a disk is full
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
 
 
 def _concatenated(folder: Path, name: str) -> NDArray[Any]:

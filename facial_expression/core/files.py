@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,49 +15,38 @@ from typing import Any
 DECIMALS = 6
 """Fixed precision of every float that is written as text."""
 
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The date of every member of a zip: the first that a zip can hold."""
+
+UNIX = 3  # the system that every zip claims to come from
+
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it becomes `path` if the block succeeds, else it goes.
+    """Yield a path on the same disk, for the block to make a file or a folder there.
 
-    Missing parent folders are made.
+    If the block succeeds, the result replaces `path`; else `path` stays as it was and nothing is
+    left.  Missing parent folders are made.  Others may read the result, whatever the umask.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
-    temporary.chmod(0o644)  # mkstemp's 0600 would follow the file into the cache
-    try:
+    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as place:
+        temporary = Path(place, path.name)
         yield temporary
+        temporary.chmod(0o755 if temporary.is_dir() else 0o644)
+        if temporary.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder beside `path`; it replaces `path` if the block succeeds, else it goes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-    temporary.chmod(0o755)
-    try:
-        yield temporary
-        shutil.rmtree(path, ignore_errors=True)
-        temporary.replace(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text atomically, with line feeds as line ends on every system."""
-    with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically."""
     with atomic(path) as temporary:
         temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text atomically, with line feeds as line ends on every system."""
+    write_bytes(path, text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -70,12 +59,6 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, text + "\n")
 
 
-def sha256_of(path: Path) -> str:
-    """The hexadecimal sha256 of a file's bytes, read in pieces."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def rounded(value: Any) -> Any:
     """A value for JSON, with every float in it rounded to `DECIMALS` decimals."""
     if isinstance(value, dict):
@@ -85,3 +68,31 @@ def rounded(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, DECIMALS) + 0.0  # no negative zero
     return value
+
+
+def write_zip(
+    path: Path, members: Iterable[tuple[str, Iterable[bytes]]], permissions: int = 0o100644
+) -> int:
+    """Write a zip without compression, dates and other traces of the machine; not atomic.
+
+    Args:
+        path: the file to write.
+        members: names with the pieces of their bytes, in the order in which they are written.
+        permissions: Unix mode of every member.
+
+    Returns:
+        The number of members.
+    """
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, pieces in members:
+            info = zipfile.ZipInfo(name, EPOCH)
+            info.create_system, info.external_attr = UNIX, permissions << 16
+            with archive.open(info, "w") as member:
+                member.writelines(pieces)
+        return len(archive.infolist())
+
+
+def sha256_of(path: Path) -> str:
+    """The hexadecimal sha256 of a file's bytes, read in pieces."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

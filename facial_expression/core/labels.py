@@ -1,9 +1,12 @@
-"""Class names and their order.  The encoding is the sorted list of names, kept in classes.json."""
+"""Names of classes and of splits' folders.
+
+Labels are positions in the sorted list of class names, as the seed's LabelEncoder has them; the
+list is kept in classes.json.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 from facial_expression.core.errors import DatasetError
@@ -14,15 +17,6 @@ SPLIT_FOLDERS = {
     "train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"
 }  # fmt: skip
 """Names that the folder of a split may have -> the split."""
-
-
-def class_order(names: Iterable[str]) -> list[str]:
-    """The distinct names, sorted; a position is the integer label (as the seed's LabelEncoder).
-
-    >>> class_order(["sad", "happy", "sad"])
-    ['happy', 'sad']
-    """
-    return sorted(set(names))
 
 
 def read_classes(path: Path) -> list[str]:
@@ -36,7 +30,7 @@ def read_classes(path: Path) -> list[str]:
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path}: expected a JSON list of class names: {error}") from None
     texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not texts or names != class_order(names):
+    if not texts or names != sorted(set(names)):
         raise DatasetError(
             f"{path}: expected a sorted list of distinct class names, found {names!r}"
         )

@@ -55,15 +55,10 @@ def load(path: Path, section: str, kind: type[Parameters]) -> Parameters:
 
 
 def pinned(path: str, sha256: str, key: str, remedy: str) -> Path:
-    """The file that a parameter names, after a check of its sha256 (the pin).
+    """The file that the parameter `key` names, after a check of its sha256 (the pin).
 
-    A pin makes DVC notice another file under the same name.
-
-    Args:
-        path: the value of the parameter `key`.
-        sha256: the value of the parameter `sha256` beside it.
-        key: dotted; the last part is the name of the parameter.
-        remedy: what to do if there is no such file.
+    A pin makes DVC notice another file under the same name.  It is the parameter `sha256` beside
+    the last part of the dotted `key`.  `remedy` says what to do if there is no such file.
 
     Raises:
         ParameterError: the file cannot be read, or has another sha256.
@@ -90,12 +85,10 @@ def read_yaml(path: Path) -> Any:
     try:
         with path.open("rb") as stream:
             return yaml.load(stream, _Yaml12)
-    except FileNotFoundError:
-        raise ParameterError(
-            f"{path}: no such parameter file; conf/ holds the existing ones"
-        ) from None
     except OSError as error:
-        raise ParameterError(f"{path}: expected a YAML file, found: {error.strerror}") from None
+        raise ParameterError(
+            f"{path}: {error.strerror}; conf/ holds the existing parameter files"
+        ) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ParameterError(f"{path}: expected YAML, found an error: {reason}") from None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from facial_expression.core.errors import DatasetError
-from facial_expression.core.files import DECIMALS, atomic
+from facial_expression.core.files import DECIMALS, write_bytes
 
 Columns = Mapping[str, type]
 """Names of columns, each with `str`, `int` or `float`."""
@@ -63,8 +63,7 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     text = table.to_csv(
         index=False, lineterminator="\n", float_format=lambda number: f"{number:z.{DECIMALS}f}"
     )
-    with atomic(path) as temporary:
-        temporary.write_bytes(text.encode())
+    write_bytes(path, text.encode())
 
 
 def _line(error: Exception) -> str:

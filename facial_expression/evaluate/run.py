@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from facial_expression.core import saliency_file
-from facial_expression.core.arrays import read_split
+from facial_expression.core.arrays import read_split, write_saliency
 from facial_expression.core.errors import DatasetError, ParameterError
-from facial_expression.core.files import atomic_folder, write_json
+from facial_expression.core.files import atomic, write_json
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import CLOSED
 from facial_expression.core.tables import write_table
@@ -95,7 +94,8 @@ def evaluate(
 
     model, side = load_classifier(path, len(classes), splits[reported].images.shape[1])
     plain: dict[str, NDArray[np.float64]] = {}
-    with atomic_folder(out / "predictions") as folder:
+    with atomic(out / "predictions") as folder:
+        folder.mkdir()
         for name, split in splits.items():
             if name == "train":  # plain only: it is large, and there only to be compared
                 rows = predicted(model, split.images, params.batch_size)
@@ -113,7 +113,7 @@ def evaluate(
         write_table(out / f"{file}.csv", table)
     guesses = plain[reported].argmax(axis=1)
     maps = explain(model, splits[reported], guesses, **asdict(params.saliency))
-    saliency_file.write(out / "saliency.npz", maps)
+    write_saliency(out / "saliency.npz", maps)
     scores |= {
         **tables.trust(*scored),
         "model": {"side": side, "parameters": model.count_params(), "macs": macs(model)},

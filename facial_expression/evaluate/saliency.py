@@ -11,9 +11,8 @@ from keras import layers, ops
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.core.arrays import Split
+from facial_expression.core.arrays import RIGHT, WRONG, Saliency, Split
 from facial_expression.core.errors import ModelError
-from facial_expression.core.saliency_file import RIGHT, WRONG, Saliency
 
 LOCAL = (layers.MaxPooling2D, layers.AveragePooling2D, layers.Dropout, layers.SpatialDropout2D)
 """Layers between the last feature map and the flattening that only make the map coarser."""

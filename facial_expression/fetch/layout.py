@@ -12,8 +12,8 @@ from typing import IO
 from tqdm import tqdm
 
 from facial_expression.core.errors import ArchiveError
+from facial_expression.core.files import write_zip
 from facial_expression.core.labels import SPLIT_FOLDERS
-from facial_expression.core.zips import write_zip
 from facial_expression.fetch import fer2013_csv
 from facial_expression.fetch.unpack import File, Files, Limits, is_junk, opened, reading
 

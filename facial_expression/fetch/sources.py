@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facial_expression.core.errors import SourceError
-from facial_expression.core.zips import write_zip
+from facial_expression.core.files import write_zip
 from facial_expression.fetch import download
 from facial_expression.fetch.layout import normalise
 from facial_expression.fetch.unpack import Limits

@@ -10,7 +10,7 @@ import pandas as pd
 
 from facial_expression.core.arrays import SPLITS
 from facial_expression.core.errors import DatasetError
-from facial_expression.core.labels import SPLIT_FOLDERS, class_order
+from facial_expression.core.labels import SPLIT_FOLDERS
 
 Protocol = Literal["clean", "notebook"]
 
@@ -41,7 +41,7 @@ def assign_splits(
     Raises:
         DatasetError: a top folder is not one of `core.labels.SPLIT_FOLDERS`.
     """
-    if unknown := class_order(set(table["split"]) - set(SPLIT_FOLDERS)):
+    if unknown := sorted(set(table["split"]) - set(SPLIT_FOLDERS)):
         raise DatasetError(
             f"images.zip: expected top folders train, val, test, found {', '.join(unknown)}; "
             "rename them"
@@ -74,13 +74,13 @@ def check_classes(table: pd.DataFrame) -> None:
             "images.zip: expected at least two classes to train on, found "
             f"{', '.join(train) or 'none'}; add a folder of pictures for each class under train/"
         )
-    if reserved := class_order(train & RESERVED):
+    if reserved := sorted(train & RESERVED):
         raise DatasetError(
             "images.zip: expected classes that are not columns of predictions/*.csv, found "
             f"{', '.join(reserved)}; rename that folder"
         )
     for split, classes in (("val", val), ("test", test)):
-        if strange := class_order(classes - train):
+        if strange := sorted(classes - train):
             raise DatasetError(
                 f"images.zip: expected train to hold every class of {split}, found no picture of "
                 f"{', '.join(strange)} left to train on; add training pictures or remove the class"

@@ -20,8 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facial_expression.core.errors import ModelError
-from facial_expression.core.files import atomic
-from facial_expression.core.zips import write_zip
+from facial_expression.core.files import atomic, write_zip
 
 VOLATILE = ("date_saved", "shared_object_id")
 """Keys of its JSON members that differ between two saves of one model."""

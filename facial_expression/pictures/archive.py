@@ -1,7 +1,7 @@
 """images.zip, the normalised archive: its bytes depend on the pictures and their names alone.
 
 Members are `<split>/<class>/<name>`, sorted, stored without compression, with one date and one set
-of attributes (`core.zips`); the pictures' own bytes are untouched.  So its sha256 identifies the
+of attributes (`core.files`); the pictures' own bytes are untouched.  So its sha256 identifies the
 data set.
 """
 
@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from facial_expression.core.errors import ArchiveError
-from facial_expression.core.zips import EPOCH
+from facial_expression.core.files import EPOCH
 
 SUFFIXES = (
     *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg"),

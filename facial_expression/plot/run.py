@@ -10,8 +10,7 @@ import numpy as np
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from facial_expression.core import saliency_file
-from facial_expression.core.arrays import read_split
+from facial_expression.core.arrays import read_saliency, read_split
 from facial_expression.core.errors import DatasetError
 from facial_expression.core.files import write_bytes
 from facial_expression.core.labels import read_classes
@@ -88,7 +87,7 @@ def plot(
         train.labels, len(classes), params.pictures_per_class, params.seed
     )
     totals = np.bincount(train.labels, minlength=len(classes)).tolist()
-    saliency = saliency_file.read(evaluation / "saliency.npz")
+    saliency = read_saliency(evaluation / "saliency.npz")
     wrong = int((scored.actual != scored.predicted).sum())
     drawings = {
         **draw_charts(index, history, evaluation, classes, split, params.colour),

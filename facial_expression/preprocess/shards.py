@@ -17,8 +17,7 @@ from tqdm import tqdm
 
 from facial_expression.core.arrays import write_array, write_rows
 from facial_expression.core.errors import DatasetError
-from facial_expression.core.files import atomic_folder, write_json
-from facial_expression.core.labels import class_order
+from facial_expression.core.files import atomic, write_json
 from facial_expression.core.params import CLOSED
 from facial_expression.core.tables import read_table
 from facial_expression.pictures.squares import decode_all, located
@@ -86,7 +85,7 @@ def write_arrays(
 ) -> None:
     """Write every split's shards with `workers` processes, whole or not at all."""
     used = read_index(index)
-    classes = class_order(used["class"])
+    classes = sorted(set(used["class"]))
     used["place"] = [place for _, place in located(images, used["path"])]
     used["label"] = pd.Categorical(used["class"], classes).codes.astype(np.int64)
     shards = [
@@ -100,7 +99,8 @@ def write_arrays(
         for split, rows in used.groupby("split")
         for number, part in rows.groupby(np.arange(len(rows)) // params.shard_size)
     ]
-    with atomic_folder(out) as folder:
+    with atomic(out) as folder:
+        folder.mkdir()
         for split, rows in used.groupby("split"):
             write_rows(folder, split, rows)
         write_json(folder / "classes.json", classes)

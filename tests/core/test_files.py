@@ -3,7 +3,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
+import os
 import stat
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -21,50 +23,49 @@ def listing(folder: Path) -> list[str]:
 
 def test_atomic_makes_parents_and_a_file_that_others_may_read(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b.txt"
+    before = os.umask(0o077)
     with files.atomic(path) as temporary:
-        assert temporary.parent == path.parent, "a rename is atomic on one file system only"
+        assert temporary.is_relative_to(path.parent), "a rename is atomic on one file system only"
         temporary.write_text("new")
         assert not path.exists()
+    os.umask(before)
     assert path.read_text() == "new"
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert listing(tmp_path) == ["a", "a/b.txt"]
 
 
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError])
-def test_atomic_leaves_the_old_file_and_nothing_else_on_failure(
-    tmp_path: Path, error: type[BaseException]
-) -> None:
-    (tmp_path / "old.txt").write_text("old")
-    for name in ("old.txt", "new.txt"):
-        with pytest.raises(error):  # noqa: PT012, SIM117
-            with files.atomic(tmp_path / name) as temporary:
-                temporary.write_text("half")
-                raise error
-    assert listing(tmp_path) == ["old.txt"]
-    assert (tmp_path / "old.txt").read_text() == "old"
-
-
-def test_atomic_folder_replaces_the_whole_folder(tmp_path: Path) -> None:
+def test_atomic_replaces_a_whole_folder(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        with files.atomic_folder(tmp_path / "out") as folder:
+        with files.atomic(tmp_path / "out") as folder:
+            folder.mkdir()
             (folder / name).write_text(name)
     assert listing(tmp_path) == ["out", "out/two"]
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o755
 
 
-def test_atomic_folder_leaves_the_old_folder_and_nothing_else_on_failure(tmp_path: Path) -> None:
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "old").write_text("old")
-    for name in ("out", "other"):
-        with pytest.raises(RuntimeError):  # noqa: PT012, SIM117
-            with files.atomic_folder(tmp_path / name) as folder:
-                (folder / "half").write_text("half")
-                raise RuntimeError
-    assert listing(tmp_path) == ["out", "out/old"]
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError])
+def test_atomic_leaves_what_was_there_and_nothing_else_on_failure(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    (tmp_path / "old.txt").write_text("old")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "old").write_text("old")
+    before = listing(tmp_path)
+    for name in ("old.txt", "new.txt", "folder", "new"):
+        with pytest.raises(error):  # noqa: PT012, SIM117
+            with files.atomic(tmp_path / name) as temporary:
+                if "." in name:
+                    temporary.write_text("half")
+                else:
+                    temporary.mkdir()
+                    (temporary / "half").write_text("half")
+                raise error
+    assert listing(tmp_path) == before
+    assert (tmp_path / "old.txt").read_text() == "old"
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf"), np.float64("nan")])
-def test_json_refuses_what_is_no_number_and_writes_nothing(tmp_path: Path, value: float) -> None:
+@pytest.mark.parametrize("value", [float("nan"), -float("inf"), np.float64("nan")])
+def test_json_refuses_nan_and_infinity_and_writes_nothing(tmp_path: Path, value: float) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write_json(tmp_path / "metrics.json", {"a": [value]})
     assert listing(tmp_path) == []
@@ -93,19 +94,33 @@ def test_a_full_disk_leaves_nothing_half_written(
 ) -> None:
     """The write fails once some bytes are on the disk, as a real one does."""
 
-    def full(self: Path, text: str, **_: str) -> int:
-        self.write_bytes(text[:3].encode())
+    def full(self: Path, data: bytes) -> int:
+        with self.open("wb") as stream:
+            stream.write(data[:3])
         raise OSError(errno.ENOSPC, "No space left on device", str(self))
 
     (tmp_path / "metrics.json").write_text("old")
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match="No space left"):
         files.write_json(tmp_path / "metrics.json", {"a": 1})
     assert (tmp_path / "metrics.json").read_bytes() == b"old"
     assert listing(tmp_path) == ["metrics.json"]
 
 
-def test_sha256_is_that_of_the_bytes(tmp_path: Path) -> None:
-    data = np.random.default_rng(0).bytes(3_000_000)
-    (tmp_path / "x").write_bytes(data)
-    assert files.sha256_of(tmp_path / "x") == hashlib.sha256(data).hexdigest()
+MEMBERS = [("test/a/y.jpg", [b""]), ("train/é/x.PNG", [b"1" * 30, b"1" * 40])]
+
+
+def test_the_bytes_of_a_zip_are_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every pin of a data set breaks when the format changes: it must never change unnoticed."""
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    assert files.write_zip(tmp_path / "a.zip", iter(MEMBERS)) == 2
+    pin = "91052cb8e02201f04620e65c7158376dd2c2e9a9c21e7ae9759ea1c5e54b483a"
+    assert files.sha256_of(tmp_path / "a.zip") == pin
+    assert hashlib.sha256((tmp_path / "a.zip").read_bytes()).hexdigest() == pin
+
+
+def test_the_permissions_in_a_zip_are_the_given_ones(tmp_path: Path) -> None:
+    files.write_zip(tmp_path / "a.zip", MEMBERS, permissions=0o600)
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert {info.external_attr >> 16 for info in archive.infolist()} == {0o600}
+        assert archive.read("train/é/x.PNG") == b"1" * 70

@@ -160,7 +160,7 @@ def test_a_wrong_document_is_one_line(tmp_path: Path, text: str, found: str) -> 
 
 
 def test_a_missing_file_a_folder_and_bytes_that_are_no_text(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match=r"none\.yaml: no such parameter file"):
+    with pytest.raises(ParameterError, match=r"none\.yaml: No such file"):
         load(tmp_path / "none.yaml", "train", Some)
     with pytest.raises(ParameterError, match="directory"):
         load(tmp_path, "train", Some)

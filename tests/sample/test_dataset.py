@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facial_expression.core.files import write_zip
 from facial_expression.core.params import load
-from facial_expression.core.zips import write_zip
 from facial_expression.index import audit, table
 from facial_expression.sample import dataset
 from facial_expression.sample.faces import EXPRESSIONS, contraction, identity, landmarks

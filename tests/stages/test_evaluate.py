@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from facial_expression.core import saliency_file
-from facial_expression.core.arrays import read_split, write_array, write_rows
+from facial_expression.core.arrays import WRONG, read_saliency, read_split, write_array, write_rows
 from facial_expression.core.errors import DatasetError, ModelError, ParameterError
 from facial_expression.core.files import write_json
 from facial_expression.network.backend import configure
@@ -216,10 +215,10 @@ def test_saliency_maps_are_grad_cam_of_predictions_of_the_reported_split(
 ) -> None:
     from facial_expression.evaluate.saliency import grad_cam
 
-    found = saliency_file.read(done / "saliency.npz")
+    found = read_saliency(done / "saliency.npz")
     chosen = pd.read_csv(done / "predictions" / "test.csv").iloc[found.rows]
     wrong = (chosen["actual"] != chosen["predicted"]).tolist()
-    assert [kind == saliency_file.WRONG for kind in found.kinds] == wrong
+    assert [kind == WRONG for kind in found.kinds] == wrong
     assert set(chosen["actual"]) == set(CLASSES)
     labels = np.array([CLASSES.index(name) for name in chosen["predicted"]])
     images = read_split(folder / "arrays", "test").images[found.rows]

@@ -10,8 +10,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from facial_expression.core import saliency_file
-from facial_expression.core.arrays import write_array, write_rows
+from facial_expression.core.arrays import Saliency, write_array, write_rows, write_saliency
 from facial_expression.core.errors import ArchiveError, DatasetError, ParameterError
 from facial_expression.core.files import write_json
 from facial_expression.core.tables import write_table
@@ -86,8 +85,8 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for split in ("val", "test"):
         write_evaluation(root, split, write_arrays(root, split, 10))
     maps = np.random.default_rng(0).integers(0, 256, (4, 16, 16), dtype=np.uint8)
-    explained = saliency_file.Saliency(np.array([0, 3, 1, 8]), np.array([1, 0, 0, 1]), maps)
-    saliency_file.write(root / "evaluation" / "saliency.npz", explained)
+    explained = Saliency(np.array([0, 3, 1, 8]), np.array([1, 0, 0, 1]), maps)
+    write_saliency(root / "evaluation" / "saliency.npz", explained)
     counts = [(name, split, 4) for split in ("train", "val", "test") for name in CLASSES]
     counts = pd.DataFrame(counts, columns=["class", "split", "count"])
     write_table(root / "index" / "class_counts.csv", counts)
