@@ -42,10 +42,9 @@ def duplicate_of(table: pd.DataFrame) -> pd.Series:
 
 
 def comparable(table: pd.DataFrame) -> pd.DataFrame:
-    """The pictures among which near-duplicates are searched.
+    """The pictures to search for near-duplicates: the first of each group of duplicates, not blank.
 
-    The first of each group of duplicates; undecodable, blank and almost blank pictures are left
-    out.
+    Undecodable, blank and almost blank pictures are left out.
     """
     seen = (table["sha256"] != "") & (table["duplicate_of"] == "")
     return table[seen & (table["std"] >= ALMOST_BLANK_STD)]
@@ -62,10 +61,9 @@ def findings(table: pd.DataFrame, near: pd.DataFrame) -> pd.DataFrame:
         near: near-duplicates, columns path, partner, score.
     """
     decoded = table[table["sha256"] != ""]
-    copies = decoded[decoded["duplicate_of"] != ""]
-    equal = pd.DataFrame({"path": copies["path"], "partner": copies["duplicate_of"], "score": 1.0})
-    pairs = pd.concat([equal.assign(kind="duplicate"), near.assign(kind="near_duplicate")])
-    pairs = pairs.astype({"score": float})
+    equal = decoded.loc[decoded["duplicate_of"] != "", ["path", "duplicate_of"]]
+    equal = equal.set_axis(["path", "partner"], axis=1).assign(score=1.0, kind="duplicate")
+    pairs = pd.concat([equal, near.assign(kind="near_duplicate")]).astype({"score": float})
     known = decoded.set_index("path")
     one, two = (known.loc[pairs[column]].reset_index() for column in ("path", "partner"))
     pairs["inside"] = (one["split"] == two["split"]).to_numpy()
@@ -111,25 +109,26 @@ def summary(
     """
     kinds = found["kind"].value_counts().reindex(KINDS, fill_value=0)
     dropped = table.loc[table["dropped_because"] != "", "dropped_because"]
-    reasons = dropped.str.split(":").str[0].value_counts().sort_index()
+    reasons = dropped.str.split(":").str[0].str.replace(" ", "_").value_counts().sort_index()
     counts = class_counts(table)
     sizes = counts[counts["count"] > 0].groupby("split")["count"]
-    imbalance = sizes.max() / sizes.min()
-    equal = table.assign(group=table["duplicate_of"].mask(lambda first: first == "", table["path"]))
-    near = found[found["kind"] == "near_duplicate"]
-    near = near.reset_index(names="group").melt("group", ["path", "partner"], value_name="of")
+    equal = table.assign(
+        group=table["duplicate_of"].mask(table["duplicate_of"] == "", table["path"])
+    )
+    near = found[found["kind"] == "near_duplicate"].reset_index(names="group")
+    near = near.melt("group", ["path", "partner"], value_name="of")
     near = near.merge(table[["path", "split", "class"]], left_on="of", right_on="path")
     return {
         **labels,
         "pictures": len(table),
         "classes": len({*table["class"]} - {""}),
         "used": counts.groupby("split")["count"].sum().reindex(SPLITS, fill_value=0).to_dict(),
-        "dropped": reasons.rename(lambda reason: reason.replace(" ", "_")).to_dict(),
+        "dropped": reasons.to_dict(),
         "blank": int(kinds["blank"]),
         "duplicates": _spans("groups", equal[equal["group"].duplicated(keep=False)]),
         "near_duplicates": _spans("pairs", near) if searched else None,
         "findings": kinds.to_dict(),
-        "imbalance": {split: imbalance[split] for split in SPLITS if split in imbalance},
+        "imbalance": (sizes.max() / sizes.min()).reindex(SPLITS).dropna().to_dict(),
     }
 
 
@@ -142,12 +141,11 @@ def _spans(unit: str, members: pd.DataFrame) -> dict[str, int]:
     """
     held = pd.crosstab(members["group"], members["split"]).reindex(columns=SPLITS, fill_value=0) > 0
     classes = members[members["class"] != ""].groupby("group")["class"].nunique()
+    leaks = held["train"] & (held["val"] | held["test"])
     return {
         unit: len(held),
         "files": members["path"].nunique(),
-        f"{unit}_across_train_and_evaluation": int(
-            (held["train"] & (held["val"] | held["test"])).sum()
-        ),
+        f"{unit}_across_train_and_evaluation": int(leaks.sum()),
         f"{unit}_across_val_and_test": int((held["val"] & held["test"]).sum()),
         f"{unit}_with_conflicting_labels": int((classes > 1).sum()),
     }
@@ -155,10 +153,9 @@ def _spans(unit: str, members: pd.DataFrame) -> dict[str, int]:
 
 def _blanks(table: pd.DataFrame) -> pd.DataFrame:
     """Pictures whose grey levels hardly vary."""
-    found = table[table["std"] < ALMOST_BLANK_STD]
+    found = table.loc[table["std"] < ALMOST_BLANK_STD, ["path", "std"]]
     kind = np.where(found["std"] < BLANK_STD, "blank", "almost_blank")
-    columns = {"path": found["path"], "kind": kind, "score": found["std"], "weight": found["std"]}
-    return pd.DataFrame(columns)
+    return found.rename(columns={"std": "score"}).assign(kind=kind, weight=found["std"])
 
 
 def _size_outliers(table: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Literal, get_args
 
 import pandas as pd
@@ -30,7 +30,6 @@ Drop = Literal[
 """
 NEAR: tuple[Drop, ...] = ("near_leak", "near_duplicate")
 """Kinds that only a search for near-duplicates finds."""
-EXCLUDED = "excluded"
 
 
 def drop(
@@ -51,68 +50,50 @@ def drop(
     Raises:
         DatasetError: an excluded path is unknown, or in val or test.
     """
-    _check(table, excluded)
-    group = table["duplicate_of"].mask(table["duplicate_of"] == "", table["path"])
-    equal = pd.DataFrame({"group": group, "split": table["split"], "class": table["class"]})
+    path, train = table["path"], table["split"] == "train"
+    for known, expected, end in (
+        (path, "paths of images.zip", ""),
+        (path[train], "training pictures", " of val or test, which nothing leaves"),
+    ):
+        if strange := sorted(set(excluded) - set(known)):
+            more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
+            raise DatasetError(
+                f"index.exclude: expected {expected}, found {', '.join(strange[:3])}{more}{end}; "
+                "remove them"
+            )
+    group = table["duplicate_of"].mask(table["duplicate_of"] == "", path)
+    equal = table[["split", "class"]].assign(group=group)
     near = found.loc[found["kind"] == "near_duplicate", ["path", "partner"]].to_numpy()
     related = pd.DataFrame([*near, *near[:, ::-1]], columns=["group", "other"], dtype=str)
     alike = related.merge(equal.drop_duplicates().rename(columns={"group": "other"}))
-    also, nearly = _evaluation_splits(equal), _evaluation_splits(alike)
+
+    first = table["dropped_because"]  # the reasons that come before duplicates
+    first = first.mask(train & (first == "") & path.isin(excluded), "excluded")
+    for kind, words, members in (("leak", "also in", equal), ("near_leak", "nearly in", alike)):
+        outside = members[members["split"] != "train"].sort_values("split")
+        splits = outside.groupby("group")["split"].unique()
+        texts = {of: f"{words} {' and '.join(names)}" for of, names in splits.items()}
+        if kind in kinds:
+            first = first.mask(train & (first == "") & group.isin(texts), group.map(texts))
+
     labels = pd.concat([equal, alike]).query("`class` != ''").groupby("group")["class"].nunique()
-    conflicts = set(labels.index[labels > 1])
-    others = related.groupby("group")["other"].agg(set).to_dict()
-    alone = found[found["partner"] == ""].groupby("kind")["path"].agg(set).to_dict()
+    fitting = {"conflicting_label": group.isin(labels.index[labels > 1])}
+    last = pd.Series("", table.index)  # the reasons that come after duplicates
+    for kind in get_args(Drop)[4:]:
+        fits = fitting.get(kind, path.isin(found.loc[found["kind"] == kind, "path"]))
+        if kind in kinds:
+            last = last.mask((last == "") & fits, kind.replace("_", " "))
+
+    reasons = first.copy()
+    others = related.groupby("group")["other"].agg(list).to_dict()
     kept: set[str] = set()  # groups of which a picture stays in train
-
-    def leaves(kind: Drop, path: str, of: str) -> str:
-        """The reason why a picture of a group leaves for `kind`, "" if it stays."""
-        match kind:
-            case "leak":
-                return f"also in {also[of]}" if of in also else ""
-            case "near_leak":
-                return f"nearly in {nearly[of]}" if of in nearly else ""
-            case "duplicate":
-                fits = of in kept
-            case "near_duplicate":
-                fits = not kept.isdisjoint(others.get(of, ()))
-            case "conflicting_label":
-                fits = of in conflicts
-            case _:
-                fits = path in alone.get(kind, ())
-        return kind.replace("_", " ") if fits else ""
-
-    order = [kind for kind in get_args(Drop) if kind in kinds]
-    reasons = []
-    columns = table["path"], table["split"], table["dropped_because"], group
-    for path, split, known, of in zip(*columns, strict=True):
-        reason = known
-        if split == "train" and not reason:
-            possible = (leaves(kind, path, of) for kind in order)
-            reason = EXCLUDED if path in excluded else next(filter(None, possible), "")
-            if not reason:
-                kept.add(of)
-        reasons.append(reason)
-    return pd.Series(reasons, index=table.index)
-
-
-def _evaluation_splits(members: pd.DataFrame) -> dict[str, str]:
-    """Of each group with members in val or test: which, such as `test and val`."""
-    outside = members.loc[members["split"] != "train", ["group", "split"]].drop_duplicates()
-    return outside.sort_values("split").groupby("group")["split"].agg(" and ".join).to_dict()
-
-
-def _check(table: pd.DataFrame, excluded: Collection[str]) -> None:
-    if unknown := sorted(set(excluded) - set(table["path"])):
-        raise DatasetError(
-            f"index.exclude: expected paths of images.zip, found {_some(unknown)}; remove them"
-        )
-    if kept := sorted(set(excluded) - set(table.loc[table["split"] == "train", "path"])):
-        raise DatasetError(
-            f"index.exclude: expected training pictures, found {_some(kept)} of val or test, which "
-            "nothing leaves; remove them"
-        )
-
-
-def _some(paths: Sequence[str], most: int = 3) -> str:
-    more = f" and {len(paths) - most} more" if len(paths) > most else ""
-    return ", ".join(paths[:most]) + more
+    for i in table.index[train & (first == "")]:
+        if "duplicate" in kinds and group[i] in kept:
+            reasons[i] = "duplicate"
+        elif "near_duplicate" in kinds and not kept.isdisjoint(others.get(group[i], ())):
+            reasons[i] = "near duplicate"
+        elif last[i]:
+            reasons[i] = last[i]
+        else:
+            kept.add(group[i])
+    return reasons

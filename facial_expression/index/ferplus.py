@@ -16,7 +16,6 @@ Two forms of the table are read; the header tells which:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -36,12 +35,10 @@ COLUMNS = (
 """The votes of a picture; NF: not a face."""
 PUBLISHED = ("Usage", "Image name", *COLUMNS)
 JOINED = ("path", *COLUMNS)
-MADE_HERE = r"(Training|PublicTest|PrivateTest)_(\d+)\.pgm"
 CLASSES = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
 """FER2013's names of the first eight columns of votes, and the eighth class, which it lacks."""
-REASONS = {7: "contempt", 8: "unknown", 9: "not a face"}
-"""Why a picture gets no class, by the column with most votes."""
-UNKNOWN = 8  # the first column that is not a class
+NAMES = np.array([*CLASSES, "unknown", "not a face"])
+UNKNOWN = len(CLASSES)  # the first column that is not a class
 
 Votes = NDArray[np.int64]
 """(N, 10), counts in the order of COLUMNS."""
@@ -122,26 +119,15 @@ def labelled(votes: Votes, rules: Labels, train: pd.Series) -> pd.DataFrame:
         if rules.targets == "distribution":
             kept = np.where(train.to_numpy()[:, None], distribution(votes), kept)
     top = kept.argmax(axis=1)
-    reasons = [REASONS.get(column, "") if column >= rules.classes else "" for column in top]
-    reason = np.where(kept.any(axis=1), reasons, "no majority")
+    reason = np.where(top < rules.classes, "", NAMES[top])
+    reason = np.where(kept.any(axis=1), reason, "no majority")
     reason = np.where(votes.any(axis=1), reason, "no votes")
-    names = np.array([*CLASSES, "", ""])[top]
-    text = [votes_text(row) for row in kept[:, : rules.classes].tolist()]
-    return pd.DataFrame(
-        {"class": np.where(reason == "", names, ""), "reason": reason, "votes": text},
-        index=train.index,
-    )
-
-
-def votes_text(counts: Sequence[int]) -> str:
-    """Votes for each class as column `votes` of index.csv holds them.
-
-    >>> votes_text((4, 0, 3, 0, 0, 0, 0))
-    'neutral:4 surprise:3'
-    """
-    return " ".join(
-        f"{name}:{count}" for name, count in zip(CLASSES, counts, strict=False) if count
-    )
+    text = [
+        " ".join(f"{name}:{count}" for name, count in zip(CLASSES, row, strict=False) if count)
+        for row in kept[:, : rules.classes].tolist()
+    ]
+    named = {"class": np.where(reason == "", NAMES[top], ""), "reason": reason, "votes": text}
+    return pd.DataFrame(named, index=train.index)
 
 
 def majority(votes: Votes) -> Votes:
@@ -162,20 +148,15 @@ def distribution(votes: Votes) -> Votes:
     than half of the votes, and at most three columns (mode `crossentropy` of the FER+ repository).
     """
     counted = np.where(votes > 1, votes, 0)
-    total = counted.sum(axis=1)
-    taken = np.zeros(counted.shape, bool)
-    more = np.ones(len(counted), bool)  # pictures of which more columns may be taken
-    for level in range(counted.max(initial=0), 0, -1):
-        more &= 4 * np.where(taken, counted, 0).sum(axis=1) < 3 * total
-        more &= taken.sum(axis=1) < 3
-        equal = (counted == level) & more[:, None]
-        taken[:, :UNKNOWN] |= equal[:, :UNKNOWN]
-        other = equal[:, UNKNOWN:].any(axis=1)
-        alone = np.flatnonzero(other & ~taken.any(axis=1))
-        taken[alone, UNKNOWN + equal[alone, UNKNOWN:].argmax(axis=1)] = True
-        more &= ~other
+    total = counted.sum(axis=1, keepdims=True)
+    larger = counted[:, None, :] > counted[:, :, None]  # (N, 10, 10): column k has more than j
+    before = np.einsum("njk,nk->nj", larger, counted)
+    taken = (counted > 0) & (4 * before < 3 * total) & (larger.sum(axis=2) < 3)
+    taken &= ~larger[:, :, UNKNOWN:].any(axis=2)
+    taken[:, UNKNOWN:] &= ~taken[:, :UNKNOWN].any(axis=1, keepdims=True)
+    taken[:, -1] &= ~taken[:, UNKNOWN]
     kept = np.where(taken, counted, 0)
-    clear = (2 * kept.sum(axis=1) > total) & (taken.sum(axis=1) <= 3)
+    clear = (2 * kept.sum(axis=1) > total[:, 0]) & (taken.sum(axis=1) <= 3)
     return np.where(clear[:, None], kept, 0)
 
 
@@ -192,10 +173,19 @@ def read_votes(path: Path, pictures: pd.Series) -> Votes:
     """
     table = read_table(path, {}, empty=True)
     if tuple(table) == PUBLISHED:
-        rows = _published_rows(path, table, pictures)
+        rows = _published_rows(path, table["Usage"], pictures)
         some = table["Image name"] != ""
     elif set(JOINED) <= set(table):
-        rows = _joined_rows(path, table, pictures)
+        names = table.loc[table["path"].isin(pictures), "path"]
+        if (twice := names.duplicated()).any():
+            row = names.index[twice][0]
+            raise DatasetError(f"{path}: row {row + 1}: {names[row]} is there twice; keep one row")
+        if names.empty:
+            raise DatasetError(
+                f"{path}: expected rows for pictures such as {pictures.iloc[0]!r}, found none for "
+                f"any of {len(pictures)}; name the table that was joined on these file names"
+            )
+        rows = pictures.map(pd.Series(names.index, index=names))
         some = (table[list(COLUMNS)] != "").any(axis=1)
     else:
         raise DatasetError(
@@ -203,9 +193,8 @@ def read_votes(path: Path, pictures: pd.Series) -> Votes:
             f"{','.join(JOINED)} (joined on file names), found {','.join(table)[:120]!r}; "
             "name one of these tables in index.labels.votes"
         )
-    listed = rows >= 0
-    listed[listed] = some.to_numpy()[rows[listed]]
-    cells = table[list(COLUMNS)].iloc[rows[listed]]
+    listed = rows.isin(table.index[some]).to_numpy()
+    cells = table.loc[rows[listed], list(COLUMNS)]
     wrong = ~cells.apply(lambda column: column.str.fullmatch(r"\s*[0-9]{1,9}\s*")).all(axis=1)
     if wrong.any():
         row, found = cells.index[wrong][0], cells[wrong].iloc[0]
@@ -218,23 +207,9 @@ def read_votes(path: Path, pictures: pd.Series) -> Votes:
     return votes
 
 
-def _joined_rows(path: Path, table: pd.DataFrame, pictures: pd.Series) -> NDArray[np.intp]:
-    """The row of each picture in a table joined on file names, -1 if there is none."""
-    names = table.loc[table["path"].isin(pictures), "path"].str.strip()
-    if (twice := names.duplicated()).any():
-        row = names.index[twice][0]
-        raise DatasetError(f"{path}: row {row + 1}: {names[row]} is there twice; keep one row")
-    if names.empty:
-        raise DatasetError(
-            f"{path}: expected rows for pictures such as {pictures.iloc[0]!r}, found none for any "
-            f"of {len(pictures)}; name the table that was joined on these file names"
-        )
-    return pictures.map(pd.Series(names.index, index=names)).fillna(-1).to_numpy(np.intp)
-
-
-def _published_rows(path: Path, table: pd.DataFrame, pictures: pd.Series) -> NDArray[np.intp]:
+def _published_rows(path: Path, usage: pd.Series, pictures: pd.Series) -> pd.Series:
     """The row of each picture made from fer2013.csv in fer2013new.csv."""
-    made = pictures.str.extract(rf"/{MADE_HERE}$")
+    made = pictures.str.extract(r"/(Training|PublicTest|PrivateTest)_(\d+)\.pgm$")
     if (others := made[0].isna()).any():
         raise DatasetError(
             f"{path}: its rows are those of fer2013.csv, expected pictures made from that file "
@@ -242,11 +217,11 @@ def _published_rows(path: Path, table: pd.DataFrame, pictures: pd.Series) -> NDA
             "name a table joined on file names"
         )
     rows = made[1].astype("int64")
-    usage = rows.map(table["Usage"]).fillna("")
-    if (wrong := usage != made[0]).any():
+    found = rows.map(usage).fillna("")
+    if (wrong := found != made[0]).any():
         i = wrong.idxmax()
         raise DatasetError(
             f"{path}: row {rows[i] + 1}: expected the Usage {made[0][i]} of {pictures[i]!r}, found "
-            f"{usage[i]!r}; get the whole fer2013new.csv that belongs to this fer2013.csv"
+            f"{found[i]!r}; get the whole fer2013new.csv that belongs to this fer2013.csv"
         )
-    return rows.to_numpy(np.intp)
+    return rows
