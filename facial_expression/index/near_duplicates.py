@@ -21,14 +21,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
-
-from facial_expression.pictures.squares import read_squares
 
 SIDE = 24
 """Pixels of a thumbnail's side."""
@@ -40,64 +37,48 @@ ROWS, PAIRS = 32, 512  # of hashes, and of candidates, compared at a time
 
 Thumbnails = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
-Reader = Callable[[NDArray[np.intp]], Thumbnails]
 Floats = NDArray[np.float32]
+Positions = NDArray[np.intp]
 
 
-def search(images: Path, table: pd.DataFrame, least: float, workers: int) -> pd.DataFrame:
-    """The near-duplicates among some pictures.
-
-    Args:
-        images: images.zip.
-        table: columns path, perceptual_hash.
-        least: similarity of near-duplicates.
-        workers: processes that decode, and threads that compare.
-
-    Returns:
-        Columns path, partner (which comes earlier in `table`), score (the similarity).
-    """
-    paths = table["path"].to_numpy()
-
-    def read(positions: NDArray[np.intp]) -> Thumbnails:
-        return read_squares(images, paths[positions].tolist(), SIDE, workers)
-
-    hashes = table["perceptual_hash"].to_numpy(np.uint64)
-    pairs = near_duplicates(hashes, least, read, workers)
-    return pd.DataFrame({
-        "path": paths[pairs["second"]],
-        "partner": paths[pairs["first"]],
-        "score": pairs["similarity"],
-    })  # fmt: skip
-
-
-def near_duplicates(hashes: Hashes, least: float, read: Reader, threads: int = 1) -> pd.DataFrame:
-    """Every pair of near-duplicates, upright or mirrored, in the order of their positions.
+def search(
+    table: pd.DataFrame, least: float, read: Callable[[list[str]], Thumbnails], threads: int = 1
+) -> pd.DataFrame:
+    """Every pair of near-duplicates, upright or mirrored, in the order of their rows.
 
     Args:
-        hashes: of N pictures, none of them blank.
+        table: columns path, perceptual_hash, of pictures of which none is blank.
         least: similarity of near-duplicates, below 1; a mirrored pair needs a quarter of what is
             left to 1 more, because any two frontal faces look a little like each other's mirror
             image.
-        read: returns the thumbnails at some ascending positions; called once, so that only
-            candidates need memory.
+        read: returns the thumbnails of some paths; called once, so that only candidates need
+            memory.
         threads: that compute; their number does not change the result.
 
     Returns:
-        Columns first, second (positions, first < second), similarity (up to 1).
+        Columns path, partner (which comes earlier in `table`), score (the similarity, up to 1).
     """
+    paths, hashes = table["path"].to_numpy(), table["perceptual_hash"].to_numpy(np.uint64)
     with ThreadPoolExecutor(threads) as pool:
         upright, mirrored = (candidates(hashes, flip, pool) for flip in (False, True))
-    wanted = np.unique(np.concatenate([*upright, *mirrored]))
-    thumbnails = read(wanted)  # between the pools: a process with threads must not fork
+    first, second = np.concatenate([upright, mirrored], axis=1)
+    flip = np.arange(len(first)) >= len(upright[0])
+    wanted = np.unique([first, second])
+    thumbnails = read(paths[wanted].tolist())  # between the pools: threads must not fork
+
+    def scored(start: int) -> Floats:
+        part = slice(start, start + PAIRS)
+        one, two = (thumbnails[np.searchsorted(wanted, of[part])] for of in (first, second))
+        two[flip[part]] = two[flip[part], :, ::-1]
+        return similarity(one, two)
+
     with ThreadPoolExecutor(threads) as pool:
-        found = []
-        for (first, second), flip in ((upright, False), (mirrored, True)):
-            one, two = np.searchsorted(wanted, first), np.searchsorted(wanted, second)
-            scores = _similarities(thumbnails, one, two, flip, pool)
-            pairs = pd.DataFrame({"first": first, "second": second, "similarity": scores})
-            found.append(pairs[scores >= (least + (1 - least) / 4 if flip else least)])
-    best = pd.concat(found).groupby(["first", "second"], as_index=False).max()
-    return best.astype({"similarity": float})
+        scores = np.concatenate(list(pool.map(scored, range(0, max(len(first), 1), PAIRS))))
+    pairs = pd.DataFrame({"first": first, "second": second, "score": scores})
+    pairs = pairs[scores >= np.where(flip, least + (1 - least) / 4, least)]
+    best = pairs.groupby(["first", "second"], as_index=False).max()
+    partners = {"path": paths[best["second"]], "partner": paths[best["first"]]}
+    return pd.DataFrame(partners | {"score": best["score"].astype(float)})
 
 
 def perceptual_hashes(thumbnails: Thumbnails) -> Hashes:
@@ -113,48 +94,29 @@ MIRROR = np.uint64(0x5555555555555555)
 """The bits of a hash that a mirror image flips: those of odd horizontal frequencies."""
 
 
-def candidates(
-    hashes: Hashes, mirrored: bool, pool: Executor
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def candidates(hashes: Hashes, mirrored: bool, pool: Executor) -> tuple[Positions, Positions]:
     """Positions (first, second), first < second, of all hashes within `RADIUS` of each other."""
     others = hashes ^ MIRROR if mirrored else hashes
 
-    def block(start: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def block(start: int) -> tuple[Positions, Positions]:
         distances = np.bitwise_count(hashes[start : start + ROWS, None] ^ others[start:])
         near = np.flatnonzero(distances <= RADIUS)  # three times as fast as nonzero in 2-D
-        first, second = np.divmod(near, distances.shape[1])
+        first, second = np.divmod(near, max(distances.shape[1], 1))
         later = second > first
         return first[later] + start, second[later] + start
 
-    nothing = np.zeros(0, np.intp)
-    blocks = [(nothing, nothing), *pool.map(block, range(0, len(hashes), ROWS))]
-    firsts, seconds = zip(*blocks, strict=True)
+    firsts, seconds = zip(*pool.map(block, range(0, max(len(hashes), 1), ROWS)), strict=True)
     return np.concatenate(firsts), np.concatenate(seconds)
-
-
-def _similarities(
-    thumbnails: Thumbnails,
-    one: NDArray[np.intp],
-    two: NDArray[np.intp],
-    mirrored: bool,
-    pool: Executor,
-) -> Floats:
-    def block(start: int) -> Floats:
-        others = thumbnails[two[start : start + PAIRS]]
-        turned = others[..., ::-1] if mirrored else others
-        return similarity(thumbnails[one[start : start + PAIRS]], turned)
-
-    scores = list(pool.map(block, range(0, len(one), PAIRS)))
-    return np.concatenate([np.zeros(0, np.float32), *scores])
 
 
 def similarity(one: Thumbnails, two: Thumbnails) -> Floats:
     """Likeness of N pairs, float32 (N,), -1 to 1: the best correlation over small moves."""
     one_detail, two_detail = _detail(one), _detail(two)
     best = np.full(len(one), -1.0, np.float32)
-    for down, right in product(range(-REACH, REACH + 1), repeat=2):
-        moved = one_detail[:, _overlap(down), _overlap(right)]
-        fixed = two_detail[:, _overlap(-down), _overlap(-right)]
+    inside = {move: slice(max(0, move), SIDE + min(0, move)) for move in range(-REACH, REACH + 1)}
+    for down, right in product(inside, repeat=2):
+        moved = one_detail[:, inside[down], inside[right]]
+        fixed = two_detail[:, inside[-down], inside[-right]]
         np.maximum(best, _correlation(moved, fixed), out=best)
     return best
 
@@ -164,10 +126,6 @@ def _detail(thumbnails: Thumbnails) -> Floats:
     fine, coarse = (gaussian_filter1d(np.eye(SIDE), sigma, axis=0) for sigma in (LOW, HIGH))
     fine, coarse = fine.astype(np.float32), coarse.astype(np.float32)
     return fine @ thumbnails @ fine.T - coarse @ thumbnails @ coarse.T
-
-
-def _overlap(move: int) -> slice:
-    return slice(max(0, move), SIDE + min(0, move))
 
 
 def _correlation(one: Floats, two: Floats) -> Floats:

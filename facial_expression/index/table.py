@@ -22,6 +22,7 @@ from facial_expression.core.tables import read_table
 from facial_expression.index import audit, dropping, ferplus, near_duplicates, splits
 from facial_expression.pictures.archive import members, read_members
 from facial_expression.pictures.images import decode, square
+from facial_expression.pictures.squares import read_squares
 
 FACTS = (
     *("path", "class", "split", "sha256", "width", "height", "mode", "mean", "std"),
@@ -92,9 +93,27 @@ def build_index(
             f"index.drop: {' and '.join(kinds)} needs a search for near-duplicates, found "
             "index.near_duplicate null; set it to a similarity such as 0.8, or take it out of drop"
         )
-    excluded = read_excluded(params)
+    excluded: set[str] = set()
+    if name := params.exclude.table:
+        key = "index.exclude.table"
+        if params.protocol == "notebook":
+            raise ParameterError(
+                f"{key}: protocol notebook drops nothing, found {name}; set it to '', or the "
+                "protocol to clean"
+            )
+        reviewed = pinned(name, params.exclude.sha256, key, "correct the path")
+        excluded = set(read_table(reviewed, {"path": str}, empty=True)["path"])
     table = scan(images, workers)
-    _check_decoded(images, table, params.on_bad_image)
+    bad = table.loc[table["dropped_because"] != "", ["path", "dropped_because"]]
+    if len(bad) and params.on_bad_image == "error":
+        listed = "; ".join(f"{path} ({reason})" for path, reason in bad[:SHOWN].to_numpy())
+        more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        raise ImageError(
+            f"{images}: {len(bad)} of {len(table)} pictures cannot be decoded: {listed}{more}; "
+            "remove them, or set index.on_bad_image to skip"
+        )
+    for path, reason in bad.to_numpy():
+        print(f"left out {path}: {reason}", file=sys.stderr)
     fractions = params.val_fraction, params.test_fraction
     table["split"] = splits.assign_splits(table, params.protocol, *fractions, params.seed)
     if params.labels.source == "ferplus":
@@ -102,7 +121,8 @@ def build_index(
     table["duplicate_of"] = audit.duplicate_of(table)
     near = pd.DataFrame(columns=["path", "partner", "score"])
     if least is not None:
-        near = near_duplicates.search(images, audit.comparable(table), least, workers)
+        read = partial(read_squares, images, side=near_duplicates.SIDE, workers=workers)
+        near = near_duplicates.search(audit.comparable(table), least, read, workers)
     found = audit.findings(table, near)
     if params.protocol == "clean":
         table["dropped_because"] = dropping.drop(table, found, params.drop, excluded)
@@ -122,16 +142,23 @@ def scan(images: Path, workers: int) -> pd.DataFrame:
     """
     places = list(members(images).items())
     chunks = [places[start : start + CHUNK] for start in range(0, len(places), CHUNK)]
-    work = partial(_describe_chunk, images)
     rows: list[tuple[Any, ...]] = []
     with (
         tqdm(total=len(places), desc="index", unit=" pictures", leave=False, disable=None) as bar,
         ProcessPoolExecutor(min(workers, len(chunks))) as pool,
     ):
-        for part in pool.map(work, chunks) if len(chunks) > 1 else map(work, chunks):
+        run = pool.map if len(chunks) > 1 else map
+        for part in run(partial(_describe_chunk, images), chunks):
             rows += part
             bar.update(len(part))
     return pd.DataFrame(rows, columns=list(FACTS))
+
+
+def _describe_chunk(images: Path, places: Sequence[tuple[str, int]]) -> list[tuple[Any, ...]]:
+    """The rows of some members."""
+    rows, thumbnails = zip(*(describe(*item) for item in read_members(images, places)), strict=True)
+    hashes = near_duplicates.perceptual_hashes(np.stack(thumbnails)).tolist()
+    return [(*row, phash) for row, phash in zip(rows, hashes, strict=True)]
 
 
 def describe(name: str, data: bytes) -> tuple[tuple[Any, ...], NDArray[np.uint8]]:
@@ -146,43 +173,3 @@ def describe(name: str, data: bytes) -> tuple[tuple[Any, ...], NDArray[np.uint8]
     facts = (*picture.grey.size, picture.mode, float(pixels.mean()), float(pixels.std()))
     row = (name, label, folder, picture.fingerprint, *facts, "")
     return row, square(picture, near_duplicates.SIDE)
-
-
-def read_excluded(params: IndexParameters) -> set[str]:
-    """The paths in the table that `exclude` names.
-
-    Raises:
-        ParameterError: the table is missing or has another sha256, or the protocol is `notebook`,
-            which drops nothing.
-        DatasetError: it has no column `path`.
-    """
-    key, name = "index.exclude.table", params.exclude.table
-    if not name:
-        return set()
-    if params.protocol == "notebook":
-        raise ParameterError(
-            f"{key}: protocol notebook drops nothing, found {name}; set it to '', or the protocol "
-            "to clean"
-        )
-    table = pinned(name, params.exclude.sha256, key, "correct the path")
-    return set(read_table(table, {"path": str}, empty=True)["path"])
-
-
-def _describe_chunk(images: Path, places: Sequence[tuple[str, int]]) -> list[tuple[Any, ...]]:
-    rows, thumbnails = zip(*(describe(*item) for item in read_members(images, places)), strict=True)
-    hashes = near_duplicates.perceptual_hashes(np.stack(thumbnails)).tolist()
-    return [(*row, phash) for row, phash in zip(rows, hashes, strict=True)]
-
-
-def _check_decoded(images: Path, table: pd.DataFrame, on_bad_image: str) -> None:
-    """Stop because of pictures that cannot be decoded, or name each on stderr."""
-    bad = table.loc[table["dropped_because"] != "", ["path", "dropped_because"]]
-    if len(bad) and on_bad_image == "error":
-        listed = "; ".join(f"{path} ({reason})" for path, reason in bad[:SHOWN].to_numpy())
-        more = f" and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-        raise ImageError(
-            f"{images}: {len(bad)} of {len(table)} pictures cannot be decoded: {listed}{more}; "
-            "remove them, or set index.on_bad_image to skip"
-        )
-    for path, reason in bad.to_numpy():
-        print(f"left out {path}: {reason}", file=sys.stderr)

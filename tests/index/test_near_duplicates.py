@@ -18,8 +18,8 @@ from facial_expression.index.near_duplicates import (
     RADIUS,
     SIDE,
     candidates,
-    near_duplicates,
     perceptual_hashes,
+    search,
     similarity,
 )
 from facial_expression.pictures.images import decode, square
@@ -49,8 +49,10 @@ def thumbnail(grey: Grey, quality: int | None = None) -> Grey:
 
 
 def found(thumbnails: Grey, least: float, threads: int = 1) -> pd.DataFrame:
-    hashes = perceptual_hashes(thumbnails)
-    return near_duplicates(hashes, least, lambda places: thumbnails[places], threads)
+    """Near-duplicates by their positions."""
+    table = pd.DataFrame({"path": range(len(thumbnails))})
+    table["perceptual_hash"] = perceptual_hashes(thumbnails)
+    return search(table, least, lambda places: thumbnails[places], threads)
 
 
 COPIES = {
@@ -76,8 +78,8 @@ def marked(grey: Grey) -> Grey:
 def test_a_copy_is_found_whatever_was_done_to_it(how: str, seed: int) -> None:
     original = face(seed)
     pictures = [thumbnail(original), *map(scene, range(40)), COPIES[how](original)]
-    ((first, second, score),) = found(np.stack(pictures), 0.8).to_numpy()
-    assert (first, second) == (0, 41)
+    ((path, partner, score),) = found(np.stack(pictures), 0.8).to_numpy()
+    assert (path, partner) == (41, 0)
     assert 0.8 <= score <= 1 + 1e-5
 
 
