@@ -80,7 +80,7 @@ def read_split(folder: Path, split: str) -> Split:
     """Read all shards of a split.
 
     Raises:
-        DatasetError: the split is absent, empty, or its shards do not fit together.
+        DatasetError: the split is absent, empty, or its arrays do not fit together.
     """
     where = folder / split
     if not where.is_dir():
@@ -89,23 +89,21 @@ def read_split(folder: Path, split: str) -> Split:
             f"{folder}: expected arrays of split '{split}', found {found}; "
             "correct `evaluate.splits`, or run the preprocess stage"
         )
-    images = _concatenated(where, "images")
-    labels = _concatenated(where, "labels")
     rows = read_table(where / "rows.csv", ROWS, "the preprocess stage")
-    if images.ndim != 3 or images.dtype != np.uint8 or not len(images) == len(labels) == len(rows):
+    kinds = {"images": ("uint8", 3), "labels": ("int64", 1)}  # type and number of axes
+    if any(where.glob("targets-*.npy")):
+        kinds["targets"] = ("float32", 2)
+    arrays = {name: _concatenated(where, name) for name in kinds}
+    read = {name: (str(array.dtype), array.ndim) for name, array in arrays.items()}
+    if read != kinds or {len(rows), *map(len, arrays.values())} != {len(rows)}:
+        shapes = ", ".join(f"{name} {a.dtype} {a.shape}" for name, a in arrays.items())
         raise DatasetError(
-            f"{where}: expected uint8 (N, side, side) pictures with N labels and N rows, found "
-            f"{images.dtype} {images.shape}, {len(labels)} labels and {len(rows)} rows; "
+            f"{where}: expected images uint8 (N, side, side), labels int64 (N,), and targets, if "
+            f"any, float32 (N, classes), with N = {len(rows)} as in rows.csv, found {shapes}; "
             "run the preprocess stage again"
         )
-    targets = _concatenated(where, "targets") if any(where.glob("targets-*.npy")) else None
-    if targets is not None and (targets.dtype != np.float32 or len(targets) != len(labels)):
-        raise DatasetError(
-            f"{where}: expected float32 targets for {len(labels)} labels, found {targets.dtype} "
-            f"{targets.shape}; run the preprocess stage again"
-        )
-    leak_free = rows["leak_free"].to_numpy() == 1
-    return Split(images, labels, rows["path"].tolist(), leak_free, targets)
+    paths, leak_free = rows["path"].tolist(), rows["leak_free"].to_numpy() == 1
+    return Split(arrays["images"], arrays["labels"], paths, leak_free, arrays.get("targets"))
 
 
 def write_saliency(path: Path, saliency: Saliency) -> None:

@@ -34,11 +34,11 @@ def load(path: Path, section: str, kind: type[Parameters]) -> Parameters:
             wrong type or out of range; the message names file, section, key and the value found.
     """
     document = read_yaml(path)
-    if not isinstance(document, dict) or section not in document:
-        raise ParameterError(f"{path}: expected a section '{section}:', found none; add it")
-    values = document[section]
+    values = document.get(section) if isinstance(document, dict) else None
     if not isinstance(values, dict):
-        raise ParameterError(f"{path}: expected '{section}:' to hold keys, found {values!r}")
+        raise ParameterError(
+            f"{path}: expected a section '{section}:' that holds keys, found {values!r}; add it"
+        )
     try:
         text = json.dumps(values)
     except (TypeError, ValueError, RecursionError) as error:  # a date, bytes, an alias of itself

@@ -61,7 +61,7 @@ def test_soft_targets_are_read_where_there_are_some(tmp_path: Path) -> None:
     assert read_split(tmp_path, "train").targets is None
     targets = np.array([[0.5, 0.5], [0.25, 0.75], [1, 0]], np.float32)
     write_array(tmp_path / "train" / "targets-000.npy", targets[:2])
-    with pytest.raises(DatasetError, match=r"targets for 3 labels, found float32 \(2, 2\); run"):
+    with pytest.raises(DatasetError, match=r"targets float32 \(2, 2\); run"):
         read_split(tmp_path, "train")
     write_array(tmp_path / "train" / "targets-001.npy", targets[2:])
     np.testing.assert_array_equal(read_split(tmp_path, "train").targets, targets)
@@ -123,12 +123,13 @@ def test_a_missing_split_says_which_there_are(tmp_path: Path) -> None:
         ("images-001.npy", np.zeros((2, 3, 3), np.uint8)),
         ("images-001.npy", np.zeros((1, 2, 2), np.uint8)),
         ("images-000.npy", b""),
+        ("images-000.npy", -1),  # the last byte is missing
         ("images-000.npy", b"no array"),
         ("images-000.npy", b"\x93NUMPY\x01\x00"),
     ],
 )
 def test_what_does_not_fit_together_is_refused_in_one_line(
-    tmp_path: Path, path: str, array: np.ndarray | bytes | None
+    tmp_path: Path, path: str, array: np.ndarray | bytes | int | None
 ) -> None:
     write_split(tmp_path, "val", [2])
     target = tmp_path / "val" / path
@@ -136,6 +137,8 @@ def test_what_does_not_fit_together_is_refused_in_one_line(
         target.unlink()
     elif isinstance(array, bytes):
         target.write_bytes(array)
+    elif isinstance(array, int):
+        target.write_bytes(target.read_bytes()[:array])
     else:
         np.save(target, array)
     with pytest.raises(DatasetError) as caught:
@@ -143,14 +146,6 @@ def test_what_does_not_fit_together_is_refused_in_one_line(
     assert str(tmp_path / "val") in str(caught.value)
     assert "preprocess" in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_a_cut_shard_is_refused(tmp_path: Path) -> None:
-    write_split(tmp_path, "val", [200])
-    shard = tmp_path / "val" / "images-000.npy"
-    shard.write_bytes(shard.read_bytes()[:-1])
-    with pytest.raises(DatasetError, match="preprocess again"):
-        read_split(tmp_path, "val")
 
 
 @pytest.fixture

@@ -55,11 +55,6 @@ def test_a_full_disk_is_one_line_with_and_without_a_file_name(number: int) -> No
     assert "None" not in printed(raising(OSError(number, os.strerror(number))))
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_the_kernel_s_own_full_device_is_one_line() -> None:
-    assert "no space left" in printed(lambda: Path("/dev/full").write_text("x" * 100_000))
-
-
 def test_a_missing_extra_is_named_and_a_missing_dependency_is_not_ours() -> None:
     text = printed(raising(ModuleNotFoundError("No module", name="flask")))
     assert "flask of the extra web is not installed; run `pip install" in text

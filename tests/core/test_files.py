@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -87,24 +86,6 @@ def test_json_without_floats_is_read_back(
     path = tmp_path_factory.getbasetemp() / "round.json"
     files.write_json(path, value)
     assert json.loads(path.read_text(encoding="utf-8")) == value
-
-
-def test_a_full_disk_leaves_nothing_half_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The write fails once some bytes are on the disk, as a real one does."""
-
-    def full(self: Path, data: bytes) -> int:
-        with self.open("wb") as stream:
-            stream.write(data[:3])
-        raise OSError(errno.ENOSPC, "No space left on device", str(self))
-
-    (tmp_path / "metrics.json").write_text("old")
-    monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(OSError, match="No space left"):
-        files.write_json(tmp_path / "metrics.json", {"a": 1})
-    assert (tmp_path / "metrics.json").read_bytes() == b"old"
-    assert listing(tmp_path) == ["metrics.json"]
 
 
 MEMBERS = [("test/a/y.jpg", [b""]), ("train/é/x.PNG", [b"1" * 30, b"1" * 40])]

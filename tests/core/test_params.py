@@ -31,14 +31,6 @@ def parsed(folder: Path, text: str) -> Some:
     return load(path, "train", Some)
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("1e-3", 0.001), ("0.001", 0.001), ("1.0e-3", 0.001), ("2", 2.0), ("1_000.5", 1000.5)],
-)
-def test_numbers_are_yaml_1_2(tmp_path: Path, text: str, value: float) -> None:
-    assert parsed(tmp_path, f"train: {{rate: {text}}}").rate == value
-
-
 def test_a_list_becomes_a_tuple_and_the_whole_is_frozen(tmp_path: Path) -> None:
     some = parsed(tmp_path, "train:\n  rate: 1 # a comment\n  sides: [32, 48]\nother: {x: 1}\n")
     assert some == Some(rate=1.0, sides=(32, 48))
@@ -94,14 +86,12 @@ def test_the_files_of_this_repository_are_read_as_dvc_reads_them():
 @pytest.mark.parametrize(
     ("text", "parts"),
     [
-        ("rate: 1, rat: 2", ["unknown parameter 'train.rat'", "2"]),
-        ("epochs: 3", ["parameter 'train.rate' is missing"]),
+        ("rat: 2", ["unknown parameter 'train.rat'", "2", "'train.rate' is missing"]),  # both
         ("rate: '1'", ["'train.rate'", "valid number", "found '1'"]),
         ("rate: 1, epochs: true", ["'train.epochs'", "valid integer", "found True"]),
         ("rate: 1, epochs: 3.0", ["'train.epochs'", "valid integer", "found 3.0"]),
         ("rate: 1, epochs: 0", ["'train.epochs'", "greater than or equal to 1", "found 0"]),
         ("rate: 0", ["'train.rate'", "greater than 0", "found 0"]),
-        ("rate: .inf", ["'train.rate'", "finite number", "found inf"]),
         ("rate: 1e999", ["'train.rate'", "finite number"]),
         ("rate: .nan", ["'train.rate'", "found nan"]),
         ("rate: null", ["'train.rate'", "valid number", "found None"]),
@@ -130,19 +120,14 @@ def test_a_wrong_value_is_one_line_that_names_file_key_and_value(
     assert all(part in message for part in parts), message
 
 
-def test_every_fault_of_a_section_is_named_at_once(tmp_path: Path) -> None:
-    with pytest.raises(ParameterError, match=r"train\.epochs.*train\.what"):
-        parsed(tmp_path, "train: {rate: 1, epochs: -1, what: 2}")
-
-
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("", "expected a section 'train:', found none"),
-        ("- 1", "expected a section 'train:', found none"),
-        ("other: {}", "expected a section 'train:', found none"),
-        ("train:", "expected 'train:' to hold keys, found None"),
-        ("train: 3", "expected 'train:' to hold keys, found 3"),
+        ("", "expected a section 'train:'"),
+        ("- 1", "expected a section 'train:'"),
+        ("other: {}", "expected a section 'train:'"),
+        ("train:", "expected a section 'train:' that holds keys, found None"),
+        ("train: 3", "expected a section 'train:' that holds keys, found 3"),
         ("train: &a {rate: *a}", "Circular reference"),
         ("---\ntrain: {}\n---\ntrain: {}", "expected a single document"),
         ("train: {rate: \0}", "expected YAML"),
