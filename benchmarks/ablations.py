@@ -12,12 +12,13 @@ the next one follows.  The table shows CPU seconds, which other work on the mach
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -26,12 +27,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
-from benchmarks.comparison import deviating, markdown
-from benchmarks.measuring import ROOT, describe_machine
-from benchmarks.time_to_accuracy import Plan, find_recipe, fit_apart
+from benchmarks.measuring import ROOT, apart, describe_machine, deviating, markdown
+from benchmarks.time_to_accuracy import find_recipe
+from benchmarks.timed_fit import fit
 from facial_expression.core.command import parser
-from facial_expression.core.errors import ParameterError, run
-from facial_expression.core.files import write_json, write_text
+from facial_expression.core.errors import ParameterError, TrainingError, run
+from facial_expression.core.files import write_json
 from facial_expression.core.params import CLOSED, load
 from facial_expression.network.recipe import Recipe
 
@@ -138,33 +139,32 @@ def varied(recipe: Mapping[str, Any], change: Mapping[str, Any]) -> Values:
     return result
 
 
-def recipe_files(
-    folder: Path, recipe: Values, changes: Mapping[str, Mapping[str, Any]]
-) -> tuple[dict[str, Path], dict[str, Values]]:
-    """Write each changed recipe as a parameter file; return the files and their checked values.
+def recipes(baseline: Values, changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Recipe]:
+    """The baseline with each change, by name.
 
     Raises:
         ParameterError: a change changes nothing, or makes an invalid recipe.
     """
-    paths, values = {}, {}
-    for number, (name, change) in enumerate(changes.items()):
-        paths[name] = folder / f"{number}.yaml"
-        write_text(paths[name], json.dumps({"train": varied(recipe, change)}))  # JSON is YAML
-        try:
-            values[name] = asdict(load(paths[name], "train", Recipe))
-        except ParameterError as error:
-            reason = str(error).removeprefix(f"{paths[name]}: ")
-            raise ParameterError(f"'{name}': {reason}") from None
-        if change and values[name] == recipe:
-            raise ParameterError(
-                f"'{name}': expected another recipe, found the same; the recipe has this value"
-            )
-    return paths, values
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "recipe.yaml"
+        for name, change in changes.items():
+            write_json(path, {"train": varied(baseline, change)})  # JSON is YAML
+            try:
+                found[name] = load(path, "train", Recipe)
+            except ParameterError as error:
+                reason = str(error).removeprefix(f"{path}: ")
+                raise ParameterError(f"'{name}': {reason}") from None
+            if change and asdict(found[name]) == baseline:
+                raise ParameterError(
+                    f"'{name}': expected another recipe, found the same; the recipe has this value"
+                )
+    return found
 
 
 def measure(
     arrays: Path,
-    recipe: Values,
+    baseline: Values,
     changes: Mapping[str, Mapping[str, Any]],
     seeds: Sequence[int],
     out: Path,
@@ -173,7 +173,7 @@ def measure(
 
     Args:
         arrays: folder of stage preprocess.
-        recipe: the baseline's parameters.
+        baseline: its parameters.
         changes: from `chosen`.
         seeds: of the fits; all changes with the first, then all with the second, and so on.
         out: JSON file, written after each fit: machine, baseline's parameters, and runs, each a
@@ -183,25 +183,24 @@ def measure(
         How many fits failed.
 
     Raises:
-        ParameterError: see `recipe_files`; nothing was fitted then.
+        ParameterError: see `recipes`; nothing was fitted then.
     """
     runs: list[Values] = read(out)["runs"] if out.exists() else []
     machine, failed = describe_machine(["keras", "numpy"]), 0
-    with tempfile.TemporaryDirectory() as folder:
-        paths, values = recipe_files(Path(folder), recipe, changes)
-        plan = Plan(paths, {}, list(seeds), arrays, test=False)
-        for seed, name in ((seed, name) for seed in seeds for name in changes):
-            if all(one["recipe"] != values[name] | {"seed": seed} for one in runs):
-                try:
-                    fitted = fit_apart(plan, name, seed)
-                except SystemExit as error:  # a learning rate too high, for example
-                    print(f"{name}, seed {seed}: {error}", file=sys.stderr, flush=True)
-                    failed += 1
-                    continue
-                runs.append({"ingredient": name} | fitted)
-                accuracy = fitted["scores"]["val"]["accuracy"]
-                print(f"{name}, seed {seed}: {fitted['cpu']:.0f} CPU s, {accuracy:.4f}", flush=True)
-            write_json(out, {"machine": machine, "baseline": recipe, "runs": runs})
+    todo = recipes(baseline, changes)
+    for seed, (name, recipe) in itertools.product(seeds, todo.items()):
+        seeded = replace(recipe, seed=seed)
+        if all(one["recipe"] != asdict(seeded) for one in runs):
+            try:
+                fitted = apart(fit, seeded, arrays, False)
+            except TrainingError as error:  # a learning rate too high, for example
+                print(f"{name}, seed {seed}: error: {error}", file=sys.stderr, flush=True)
+                failed += 1
+                continue
+            runs.append({"ingredient": name} | fitted)
+            accuracy = fitted["scores"]["val"]["accuracy"]
+            print(f"{name}, seed {seed}: {fitted['cpu']:.0f} CPU s, {accuracy:.4f}", flush=True)
+        write_json(out, {"machine": machine, "baseline": baseline, "runs": runs})
     return failed
 
 
@@ -297,7 +296,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             arguments.error("expected the folder of stage preprocess, or --table")
         common = {"threads": args.threads}
         common |= {} if args.epochs is None else {"epochs": args.epochs}
-        recipe = asdict(load(find_recipe(args.recipe), "train", Recipe))
+        recipe = asdict(find_recipe(args.recipe))
         recipe = varied(recipe, common | read_changes(args.set))
         changes = chosen(ingredients, args.only)
         failed = measure(args.arrays, recipe, changes, args.seeds, args.out)

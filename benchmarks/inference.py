@@ -15,10 +15,11 @@ accuracy on val and test is not that of a clean test.
 
 from __future__ import annotations
 
+import itertools
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,8 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import rival_fer
-from benchmarks.comparison import markdown, ranging
-from benchmarks.measuring import describe_machine
+from benchmarks.measuring import describe_machine, markdown, pace, ranging
 from facial_expression.core.arrays import Split, read_split
 from facial_expression.core.command import parser
 from facial_expression.core.errors import ModelError, run
@@ -122,21 +122,9 @@ def rates(
     """Pictures a second of each form that takes `batch` at once, one figure a round."""
     able = [(form, form.prepare(images[:batch])) for form in forms if batch <= (form.most or batch)]
     found: dict[str, list[float]] = {form.name: [] for form, _ in able}
-    for number in range(rounds + 1):  # the first warms up
-        for form, pictures in able:
-            pace = _pace(form, pictures)
-            if number:
-                found[form.name].append(pace)
+    for _, (form, pictures) in itertools.product(range(rounds), able):
+        found[form.name].append(pace(partial(form.predict, pictures), batch, CALLS))
     return found
-
-
-def _pace(form: Form, pictures: NDArray[Any]) -> float:
-    times: list[float] = []
-    while sum(times) < CALLS:
-        started = time.perf_counter()
-        form.predict(pictures)
-        times.append(time.perf_counter() - started)
-    return len(pictures) / median(times)
 
 
 def table(

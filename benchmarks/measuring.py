@@ -1,4 +1,4 @@
-"""Shared by the benchmarks: time and memory of whole processes, and figures with their spread.
+"""Shared by the benchmarks: time and memory of processes, pace of a step, tables of figures.
 
 Only Linux and macOS report the peak memory of a child.  Nothing heavy is imported here: the peak of
 a child includes that of the process it was forked from.
@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from multiprocessing import get_context
 from pathlib import Path
-from statistics import median
+from statistics import mean, median, stdev
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 
@@ -25,6 +29,7 @@ from facial_expression.core.command import processors
 
 SAMPLING = 0.05  # seconds between two looks at the memory of a process tree
 MEBI = 1 << 20
+WARM_UP, FEWEST = 2, 3  # steps of `pace` before the clock starts, and at least after it
 ROOT = Path(__file__).resolve().parents[1]  # of the repository
 
 
@@ -70,40 +75,32 @@ def tree_peak(command: Sequence[str | Path], folder: Path) -> int:
     peak = 0
     with _running(command, folder) as process:
         while process.poll() is None:
-            peak = max(peak, _tree_memory(process.pid))
+            tree = psutil.Process(process.pid)
+            peak = max(peak, sum(map(_memory, [tree, *tree.children(recursive=True)])))
             time.sleep(SAMPLING)
     return peak
 
 
-def repeated(command: Sequence[str | Path], folder: Path, repeats: int) -> list[float]:
-    """Seconds of `repeats` runs of a command, after one more that warms the caches up."""
-    timed(command, folder)
-    return [timed(command, folder).seconds for _ in range(repeats)]
+def apart(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What a function returns in a new process, whose memory and imports go with it."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
 
 
-def spread(values: Iterable[float], unit: str = "s") -> str:
-    """Median, range and number of some figures.
+def pace(step: Callable[[], Any], pictures: int, seconds: float) -> float:
+    """Pictures a second of a step on so many pictures, repeated for about `seconds`.
 
-    >>> spread([3.0, 1.0, 2.0])
-    '2.00 s (1.00 to 3.00, n = 3)'
+    The median step counts, so that short bursts of other work do not.  Some steps before the clock
+    starts warm up: the first one may build a graph.
     """
-    ordered = sorted(values)
-    low, high = ordered[0], ordered[-1]
-    return f"{median(ordered):.2f} {unit} ({low:.2f} to {high:.2f}, n = {len(ordered)})"
-
-
-def ratio(numerator: Iterable[float], denominator: Iterable[float]) -> float:
-    """How many times larger the first median is than the second."""
-    return median(numerator) / median(denominator)
-
-
-def growth(few: float, many: float, n_few: int, n_many: int) -> float:
-    """By how much a figure grows with each thing more, measured at two numbers of things.
-
-    >>> growth(few=100, many=1000, n_few=10, n_many=100)
-    10.0
-    """
-    return (many - few) / (n_many - n_few)
+    for _ in range(WARM_UP):
+        step()
+    times: list[float] = []
+    while len(times) < FEWEST or sum(times) < seconds:
+        started = time.perf_counter()
+        step()
+        times.append(time.perf_counter() - started)
+    return pictures / median(times)
 
 
 def verdict(values: Iterable[float], limit: float) -> str:
@@ -113,6 +110,40 @@ def verdict(values: Iterable[float], limit: float) -> str:
     'met'
     """
     return "met" if median(values) <= limit else "MISSED"
+
+
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table of texts whose first row is the header.
+
+    >>> print(markdown([("a", "b"), ("1", "2")]))
+    | a | b |
+    |---|---|
+    | 1 | 2 |
+    """
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
+
+
+def deviating(values: Iterable[float], decimals: int) -> str:
+    """Mean and standard deviation (of a sample) of some figures; one figure has none.
+
+    >>> deviating([1.0, 2.0, 3.0], 1), deviating([2.0], 1)
+    ('2.0 ± 1.0', '2.0')
+    """
+    figures = list(values)
+    text = f"{mean(figures):,.{decimals}f}"
+    return f"{text} ± {stdev(figures):.{decimals}f}" if len(figures) > 1 else text
+
+
+def ranging(values: Iterable[float], decimals: int) -> str:
+    """Median and range of some figures, for a cell of a table.
+
+    >>> ranging([3.0, 1.0, 2.0], 1)
+    '2.0 (1.0 to 3.0)'
+    """
+    figures = list(values)
+    low, middle, high = min(figures), median(figures), max(figures)
+    return f"{middle:,.{decimals}f} ({low:,.{decimals}f} to {high:,.{decimals}f})"
 
 
 def describe_machine(packages: Sequence[str]) -> str:
@@ -147,15 +178,6 @@ def _running(command: Sequence[str | Path], folder: Path) -> Iterator[subprocess
             sys.exit(f"error: exit code {process.returncode} from {line}: {said[-2000:]}")
 
 
-def _tree_memory(pid: int) -> int:
-    try:
-        root = psutil.Process(pid)
-        tree = [root, *root.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return 0
-    return sum(map(_memory, tree))
-
-
 def _memory(process: psutil.Process) -> int:
     try:
         info = process.memory_full_info()
@@ -166,6 +188,6 @@ def _memory(process: psutil.Process) -> int:
 
 def _processor() -> str:
     table = Path("/proc/cpuinfo")
-    lines = table.read_text(encoding="utf-8").splitlines() if table.exists() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor() or platform.machine())
+    text = table.read_text(encoding="utf-8") if table.exists() else ""
+    names = re.findall(r"^model name\s*: (.*)$", text, re.M)
+    return names[0] if names else platform.processor() or platform.machine()

@@ -18,13 +18,12 @@ import importlib.util
 import sys
 import tempfile
 from collections.abc import Sequence
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from benchmarks.measuring import ROOT, describe_machine, spread, timed, verdict
+from benchmarks.measuring import ROOT, apart, describe_machine, ranging, timed, verdict
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
 from tools.arguments import RELEASED
@@ -97,13 +96,12 @@ def report_memory(folder: Path, model: Path) -> None:
     write_crops(many, MANY)
     _, peak, _ = measure(many, model, 1, "--no-detect")
     print(f"{model.stem}: {MANY} crops: {peak / 1e6:.0f} MB: {verdict([peak], BYTES)}", flush=True)
-    with get_context("spawn").Pool(1) as pool:  # a child's peak counts what this process holds
-        pool.apply(write_photographs, (huge, HUGE, HUGE_SIZE))
+    apart(write_photographs, huge, HUGE, HUGE_SIZE)  # a child's peak counts what we hold
     for threads in ("1", "2"):
         seconds, peak, faces = measure(huge, model, 1, "--threads", threads)
         print(
             f"{model.stem}: {HUGE} photographs of {HUGE_SIZE[0]}x{HUGE_SIZE[1]}, --threads "
-            f"{threads}: {peak / 1e6:.0f} MB, {spread(seconds)}; {faces} of {FACES * HUGE} faces",
+            f"{threads}: {peak / 1e6:.0f} MB, {seconds[0]:.2f} s; {faces} of {FACES * HUGE} faces",
             flush=True,
         )
 
@@ -116,7 +114,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     arguments.add_argument("--repeats", type=int, default=5, help="timed runs, after one more")
     args = arguments.parse_args(argv)
-    print(describe_machine(["onnxruntime", "numpy", "pillow"]), flush=True)
+    print(describe_machine(["onnxruntime", "numpy", "pillow"]))
+    print(f"medians and ranges of {args.repeats} runs", flush=True)
     with tempfile.TemporaryDirectory(prefix="predict-") as temporary:
         crops, photographs = Path(temporary) / "crops", Path(temporary) / "photographs"
         write_crops(crops, CROPS)
@@ -124,15 +123,15 @@ def main(argv: Sequence[str] | None = None) -> None:
         for model in args.models:
             seconds, peak, _ = measure(crops, model, args.repeats, "--no-detect")
             print(
-                f"{model.stem}: {CROPS} crops in {spread(seconds)}: {SECONDS} s "
+                f"{model.stem}: {CROPS} crops in {ranging(seconds, 2)} s: {SECONDS} s "
                 f"{verdict(seconds, SECONDS)}; {peak / 1e6:.0f} MB: {verdict([peak], BYTES)}",
                 flush=True,
             )
             seconds, peak, faces = measure(photographs, model, args.repeats)
             rates = [PHOTOGRAPHS / each for each in seconds]
             print(
-                f"{model.stem}: {PHOTOGRAPHS} photographs in {spread(seconds)}, "
-                f"{spread(rates, 'a second')}: {RATE} a second "
+                f"{model.stem}: {PHOTOGRAPHS} photographs in {ranging(seconds, 2)} s, "
+                f"{ranging(rates, 2)} a second: {RATE} a second "
                 f"{verdict(seconds, PHOTOGRAPHS / RATE)}; {peak / 1e6:.0f} MB; "
                 f"{faces} of {FACES * PHOTOGRAPHS} faces",
                 flush=True,

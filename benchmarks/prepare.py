@@ -12,13 +12,13 @@ Targets on two cores: 15 s together, 500 MB each, 1 KB a picture more.
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import yaml
@@ -27,11 +27,9 @@ from benchmarks.archives import enlarge, unpack
 from benchmarks.measuring import (
     MEBI,
     ROOT,
+    apart,
     describe_machine,
-    growth,
-    ratio,
-    repeated,
-    spread,
+    ranging,
     timed,
     tree_peak,
     verdict,
@@ -101,20 +99,20 @@ def measure(
 
 def count_pictures(folder: Path) -> int:
     """How many rows the index of a measured run has."""
-    with (folder / "data/index/index.csv").open("rb") as stream:
-        return sum(1 for _ in stream) - 1
+    return len((folder / "data/index/index.csv").read_bytes().splitlines()) - 1
 
 
-def report(name: str, figures: dict[str, Figures]) -> None:
-    """Print the figures of one archive."""
-    print(f"\n{name}")
+def report(folder: Path, figures: dict[str, Figures]) -> None:
+    """Print the figures of the archive that was measured in a folder."""
+    print(f"\n{count_pictures(folder)} pictures")
     print(f"  {'stage':<11} {'largest process':>16} {'all processes':>14}  wall time")
     for stage, measured in figures.items():
         largest, tree = measured.largest / MEBI, measured.tree / MEBI
         kept = verdict([measured.tree / 1e6], MEGABYTES)
         print(
-            f"  {stage:<11} {largest:>12.0f} MiB {tree:>10.0f} MiB  {spread(measured.seconds)}, "
-            f"CPU {spread(measured.cpu)}; {MEGABYTES} MB {kept}"
+            f"  {stage:<11} {largest:>12.0f} MiB {tree:>10.0f} MiB  "
+            f"{ranging(measured.seconds, 2)} s, CPU {ranging(measured.cpu, 2)} s; "
+            f"{MEGABYTES} MB {kept}"
         )
 
 
@@ -130,28 +128,27 @@ def together(runs: Iterable[list[float]]) -> list[float]:
 def benchmark_time(folder: Path, data: Path, archive: Path, repeats: int) -> dict[str, Figures]:
     """Print the figures of the archive as it is, and the rival's."""
     figures = measure(folder, data, archive, repeats)
-    report(f"{count_pictures(folder)} pictures", figures)
+    report(folder, figures)
     seconds = together(stage.seconds for stage in figures.values())
     cpu = together(stage.cpu for stage in figures.values())
     kept = verdict(seconds, SECONDS)
-    print(f"  together {spread(seconds)}, CPU {spread(cpu)}: {SECONDS} s {kept}", flush=True)
+    both = f"{ranging(seconds, 2)} s, CPU {ranging(cpu, 2)} s"
+    print(f"  together {both}: {SECONDS} s {kept}", flush=True)
 
-    _apart(unpack, archive, folder / "files")
-    loading = [sys.executable, "-m", "benchmarks.notebook_loading", str(folder / "files")]
-    rival = repeated(loading, ROOT, repeats)
-    times = ratio(seconds, rival)
-    print(f"  the notebook's loading alone {spread(rival)}: ours {times:.2f}x", flush=True)
+    apart(unpack, archive, folder / "files")
+    loading: list[str | Path] = [sys.executable, "-m", "benchmarks.archives", folder / "files"]
+    rival = [timed(loading, ROOT).seconds for _ in range(repeats + 1)][1:]  # the first warms up
+    times = median(seconds) / median(rival)
+    print(f"  the notebook's loading alone {ranging(rival, 2)} s: ours {times:.2f}x", flush=True)
     return figures
 
 
-def report_growth(
-    few: dict[str, Figures], many: dict[str, Figures], n_few: int, n_many: int
-) -> None:
-    """Print the memory that each stage needs for one more picture."""
+def report_growth(few: dict[str, Figures], many: dict[str, Figures], more: int) -> None:
+    """Print the memory that each stage needs for one of so many `more` pictures."""
     for stage in STAGES:
         one, ten = few[stage], many[stage]
-        largest = growth(one.largest, ten.largest, n_few, n_many) / 1024
-        tree = growth(one.tree, ten.tree, n_few, n_many) / 1024
+        largest = (ten.largest - one.largest) / more / 1024
+        tree = (ten.tree - one.tree) / more / 1024
         print(
             f"  {stage:<11} grows by {largest:.2f} KB a picture (largest process), {tree:.2f} KB "
             f"(all): {KILOBYTES} KB {verdict([max(largest, tree)], KILOBYTES)}"
@@ -166,35 +163,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     command.add_argument("--repeats", type=int, default=5, help="timed runs of each stage")
     command.add_argument("--times", type=int, default=10, help="size of the larger archive")
     args = command.parse_args(argv)
-    print(describe_machine(["pillow", "numpy"]), flush=True)
+    print(describe_machine(["pillow", "numpy"]))
+    print(f"medians and ranges of {args.repeats} runs", flush=True)
 
     with tempfile.TemporaryDirectory(prefix="prepare-") as temporary:
         few, many = (Path(temporary) / name for name in ("few", "many"))
-        archive = _place(few)
+        # where an archive needs no pin, because DVC would notice a change of it
+        archive, larger = (at / "data/source/pictures/pictures.zip" for at in (few, many))
+        for place in (archive, larger):
+            place.parent.mkdir(parents=True)
         shutil.copyfile(args.archive, archive)
         small = benchmark_time(few, args.data, archive, args.repeats)
         if args.times > 1:
-            large_archive = _place(many)
-            _apart(enlarge, archive, large_archive, args.times)
-            large = measure(many, args.data, large_archive, 1, near_duplicate=None)
-            report(f"{count_pictures(many)} pictures", large)
-            report_growth(small, large, count_pictures(few), count_pictures(many))
-
-
-def _place(folder: Path) -> Path:
-    """Where an archive needs no pin, because DVC would notice a change of it."""
-    place = folder / "data/source/pictures/pictures.zip"
-    place.parent.mkdir(parents=True)
-    return place
-
-
-def _apart(function: Callable[..., None], *arguments: Any) -> None:
-    """Call a function in a process of its own, so that its memory is not counted as a stage's."""
-    process = multiprocessing.get_context("spawn").Process(target=function, args=arguments)
-    process.start()
-    process.join()
-    if process.exitcode:
-        sys.exit(f"error: {function.__name__} failed")
+            apart(enlarge, archive, larger, args.times)
+            large = measure(many, args.data, larger, 1, near_duplicate=None)
+            report(many, large)
+            report_growth(small, large, count_pictures(many) - count_pictures(few))
 
 
 if __name__ == "__main__":

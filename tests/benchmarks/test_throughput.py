@@ -2,20 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.throughput import (
-    Combination,
-    Options,
-    apart,
-    measure,
-)
+from benchmarks.measuring import apart
+from benchmarks.throughput import Combination, measure
 from facial_expression.train import models
-
-OPTIONS = Options(side=48, batch=4, threads=2, seconds=0)
 
 
 @pytest.mark.slow
 def test_a_network_is_measured_in_a_process_of_its_own() -> None:
-    speed = apart(measure, Combination("small", "tensorflow", "mixed_bfloat16"), OPTIONS)
+    speed = apart(measure, Combination("small", "tensorflow", "mixed_bfloat16"), 48, 4, 2, 0)
     assert speed.parameters == models.build("small", 48, 7).count_params()
     assert speed.training > 0
     assert speed.inference > 0

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from benchmarks import comparison, time_to_accuracy
+from benchmarks import time_to_accuracy
 from benchmarks.timed_fit import score
 from facial_expression.core.arrays import Split, write_array, write_rows
 from facial_expression.core.errors import ParameterError
@@ -43,7 +44,7 @@ def test_the_table_compares_whole_runs_with_the_seeds() -> None:
         "fast": [result([10.0] * 9, 9, 0.64), result([10.0] * 9, 9, 0.66)],
     }
     fer = {"parameters": 58_423, "macs": 10_000_000, "scores": runs["seed"][0]["scores"]}
-    header, _, seed, fast, rival = cells(comparison.table(runs, fer))
+    header, _, seed, fast, rival = cells(time_to_accuracy.table(runs, fer))
     assert {len(row) for row in (header, seed, fast, rival)} == {len(header)}
     by_name = dict(zip(header, seed, strict=True))
     assert by_name["epochs"] == "3 of 100"
@@ -85,15 +86,16 @@ def test_one_fit_in_a_process_of_its_own_is_timed_and_scored(tmp_path: Path) -> 
         write_array(tmp_path / split / "labels-000.npy", rng.integers(0, 7, count))
         write_rows(tmp_path, split, [(row, f"{row}.png", True) for row in range(count)])
     write_json(tmp_path / "classes.json", sorted(FER2013_IDS))
-    recipes = {"sample": time_to_accuracy.find_recipe("sample")}
-    plan = time_to_accuracy.Plan(recipes, {"sample": 2}, [3], tmp_path, test=True)
-    found = time_to_accuracy.fit_apart(plan, "sample", seed=3)
+    options = ["--recipes=sample", "--epochs=sample=2", "--seeds=3", "--test", "--no-fer"]
+    time_to_accuracy.main([str(tmp_path), *options, f"--out={tmp_path}"])
+    figures = json.loads((tmp_path / "time_to_accuracy.json").read_text(encoding="utf-8"))
+    (found,) = figures["runs"]["sample"]
     assert found["recipe"]["seed"] == 3
     assert found["planned_epochs"] > found["recipe"]["epochs"] == len(found["epochs"]) == 2
     assert 0 < found["building"] + sum(found["epochs"]) <= found["seconds"]
     assert found["parameters"] == models.build("small", 48, 7).count_params()
     assert [found["scores"][name]["n"] for name in ("val", "test", "all")] == [20, 10, 30]
-    assert "2 of 20" in comparison.table({"sample": [found]}, None)
+    assert "2 of 20" in (tmp_path / "time_to_accuracy.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("text", ["seed", "seed=0", "seed=two", "fast=2"])

@@ -120,12 +120,8 @@ def test_the_best_epoch_is_kept():
 
 @pytest.mark.parametrize(("monitor", "expected"), [("val_loss", 2), ("val_accuracy", 3)])
 def test_the_best_epoch_follows_the_monitored_value(monitor, expected):
-    history = [
-        {"val_loss": 2.0, "val_accuracy": 0.1},
-        {"val_loss": 1.0, "val_accuracy": 0.2},
-        {"val_loss": 1.5, "val_accuracy": 0.3},
-        {"val_loss": 1.0, "val_accuracy": 0.3},
-    ]
+    values = [(2.0, 0.1), (1.0, 0.2), (1.5, 0.3), (1.0, 0.3)]
+    history = [{"val_loss": loss, "val_accuracy": accuracy} for loss, accuracy in values]
     assert fit.best_epoch(monitor, history) == expected
 
 
