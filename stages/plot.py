@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
 from facial_expression.core.params import load
-from facial_expression.plot.run import PlotParameters, plot
 
 PATHS = {
     "--params": "YAML with section plot:",
@@ -29,6 +28,8 @@ PATHS = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments, draw, write each PNG."""
     args = parser("stages.plot", __doc__, PATHS).parse_args(argv)
+    from facial_expression.plot.run import PlotParameters, plot  # Matplotlib is slow to import
+
     params = load(args.params, "plot", PlotParameters)
     plot(params, args.images, args.index, args.arrays, args.history, args.evaluation, args.out)
 

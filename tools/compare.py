@@ -148,7 +148,7 @@ def _check_same(one: Predictions, other: Predictions) -> None:
 
 def compare_pair(run_a: Predictions, run_b: Predictions) -> list[str]:
     """The comparison of two runs, as lines of text."""
-    from facial_expression.metrics import comparison
+    from tools import comparison
 
     actual, (a, b) = aligned([run_a, run_b])
     hits = comparison.count_hits(actual, a, b)
@@ -183,7 +183,7 @@ def compare_pair(run_a: Predictions, run_b: Predictions) -> list[str]:
 
 def compare_seeds(group_a: Sequence[Predictions], group_b: Sequence[Predictions]) -> list[str]:
     """The scores of one group of runs, or of two and their difference, as lines of text."""
-    from facial_expression.metrics import comparison
+    from tools import comparison
 
     actual, predictions = aligned([*group_a, *group_b])
     classes = len(group_a[0].classes)

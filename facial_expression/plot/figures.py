@@ -45,21 +45,15 @@ def class_counts(table: pd.DataFrame, classes: Sequence[str], colour: str) -> Fi
     height = 0.84 / splits
     for place, (split, values) in enumerate(counts.items()):
         offset = (place - (splits - 1) / 2) * height
-        bars = axes.barh(
-            rows + offset,
-            values,
-            height * 0.9,
-            edgecolor=colour,
-            linewidth=0.7,
-            label=f"{split} (n = {values.sum():,})",
-            **looks[place % len(looks)],
-        )
+        look = {"edgecolor": colour, "linewidth": 0.7, **looks[place % len(looks)]}
+        label = f"{split} (n = {values.sum():,})"
+        bars = axes.barh(rows + offset, values, height * 0.9, label=label, **look)
         axes.bar_label(bars, [f"{value:,}" for value in values], padding=2, fontsize=7)
     axes.set_yticks(rows, classes)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_major_locator(_whole_numbers())
-    total = table["count"].sum()
-    _finish_bars(axes, f"Pictures by class and split (n = {total:,})", "pictures")
+    title = f"Pictures by class and split (n = {table['count'].sum():,})"
+    _finish_bars(axes, title, "pictures")
     axes.margins(x=0.08)  # room for the numbers at the ends of the bars
     axes.set_xlim(left=0)
     figure.legend(loc="outside lower center", ncols=3)
@@ -89,7 +83,7 @@ def curves(history: pd.DataFrame, colour: str) -> Figure:
     left.set_ylabel("cross-entropy (nats)")
     right.set_title("Accuracy")
     right.set_ylabel("accuracy (%)")
-    right.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
+    right.yaxis.set_major_formatter(_percent())
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, handlelength=3)
     return figure
@@ -97,14 +91,7 @@ def curves(history: pd.DataFrame, colour: str) -> Figure:
 
 @styled
 def confusion(table: pd.DataFrame, classes: Sequence[str], split: str, colour: str) -> Figure:
-    """Confusion matrix; each row sums to 100 %, so its diagonal is recall.
-
-    Args:
-        table: confusion.csv, actual and predicted class of each picture.
-        classes: names in label order.
-        split: the split that was scored, for the title.
-        colour: of the cells; the larger the share, the darker.
-    """
+    """Confusion matrix from confusion.csv; each row sums to 100 %, so its diagonal is recall."""
     size = len(classes)
     crossed = pd.crosstab(table["actual"], table["predicted"])
     counts = crossed.reindex(index=classes, columns=classes, fill_value=0).to_numpy()
@@ -131,53 +118,42 @@ def confusion(table: pd.DataFrame, classes: Sequence[str], split: str, colour: s
     bare(axes)
     axes.set_xlabel("predicted")
     axes.set_ylabel("actual")
-    axes.set_title(
-        f"Confusion on {split} (n = {counts.sum():,})\n% of the actual class; count below"
-    )
+    n = counts.sum()
+    axes.set_title(f"Confusion on {split} (n = {n:,})\n% of the actual class; count below")
     return figure
 
 
 @styled
 def per_class_f1(table: pd.DataFrame, split: str, colour: str) -> Figure:
     """F1 score of each class as a bar, precision and recall as marks, from per_class.csv."""
-    f1, support = table["f1"], table["support"]
+    f1 = table["f1"]
     rows = np.arange(len(table))
     figure = Figure(figsize=(WIDTH, 1.3 + 0.34 * len(table)), layout="constrained")
     axes = figure.add_subplot()
-    axes.barh(
-        rows, f1, 0.66, facecolor=tint(colour, 0.45), edgecolor=colour, linewidth=0.7, label="F1"
-    )
+    axes.barh(rows, f1, 0.66, label="F1", **_filled(colour))
     for row, value in enumerate(f1):  # at the foot: the marks stand at the other end
         axes.text(0.012, row, f"{value:.2f}", va="center_baseline", fontsize=8)
-    mark: dict[str, Any] = {
-        "linestyle": "",
-        "markersize": 5.5,
-        "color": INK,
-        "markeredgewidth": 1,
-        "clip_on": False,
-    }
-    axes.plot(
-        table["precision"], rows, marker="o", markerfacecolor="white", label="precision", **mark
-    )
+    mark: dict[str, Any] = {"ls": "", "ms": 5.5, "c": INK, "mew": 1, "clip_on": False}
+    axes.plot(table["precision"], rows, marker="o", mfc="white", label="precision", **mark)
     axes.plot(table["recall"], rows, marker="D", label="recall", **mark)
     mean = axes.axvline(f1.mean(), color=INK, linestyle=DASHES, linewidth=1)
     mean.set_label(f"macro F1 = {f1.mean():.3f}")
-    axes.set_yticks(rows, _with_n(table["class"], support))
-    title = f"F1 by class on {split} (n = {support.sum():,})"
+    axes.set_yticks(rows, _with_n(table["class"], table["support"]))
+    title = f"F1 by class on {split} (n = {table['support'].sum():,})"
     _finish_bars(axes, title, "score (0 to 1)")
     axes.set_xlim(0, 1)
-    lines, bars = axes.get_lines(), axes.containers
-    figure.legend(handles=[*bars, *lines], loc="outside lower center", ncols=4)
+    handles = [*axes.containers, *axes.get_lines()]
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure
 
 
 @styled
 def reliability(table: pd.DataFrame, split: str, colour: str) -> Figure:
-    """Accuracy by confidence before and after the temperature, and how many pictures are how sure.
+    """Accuracy by confidence before and after the temperature, and pictures by confidence.
 
     Args:
         table: reliability.csv.
-        split: the split that was scored, for the title.
+        split: the split that was scored.
         colour: of the bars.
     """
     figure = Figure(figsize=(WIDTH, 4.3), layout="constrained")
@@ -185,52 +161,31 @@ def reliability(table: pd.DataFrame, split: str, colour: str) -> Figure:
     for when, axes, beneath in zip(("before", "after"), upper, lower, strict=True):
         bins = table[table["when"] == when]
         width, mass = (bins[bins["binning"] == name] for name in ("equal_width", "equal_mass"))
-        _draw_reliability(axes, width, mass, colour)
-        temperature = bins["temperature"].iloc[0]
+        low, size, n = width["low"], width["high"] - width["low"], width["n"].sum()
+        axes.plot((0, 1), (0, 1), c=INK, ls=DASHES, lw=1, label="as it should be")
+        filled = _filled(colour)
+        axes.bar(low, width["accuracy"], size, align="edge", label="bins of equal width", **filled)
+        mark: dict[str, Any] = {"ls": "", "ms": 4.5, "c": INK, "mfc": "white", "clip_on": False}
+        means = mass["confidence"], mass["accuracy"]
+        axes.plot(*means, marker="o", label="bins of equal mass", **mark)
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        axes.yaxis.set_major_formatter(_percent())
         axes.set_title(
-            f"{when.capitalize()}: temperature {temperature:.3f}\ncalibration error "
-            f"{_error(width):.1f} % (equal mass {_error(mass):.1f} %)",
+            f"{when.capitalize()}: temperature {bins['temperature'].iloc[0]:.3f}\ncalibration "
+            f"error {_error(width):.1f} % (equal mass {_error(mass):.1f} %)",
             fontsize=9,
         )
-        edges = width["low"], width["n"] / width["n"].sum(), width["high"] - width["low"]
-        beneath.bar(*edges, align="edge", color=PALE, edgecolor="white")
+        beneath.bar(low, width["n"] / n, size, align="edge", color=PALE, edgecolor="white")
         beneath.set_xlabel("confidence (%)")
-        beneath.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-        beneath.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+        beneath.xaxis.set_major_formatter(_percent())
+        beneath.yaxis.set_major_formatter(_percent(decimals=0))
         beneath.grid(axis="y")
     upper[0].set_ylabel("accuracy (%)")
     lower[0].set_ylabel("pictures (%)")
-    figure.suptitle(f"Reliability on {split} (n = {width['n'].sum():,})", x=0.01, ha="left")
+    figure.suptitle(f"Reliability on {split} (n = {n:,})", x=0.01, ha="left")
     handles, labels = upper[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=3)
     return figure
-
-
-def _draw_reliability(axes: Axes, width: pd.DataFrame, mass: pd.DataFrame, colour: str) -> None:
-    axes.plot((0, 1), (0, 1), color=INK, linestyle=DASHES, linewidth=1, label="as it should be")
-    axes.bar(
-        width["low"],
-        width["accuracy"],
-        width["high"] - width["low"],
-        align="edge",
-        facecolor=tint(colour, 0.45),
-        edgecolor=colour,
-        linewidth=0.7,
-        label="bins of equal width",
-    )
-    axes.plot(
-        mass["confidence"],
-        mass["accuracy"],
-        color=INK,
-        marker="o",
-        markerfacecolor="white",
-        markersize=4.5,
-        linestyle="",
-        clip_on=False,
-        label="bins of equal mass",
-    )
-    axes.set(xlim=(0, 1), ylim=(0, 1))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, symbol=""))
 
 
 def _error(bins: pd.DataFrame) -> float:
@@ -246,7 +201,7 @@ def risk_coverage(table: pd.DataFrame, n: int, split: str, colour: str) -> Figur
     Args:
         table: risk_coverage.csv, whose last row is coverage 1.
         n: pictures of the split.
-        split: the split that was scored, for the title.
+        split: the split that was scored.
         colour: of the curve.
     """
     coverage, risk = table["coverage"].to_numpy(), table["risk"].to_numpy()
@@ -262,18 +217,12 @@ def risk_coverage(table: pd.DataFrame, n: int, split: str, colour: str) -> Figur
         place = int(np.searchsorted(coverage, share - 1e-6))
         x, y = coverage[place], risk[place]
         axes.plot(x, y, marker="o", markersize=4.5, color=colour, clip_on=False)
-        axes.annotate(
-            f"{100 * y:.1f} %",
-            (x, y),
-            xytext=(-4, 5),
-            textcoords="offset points",
-            ha="right",
-            fontsize=8,
-        )
+        near: dict[str, Any] = {"xytext": (-4, 5), "textcoords": "offset points", "ha": "right"}
+        axes.annotate(f"{100 * y:.1f} %", (x, y), fontsize=8, **near)
     axes.set_xlim(0, 1)
     axes.set_ylim(0, max(max(risk) * 1.18, 0.01))
-    axes.xaxis.set_major_formatter(PercentFormatter(1, symbol=""))
-    axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
+    axes.xaxis.set_major_formatter(_percent())
+    axes.yaxis.set_major_formatter(_percent(decimals=0))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.grid(axis="y")
     axes.set_xlabel("pictures answered, the surest first (%)")
@@ -290,6 +239,14 @@ def _finish_bars(axes: Axes, title: str, label: str) -> None:
     axes.margins(y=0.02)
     axes.set_xlabel(label)
     axes.set_title(title)
+
+
+def _filled(colour: str) -> dict[str, Any]:
+    return {"facecolor": tint(colour, 0.45), "edgecolor": colour, "linewidth": 0.7}
+
+
+def _percent(decimals: int | None = None) -> PercentFormatter:
+    return PercentFormatter(1, decimals, symbol="")
 
 
 def _whole_numbers() -> MaxNLocator:

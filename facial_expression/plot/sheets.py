@@ -53,33 +53,20 @@ class Predicted:
         )
 
 
-def choose_by_class(
-    labels: npt.NDArray[np.int64], classes: int, each: int, seed: int
-) -> list[list[int]]:
-    """Up to `each` rows of every class, drawn without replacement, in ascending order.
-
-    Every class has a generator of its own, so one class's pictures do not depend on another's.
-    """
-    chosen = []
-    for label in range(classes):
-        rows = np.flatnonzero(labels == label)
-        take = min(each, len(rows))
-        drawn = np.random.default_rng([seed, label]).choice(rows, take, replace=False)
-        chosen.append(sorted(drawn.tolist()))
-    return chosen
-
-
-def choose(total: int, number: int, seed: int) -> list[int]:
-    """Up to `number` rows of `total`, drawn without replacement, in ascending order."""
-    drawn = np.random.default_rng(seed).choice(total, min(number, total), replace=False)
+def choose(
+    rows: int | npt.NDArray[np.integer], number: int, seed: int | Sequence[int]
+) -> list[int]:
+    """Up to `number` of these rows, or of the first `rows`, at random and in ascending order."""
+    total = rows if isinstance(rows, int) else len(rows)
+    drawn = np.random.default_rng(seed).choice(rows, min(number, total), replace=False)
     return sorted(drawn.tolist())
 
 
-def hardest(scored: Predicted, number: int) -> list[int]:
-    """Up to `number` rows of wrong predictions, the most confident first; ties in row order."""
+def hardest(scored: Predicted) -> list[int]:
+    """The rows of wrong predictions, the most confident first; ties in row order."""
     wrong = np.flatnonzero(scored.actual != scored.predicted)
     confidence = scored.probabilities[wrong, scored.predicted[wrong]]
-    return wrong[np.argsort(-confidence, kind="stable")][:number].tolist()
+    return wrong[np.argsort(-confidence, kind="stable")].tolist()
 
 
 def blank(height: float) -> tuple[Figure, Axes]:
@@ -116,45 +103,22 @@ def shortened(name: str, most: int) -> str:
 
 
 @styled
-def sample_sheet(
-    classes: Sequence[str], pictures: Sequence[Pictures], totals: Sequence[int]
-) -> Figure:
-    """One row of pictures a class.
-
-    Args:
-        classes: names, from top to bottom.
-        pictures: of each class, (N, S, S) uint8, N from 0; rows may differ in N.
-        totals: how many pictures of each class there are to choose from.
-    """
-    labels = [f"{name}\nn = {total:,}" for name, total in zip(classes, totals, strict=True)]
-    shown = sum(len(row) for row in pictures)
-    title = f"Training pictures by label: {shown:,} drawn at random from {sum(totals):,}"
-    return _rows_of_pictures(labels, pictures, max(1, *map(len, pictures)), title)
-
-
-@styled
-def confused_sheet(
+def rows_of_pictures(
     labels: Sequence[str], pictures: Sequence[Pictures], columns: int, title: str
 ) -> Figure:
-    """One row of pictures for each pair of confused classes; "none" without a pair.
+    """A sheet of rows of pictures; "none" without a row.
 
     Args:
         labels: text beside each row.
-        pictures: of each row, (N, S, S) uint8, N from 1 to `columns`; rows may differ in N.
+        pictures: of each row, uint8 (N, S, S), N from 0 to `columns`; rows may differ in N.
         columns: how many pictures there is room for, so that a single one is not drawn large.
         title: of the sheet.
     """
-    if pictures:
-        return _rows_of_pictures(labels, pictures, columns, title)
-    figure = Figure(figsize=(WIDTH, 0.62))
-    figure.text(MARGIN / WIDTH, 0.55, title, fontsize=10)
-    figure.text(MARGIN / WIDTH, 0.2, "none")
-    return figure
-
-
-def _rows_of_pictures(
-    labels: Sequence[str], pictures: Sequence[Pictures], columns: int, title: str
-) -> Figure:
+    if not pictures:
+        figure = Figure(figsize=(WIDTH, 0.62))
+        figure.text(MARGIN / WIDTH, 0.55, title, fontsize=10)
+        figure.text(MARGIN / WIDTH, 0.2, "none")
+        return figure
     side = pictures[0].shape[1]
     gap = max(1, side // 12)
     pitch = side + gap
@@ -183,7 +147,7 @@ def _rows_of_pictures(
 def prediction_sheet(classes: Sequence[str], shown: Predicted, title: str, colour: str) -> Figure:
     """Each picture with its label, the predicted class and the probabilities as bars.
 
-    The actual class's bar is filled with `colour` and its name is bold.
+    The bar of the actual class has `colour`, and its name is bold.
     """
     columns, head, cell = 3, 0.62, 1.3
     rows = -(-len(shown.images) // columns)
@@ -224,15 +188,9 @@ def _draw_prediction(
         is_actual = label == actual
         fill = colour if is_actual else PALE
         axes.barh(middle, probabilities[label] * bar, pitch * 0.72, left=base, color=fill)
-        axes.text(
-            base - 0.04,
-            middle,
-            shortened(classes[label], 11),
-            ha="right",
-            va="center_baseline",
-            fontsize=6.5,
-            fontweight="bold" if is_actual else "normal",
-        )
+        weight = "bold" if is_actual else "normal"
+        name, anchor = shortened(classes[label], 11), {"ha": "right", "va": "center_baseline"}
+        axes.text(base - 0.04, middle, name, anchor, fontsize=6.5, fontweight=weight)
     axes.vlines([base, base + bar], top, top + side, [INK, "#dddddd"], linewidth=0.7)
 
 
@@ -247,7 +205,7 @@ def audit_sheet(
         totals: how many findings of each of these kinds there are.
         pictures: squares, uint8 (S, S), by path.
     """
-    columns, head, heading, cell = 4, 0.5, 0.26, 1.22
+    columns, head, heading, cell, side = 4, 0.5, 0.26, 1.22, 0.78
     kinds = list(shown.groupby("kind", sort=False))
     heights = [heading + cell * -(-len(rows) // columns) for _, rows in kinds]
     figure, axes = blank(head + max(sum(heights), 0.3))
@@ -263,20 +221,13 @@ def audit_sheet(
             left, upper = MARGIN + column * (WIDTH - MARGIN) / columns, top + heading + row * cell
             axes.text(left, upper, f"score {finding.score:.3f}", fontsize=7)
             for number, path in enumerate(filter(None, (finding.path, finding.partner))):
-                corner = left + number * 0.81, upper + 0.04
-                _draw_finding(axes, corner, path, pictures[path])
+                x, y = left + number * 0.81, upper + 0.04
+                put(axes, (x, y), side, pictures[path])
+                folder, label, name = path.split("/")
+                axes.text(x, y + side + 0.11, shortened(f"{folder} {label}", 17), fontsize=6.5)
+                axes.text(x, y + side + 0.21, shortened(name, 22), fontsize=5)
         top += height
     return figure
-
-
-def _draw_finding(axes: Axes, corner: Corner, path: str, picture: Pictures) -> None:
-    side = 0.78
-    left, top = corner
-    put(axes, corner, side, picture)
-    folder, label, name = path.split("/")
-    words = (shortened(f"{folder} {label}", 17), shortened(name, 22))
-    for line, (text, size) in enumerate(zip(words, (6.5, 5), strict=True)):
-        axes.text(left, top + side + 0.11 + 0.1 * line, text, fontsize=size)
 
 
 @styled
@@ -291,8 +242,8 @@ def saliency_sheet(
         classes: names in label order, from top to bottom.
         shown: the pictures (N, S, S), N from 0.
         maps: uint8 (N, S, S), 255 where most spoke for the predicted class.
-        totals: how many right and how many wrong predictions there are to choose from.
-        split: the split that was scored, for the title.
+        totals: how many right and wrong predictions there are to choose from.
+        split: the split that was scored.
     """
     head, names, gap, caption = 0.78, 0.78, 0.1, 0.22
     wrong = shown.actual != shown.predicted
@@ -308,7 +259,14 @@ def saliency_sheet(
     starts = names, names + columns * cell + gap
     title = f"Where the network found its prediction (Grad-CAM, {split})"
     axes.text(MARGIN, 0.2, title, fontsize=10)
-    _draw_key(axes)
+    says = "Rows: label. Captions: predicted class and its probability. Spoke for that class:"
+    axes.text(MARGIN, 0.4, says, fontsize=7.5)
+    left, right = WIDTH - 2.15, WIDTH - 1.15
+    axes.text(left - 0.06, 0.4, "nothing", fontsize=7.5, ha="right")
+    axes.text(right + 0.06, 0.4, "most", fontsize=7.5)
+    ramp = np.arange(256, dtype=np.uint8)[None]
+    key = overlay(np.full_like(ramp, 128), ramp)
+    axes.imshow(key, extent=(left, right, 0.41, 0.32), aspect="auto")
     for start, kind, name in zip(starts, (False, True), ("right", "wrong"), strict=True):
         heading = f"{name}: {int((wrong == kind).sum())} of {totals[kind]:,} drawn at random"
         axes.text(start, head - 0.09, heading, fontsize=8)
@@ -334,15 +292,3 @@ def overlay(image: Pictures, heat: Pictures) -> Pictures:
     """A grey picture (S, S) under the colours of its saliency map (S, S); uint8 (S, S, 3)."""
     colours = COLOURS(heat)[..., :3] * 255
     return np.rint((1 - OPACITY) * image[..., None] + OPACITY * colours).astype(np.uint8)
-
-
-def _draw_key(axes: Axes) -> None:
-    """What rows, captions and colours of the saliency sheet mean."""
-    says = "Rows: label. Captions: predicted class and its probability. Spoke for that class:"
-    axes.text(MARGIN, 0.4, says, fontsize=7.5)
-    ramp = np.arange(256, dtype=np.uint8)[None]
-    left, right = WIDTH - 2.15, WIDTH - 1.15
-    axes.text(left - 0.06, 0.4, "nothing", fontsize=7.5, ha="right")
-    key = overlay(np.full_like(ramp, 128), ramp)
-    axes.imshow(key, extent=(left, right, 0.41, 0.32), aspect="auto")
-    axes.text(right + 0.06, 0.4, "most", fontsize=7.5)

@@ -27,12 +27,12 @@ PALE = "#b8b8b8"
 WIDTH = 7.0
 """Inches; the text width of a page with one column."""
 
-_DEFAULTS: dict[str, Any] = {
-    key: value
-    for key, value in matplotlib.rcParamsDefault.items()
-    if not key.startswith(("backend", "interactive", "toolbar"))
-}
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {  # Any: the stubs list every key
+    **{
+        key: value
+        for key, value in matplotlib.rcParamsDefault.items()
+        if not key.startswith(("backend", "interactive", "toolbar"))
+    },
     "font.family": "DejaVu Sans",  # comes with Matplotlib
     "font.size": 9,
     "axes.titlesize": 10,
@@ -71,8 +71,7 @@ def styled(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
-        settings: Any = {**_DEFAULTS, **_STYLE}  # Any: the stubs list every key
-        with matplotlib.rc_context(settings):
+        with matplotlib.rc_context(_STYLE):
             return function(*args, **kwargs)
 
     return inside
@@ -105,8 +104,7 @@ def ink_on(colour: ColorType) -> str:
 def ramp(colour: str) -> LinearSegmentedColormap:
     """From white over `colour` to a dark shade of it; lightness alone carries the value."""
     red, green, blue = to_rgb(colour)
-    dark = (0.45 * red, 0.45 * green, 0.45 * blue)
-    stops: list[tuple[float, ColorType]] = [(0, "white"), (0.6, colour), (1, dark)]
+    stops: Any = [(0, "white"), (0.6, colour), (1, (0.45 * red, 0.45 * green, 0.45 * blue))]
     return LinearSegmentedColormap.from_list("ramp", stops)
 
 

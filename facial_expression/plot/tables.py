@@ -25,6 +25,8 @@ COLUMNS: dict[str, Columns] = {
     "risk_coverage": {"coverage": float, "risk": float},
 }
 """Of each table, by the name of its file."""
+RELIABILITY = {f"{when} equal_{of}" for when in ("before", "after") for of in ("width", "mass")}
+"""The four groups of rows of reliability.csv."""
 EMPTY = ("audit", "confused_pairs")
 """Tables that may have no row."""
 
@@ -38,22 +40,17 @@ def read(path: Path, classes: Sequence[str], columns: Columns | None = None) -> 
     name = path.stem
     table = read_table(path, columns or COLUMNS[name], "dvc repro", empty=name in EMPTY)
     for column in CLASS:
-        if column in table and not table[column].isin(classes).all():
-            strange = table.loc[~table[column].isin(classes), column].iloc[0]
+        strange = set(table.get(column, ())) - set(classes)
+        if strange:
             raise DatasetError(
-                f"{path}: expected a class of {', '.join(classes)}, found {strange!r}; "
+                f"{path}: expected a class of {', '.join(classes)}, found {min(strange)!r}; "
                 "run dvc repro again"
             )
     if name == "reliability":
-        _check_reliability(table, path)
+        found = set(table["when"] + " " + table["binning"])
+        if found != RELIABILITY:
+            raise DatasetError(
+                f"{path}: expected rows of before and after, each by equal_width and equal_mass, "
+                f"found {', '.join(sorted(found))}; run evaluate again"
+            )
     return table
-
-
-def _check_reliability(bins: pd.DataFrame, path: Path) -> None:
-    found = set(bins["when"] + " " + bins["binning"])
-    expected = {f"{when} equal_{of}" for when in ("before", "after") for of in ("width", "mass")}
-    if found != expected:
-        raise DatasetError(
-            f"{path}: expected rows of before and after, each by equal_width and equal_mass, found "
-            f"{', '.join(sorted(found))}; run evaluate again"
-        )

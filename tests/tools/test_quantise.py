@@ -13,6 +13,7 @@ from facial_expression.core.files import write_json
 from facial_expression.inference.network import Network, Output
 from facial_expression.network.backend import configure
 from tools import quantise
+from tools.predict.formats import notice
 from tools.web.card import known
 
 
@@ -68,6 +69,8 @@ def test_it_is_smaller_close_and_says_what_it_cost(model, arrays, tmp_path, monk
     assert cost.split("accuracy on val ")[1].split(" %")[0] in said
     assert known(rounded.facts)["Rounded to int8"] == cost
     assert "int8" not in whole.facts
+    assert "rounded to eight bits" in notice(rounded.facts)
+    assert "rounded" not in notice(whole.facts)
 
 
 def test_the_same_bytes_twice(model, arrays, tmp_path):

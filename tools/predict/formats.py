@@ -75,7 +75,10 @@ def notice(facts: Mapping[str, str]) -> str:
         facts: `Network.facts`.
     """
     accuracy = facts.get("accuracy", "unknown")
-    return f"Apparent expressions, not emotions; accuracy {accuracy}; terms of use: --help"
+    rounding = "; rounded to eight bits" if "int8" in facts else ""
+    return (
+        f"Apparent expressions, not emotions; accuracy {accuracy}{rounding}; terms of use: --help"
+    )
 
 
 def printable(path: str) -> str:

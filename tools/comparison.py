@@ -41,13 +41,8 @@ class Hits(NamedTuple):
 
 def count_hits(actual: Labels, a: Labels, b: Labels) -> Hits:
     """The paired 2x2 table of two runs' predictions; all int64 (N,)."""
-    right_a, right_b = a == actual, b == actual
-    return Hits(
-        int((right_a & right_b).sum()),
-        int((right_a & ~right_b).sum()),
-        int((~right_a & right_b).sum()),
-        int((~right_a & ~right_b).sum()),
-    )
+    cells = 2 * (a != actual) + (b != actual)
+    return Hits(*np.bincount(cells, minlength=4).tolist())
 
 
 def accuracy_difference(hits: Hits) -> Estimate:
@@ -55,15 +50,21 @@ def accuracy_difference(hits: Hits) -> Estimate:
 
     Method 10 of R. G. Newcombe, "Improved confidence intervals for the difference between binomial
     proportions based on paired data", Statistics in Medicine 17 (1998), 2635-2650: the Wilson
-    intervals of both accuracies, joined with regard to their correlation.
+    intervals of both accuracies, joined by their correlation phi.  Phi has a continuity correction
+    where it is positive, and is 0 where it is undefined.
     """
+    both, only_a, only_b, neither = hits
     n = sum(hits)
-    right_a, right_b = hits.both + hits.only_a, hits.both + hits.only_b
+    right_a, right_b = both + only_a, both + only_b
     a, b = right_a / n, right_b / n
     wilson_a, wilson_b = (
         binomtest(right, n).proportion_ci(LEVEL, method="wilson") for right in (right_a, right_b)
     )
-    phi = _correlation(hits)
+    excess = float(both * neither - only_a * only_b)
+    if excess > 0:
+        excess = max(excess - n / 2, 0.0)
+    margins = math.sqrt(right_a * (n - right_a) * right_b * (n - right_b))
+    phi = excess / margins if margins else 0.0
 
     def distance(one: float, other: float) -> float:
         return math.sqrt(max(one**2 - 2 * phi * one * other + other**2, 0.0))
@@ -94,10 +95,10 @@ def macro_f1_difference(
     multinomial distribution: the result is the same and takes a fraction of the time.
 
     Args:
-        actual: int64 (N,), from 0 to `classes` - 1, as `a` and `b`.
-        a: int64 (N,), predictions of the first run.
-        b: int64 (N,), predictions of the second run.
-        classes: how many classes there are.
+        actual: labels, int64 (N,), from 0 to `classes` - 1.
+        a: predictions of the first run; as `actual`.
+        b: those of the second run.
+        classes: number of classes.
         seed: of the draws.
         draws: resamples.
     """
@@ -128,13 +129,3 @@ def mean_difference(a: Sequence[float], b: Sequence[float]) -> tuple[Estimate, f
         test = ttest_ind(b, a, equal_var=False)
         interval = test.confidence_interval(LEVEL)
     return Estimate(value, float(interval.low), float(interval.high)), float(test.pvalue)
-
-
-def _correlation(hits: Hits) -> float:
-    """Newcombe's phi: with a continuity correction where it is positive, 0 where undefined."""
-    both, only_a, only_b, neither = hits
-    product = (both + only_a) * (only_b + neither) * (both + only_b) * (only_a + neither)
-    excess = float(both * neither - only_a * only_b)
-    if excess > 0:
-        excess = max(excess - sum(hits) / 2, 0.0)
-    return excess / math.sqrt(product) if product else 0.0

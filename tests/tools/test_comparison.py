@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-from facial_expression.metrics.comparison import (
+from tools.comparison import (
     Hits,
     accuracy_difference,
     count_hits,
