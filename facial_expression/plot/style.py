@@ -98,7 +98,7 @@ def ink_on(colour: ColorType) -> str:
     weights = (0.2126, 0.7152, 0.0722)
     channels = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
     luminance = sum(weight * channel for weight, channel in zip(weights, channels, strict=True))
-    return INK if luminance > 0.21 else "white"  # at 0.21 the contrasts are equal
+    return INK if luminance > 0.213 else "white"  # at 0.213 the contrasts are equal
 
 
 def ramp(colour: str) -> LinearSegmentedColormap:
