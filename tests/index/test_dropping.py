@@ -74,36 +74,32 @@ def test_with_leak_no_pixels_of_val_or_test_are_trained_on(case):
     assert not set(used["sha256"][train]) & set(used["sha256"][~train])
 
 
-def small() -> pd.DataFrame:
-    paths = ["train/sad/0.png", "train/sad/1.png", "val/sad/2.png", "test/sad/3.png"]
-    paths.append("train/sad/4.png")
-    return grouped(pictures(paths, sha256=list("abbca")))
-
-
+PATHS = ["train/sad/0.png", "train/sad/1.png", "val/sad/2.png", "test/sad/3.png", "train/sad/4.png"]
+SMALL = grouped(pictures(PATHS, sha256=list("abbca")))
 FOUND = pairs().assign(kind="")
 
 
-def test_an_excluded_picture_leaves_and_its_copy_stays():
-    after = drop(small(), FOUND, ["leak", "duplicate"], {"train/sad/0.png"})
-    assert after.tolist() == ["excluded", "also in val", "", "", ""]
-    after = drop(small(), FOUND, ["leak", "duplicate"], {"train/sad/1.png"})
-    assert after.tolist() == ["", "excluded", "", "", "duplicate"]
+@pytest.mark.parametrize(
+    ("excluded", "expected"),
+    [
+        ("train/sad/0.png", ["excluded", "also in val", "", "", ""]),  # its copy stays
+        ("train/sad/1.png", ["", "excluded", "", "", "duplicate"]),
+    ],
+)
+def test_an_excluded_picture_leaves_before_the_kinds(excluded, expected):
+    assert drop(SMALL, FOUND, ["leak", "duplicate"], {excluded}).tolist() == expected
 
 
 @pytest.mark.parametrize(
-    ("path", "reason"),
+    ("paths", "reason"),
     [
-        ("train/sad/9.png", "expected paths of images.zip, found train/sad/9.png; remove"),
-        ("val/sad/2.png", "expected training pictures, found val/sad/2.png of val or test"),
-        ("test/sad/3.png", "expected training pictures, found test/sad/3.png of val or test"),
+        (["train/sad/9.png"], "expected paths of images.zip, found train/sad/9.png; remove"),
+        (["val/sad/2.png"], "expected training pictures, found val/sad/2.png of val or test"),
+        (["test/sad/3.png"], "expected training pictures, found test/sad/3.png of val or test"),
+        ([f"a{i}" for i in range(9)], "found a0, a1, a2 and 6 more; remove"),
     ],
 )
-def test_a_picture_that_cannot_be_excluded_is_named_in_one_line(path, reason):
+def test_pictures_that_cannot_be_excluded_are_named_in_one_line(paths, reason):
     with pytest.raises(DatasetError, match=reason) as caught:
-        drop(small(), FOUND, ["leak"], {path, "train/sad/0.png"})
+        drop(SMALL, FOUND, ["leak"], {*paths, "train/sad/0.png"})
     assert "\n" not in str(caught.value)
-
-
-def test_of_many_unknown_paths_three_are_named():
-    with pytest.raises(DatasetError, match=r"found a0, a1, a2 and 6 more; remove"):
-        drop(small(), FOUND, [], {f"a{i}" for i in range(9)})

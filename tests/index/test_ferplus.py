@@ -189,35 +189,18 @@ def test_a_table_that_does_not_fit_the_pictures_is_refused_in_one_line(table, te
     assert "\n" not in str(caught.value)
 
 
-def test_rows_get_classes_and_reasons_in_every_split_and_votes_with_soft_targets_only(table):
-    lines = [PUBLISHED.splitlines()[0].replace("Usage,Image name", "path")]
-    paths = [f"train/angry/{name}.png" for name in "ad"] + ["val/angry/b.png", "test/angry/c.png"]
-    for path, counts in zip(
-        paths, [votes_of(fear=6, surprise=4), votes_of(fear=9), votes_of(unknown=9)], strict=False
-    ):
-        lines.append(",".join([path, *map(str, counts)]))
-    table.write_text("\n".join(lines), encoding="utf-8")
-    index = pictures(paths, dropped_because=["", "undecodable: x", "", ""])
-    pinned = replace(RULES, votes=str(table), sha256=sha256_of(table))
-    hard = ferplus.relabelled(index, pinned)
-    assert hard["class"].tolist() == ["fear", "fear", "", ""]
-    assert hard["dropped_because"].tolist() == ["", "undecodable: x", "unknown", "no votes"]
-    assert list(hard) == list(index)
-    soft = ferplus.relabelled(index, replace(pinned, targets="distribution"))
-    assert soft["votes"].tolist() == ["surprise:4 fear:6", "", "", ""]
-
-
-def test_another_file_than_the_pinned_one_is_refused(table):
+def test_an_undecodable_picture_keeps_its_reason(table):
     table.write_text(JOINED, encoding="utf-8")
-    pin = sha256_of(table)
-    gone = str(table.with_name("gone.csv"))
-    for votes, sha256, said in (
-        (str(table), "", rf"index\.labels\.sha256: expected '', found {pin}"),
-        (gone, pin, r"index\.labels\.votes: cannot read .*gone\.csv: No"),
-        ("", "", r"index\.labels\.votes: expected the path .* ''"),
-    ):
-        with pytest.raises(ParameterError, match=said):
-            ferplus.relabelled(pictures(COPIED), replace(RULES, votes=votes, sha256=sha256))
+    rules = replace(RULES, votes=str(table), sha256=sha256_of(table))
+    index = pictures(COPIED, dropped_because=["", "undecodable: x", ""])
+    named = ferplus.relabelled(index, rules)
+    assert named["class"].tolist() == ["", "", "neutral"]
+    assert named["dropped_because"].tolist() == ["no majority", "undecodable: x", ""]
+
+
+def test_votes_that_are_not_named_are_refused():
+    with pytest.raises(ParameterError, match=r"index\.labels\.votes: expected the path .* ''"):
+        ferplus.relabelled(pictures(COPIED), RULES)
 
 
 @pytest.mark.fer2013
@@ -227,27 +210,13 @@ def test_the_real_votes_give_the_counts_that_the_protocol_states(ferplus_csv):
         paths = pd.Series([line.split(",")[0] for line in stream][1:])
     votes = read_votes(ferplus_csv, paths)
     val = pd.Series(False, index=paths.index)
-    found = {
-        (kind, count): Counter(
-            labelled(votes, replace(RULES, filter=kind, classes=count), val)["reason"]
-        )
-        for kind in ("none", "published")
-        for count in (7, 8)
-    }
-    assert found["none", 7] == {
-        "": 35_271,
-        "contempt": 216,
-        "unknown": 222,
-        "no votes": 175,
-        "not a face": 3,
-    }
-    assert found["none", 8][""] == 35_271 + 216
-    assert found["published", 7] == {
-        "": 31_263,
-        "no majority": 4_200,
-        "no votes": 175,
-        "contempt": 148,
-        "unknown": 99,
-        "not a face": 2,
-    }
-    assert found["published", 8][""] == 31_263 + 148
+
+    def counted(**changed) -> dict[str, int]:
+        return dict(Counter(labelled(votes, replace(RULES, **changed), val)["reason"]))
+
+    dropped = {"contempt": 216, "unknown": 222, "no votes": 175, "not a face": 3}
+    assert counted(filter="none") == {"": 35_271, **dropped}
+    assert counted(filter="none", classes=8)[""] == 35_271 + 216
+    dropped = {"contempt": 148, "unknown": 99, "no votes": 175, "not a face": 2}
+    assert counted() == {"": 31_263, "no majority": 4_200, **dropped}
+    assert counted(classes=8)[""] == 31_263 + 148
