@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -83,10 +84,6 @@ def test_a_copy_is_found_whatever_was_done_to_it(how: str, seed: int) -> None:
     assert 0.8 <= score <= 1 + 1e-5
 
 
-def test_different_pictures_are_no_near_duplicates() -> None:
-    assert found(np.stack([scene(seed) for seed in range(300)]), 0.8).empty
-
-
 def test_threads_and_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     faces = np.stack([thumbnail(face(seed)) for seed in range(30)])
     expected = found(faces, 0.5)
@@ -154,19 +151,13 @@ def test_candidates_are_those_of_a_naive_loop(
 
 def naive_similarity(one: Grey, two: Grey) -> float:
     """The same by SciPy's filters and NumPy's correlation, one move after another."""
-    details = [
-        gaussian_filter(grey.astype(float), 0.75) - gaussian_filter(grey.astype(float), 2.0)
-        for grey in (one, two)
-    ]
+    one, two = (gaussian_filter(g, 0.75) - gaussian_filter(g, 2.0) for g in (one * 1.0, two * 1.0))
     best = -1.0
-    for down in (-1, 0, 1):
-        for right in (-1, 0, 1):
-            moved = np.roll(details[0], (down, right), axis=(0, 1))
-            inside = (
-                slice(max(down, 0), SIDE + min(down, 0)),
-                slice(max(right, 0), SIDE + min(right, 0)),
-            )
-            best = max(best, np.corrcoef(moved[inside].ravel(), details[1][inside].ravel())[0, 1])
+    for down, right in product((-1, 0, 1), repeat=2):
+        moved = np.roll(one, (down, right), axis=(0, 1))
+        rows, columns = (slice(max(move, 0), SIDE + min(move, 0)) for move in (down, right))
+        inside = moved[rows, columns].ravel(), two[rows, columns].ravel()
+        best = max(best, np.corrcoef(*inside)[0, 1])
     return best
 
 
