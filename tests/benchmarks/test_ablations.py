@@ -50,16 +50,6 @@ def test_the_error_of_one_pair_is_mcnemars() -> None:
     assert error == pytest.approx(100 * variance**0.5)
 
 
-def test_more_seeds_are_averaged_before_they_are_compared() -> None:
-    hits = [random_hits(seed) for seed in range(4)]
-    runs = [a_run({}, seed, one) for seed, one in enumerate(hits)]
-    difference, error = compared(runs[:1], runs[1:])
-    apart = 100 * (hits[0] - np.mean(hits[1:], axis=0))
-    assert difference == pytest.approx(apart.mean())
-    assert error == pytest.approx(apart.std(ddof=1) / 101**0.5)
-    assert compared(runs, runs) == (0, 0)
-
-
 def test_the_table_has_the_baseline_and_what_was_fitted_from_it() -> None:
     half = np.arange(100) < 50
     other_baseline = a_run({"label_smoothing": 0.1, "epochs": 9}, 0, ~half)

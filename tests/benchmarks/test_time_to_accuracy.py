@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,46 +13,6 @@ from facial_expression.core.errors import ParameterError
 from facial_expression.core.files import write_json
 from facial_expression.core.labels import FER2013_IDS
 from facial_expression.train import models
-
-
-def result(epochs: list[float], planned: int, accuracy: float, building: float = 1.0) -> Any:
-    scores = {
-        name: {"accuracy": accuracy + gain, "macro_f1": accuracy / 2}
-        for name, gain in (("val", 0.0), ("val_flip", 0.01))
-    }
-    return {
-        "recipe": {"epochs": len(epochs)},
-        "planned_epochs": planned,
-        "parameters": 1_000,
-        "macs": 2_500_000,
-        "seconds": building + sum(epochs) + 0.5,
-        "building": building,
-        "epochs": epochs,
-        "scores": scores,
-    }
-
-
-def cells(table: str) -> list[list[str]]:
-    lines = [line for line in table.splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-
-
-def test_the_table_compares_whole_runs_with_the_seeds() -> None:
-    runs = {
-        "seed": [result([300.0, 310.0, 305.0], 100, 0.4)],
-        "fast": [result([10.0] * 9, 9, 0.64), result([10.0] * 9, 9, 0.66)],
-    }
-    fer = {"parameters": 58_423, "macs": 10_000_000, "scores": runs["seed"][0]["scores"]}
-    header, _, seed, fast, rival = cells(time_to_accuracy.table(runs, fer))
-    assert {len(row) for row in (header, seed, fast, rival)} == {len(header)}
-    by_name = dict(zip(header, seed, strict=True))
-    assert by_name["epochs"] == "3 of 100"
-    assert by_name["s a fit"] == "~30,501"  # 1 + 100 * 305
-    by_name = dict(zip(header, fast, strict=True))
-    assert by_name["s a fit"] == "91.5 ± 0.0"
-    assert by_name["seed's time over it"].startswith("333")
-    assert by_name["val accuracy"] == "65.00 ± 1.41 / 66.00 ± 1.41"
-    assert rival[:2] == ["fer", "58,423"]
 
 
 def test_scores_of_all_join_the_splits_and_flips_are_averaged() -> None:

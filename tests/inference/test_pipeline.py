@@ -12,7 +12,7 @@ from PIL import Image
 from facial_expression.inference import pipeline
 from facial_expression.inference.boxes import Box, crop
 from facial_expression.inference.network import Network
-from facial_expression.inference.pipeline import Face, predict
+from facial_expression.inference.pipeline import predict
 from facial_expression.inference.sources import Source, unreadable
 from facial_expression.pictures.images import Picture, square
 from tests.networks import expected, tiny_network
@@ -113,31 +113,6 @@ def test_only_a_few_pictures_are_in_memory(network: Network):
         next(found)
     assert 1 <= peak <= 6
     found.close()  # type: ignore[attr-defined]
-
-
-def test_pictures_are_kept_on_request_and_then_limit_the_batch(
-    network: Network, monkeypatch: pytest.MonkeyPatch
-):
-    source = [Source("x", 3, partial(noise, 1, 70, 50))]
-    (without,) = predict(source, network, None)
-    (kept,) = predict(source, network, None, keep=True)
-    assert (without.rgb, without.size, without.frame) == (None, (70, 50), 3)
-    assert kept.rgb is not None
-    assert kept.rgb.mode == "RGB"
-    assert kept.faces[0].box == Box(10, 0, 50, 50, 1.0)
-    monkeypatch.setattr(pipeline, "MAX_PIXELS", 3 * 48 * 48)
-    taken: list[str] = []
-    next(predict(many(taken), network, None, keep=True))
-    assert len(taken) == 3
-
-
-@pytest.mark.parametrize(
-    ("shares", "entropy"), [([1, 0, 0], 0.0), ([0.25] * 4, np.log(4)), ([0.5, 0.5, 0], np.log(2))]
-)
-def test_entropy_is_in_nats(shares: list[float], entropy: float):
-    face = Face(Box(0, 0, 1, 1, 1), np.array(shares, np.float32))
-    assert face.entropy == pytest.approx(entropy, abs=1e-7)
-    assert not np.signbit(face.entropy), "no negative zero"
 
 
 def test_a_file_that_cannot_be_opened_does_not_end_the_run(network: Network, tmp_path: Path):

@@ -90,16 +90,6 @@ def test_two_that_do_not(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.parametrize("name", ["workspace", ""])
-def test_an_experiment_and_the_workspace_are_revisions(
-    capsys: pytest.CaptureFixture[str], name: str
-) -> None:
-    out = said(capsys, "seventy", name)
-    assert "A = seventy, B = workspace" in out
-    assert "A 70.00 %, B 80.00 %" in out
-
-
-@pytest.mark.usefixtures("here")
 def test_runs_of_one_recipe_and_of_two(capsys: pytest.CaptureFixture[str]) -> None:
     out = said(capsys, "--seeds", "fifty", "fifty-two")
     assert "mean 51.00 %, standard deviation 1.41 points, n = 2" in out
@@ -134,12 +124,9 @@ def test_a_mistake_is_one_line(argv: list[str], kind: type[Exception], reason: s
 @pytest.mark.parametrize(
     "argv",
     [
-        [],
-        ["a"],
         ["a", "b", "c"],
         ["a", "b", "--seeds", "c"],
         ["--seeds", "a", "b", "--against", "c"],
-        ["a", "b", "--against", "c", "d"],
     ],
 )
 def test_a_wrong_number_of_revisions_is_refused(
@@ -150,12 +137,6 @@ def test_a_wrong_number_of_revisions_is_refused(
     assert "expect" in capsys.readouterr().err
 
 
-def test_outside_a_repository_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(PipelineError, match="not a git repository"):
-        compare.main(["main", "workspace"])
-
-
 TEXT = "path,actual,predicted,happy,sad\nb.png,sad,sad,0.2,0.8\na.png,happy,sad,0.4,0.6\n"
 
 
@@ -163,11 +144,8 @@ TEXT = "path,actual,predicted,happy,sad\nb.png,sad,sad,0.2,0.8\na.png,happy,sad,
     ("text", "found"),
     [
         ("", "found none"),
-        ("path,actual\n", "found path, actual;"),
-        ("path,actual,predicted,happy,sad\n", "0 rows for 0 pictures"),
         (TEXT + "a.png,sad,sad,0,1\n", "3 rows for 2 pictures"),
         (TEXT + "c.png,sad,angry,0,1\n", "3 rows for 3 pictures, 1 of them with another class"),
-        (TEXT + "c.png,sad\n", "1 of them with another class"),
     ],
 )
 def test_what_is_no_table_is_refused(text: str, found: str) -> None:
@@ -184,21 +162,3 @@ def test_runs_are_joined_by_path_whatever_their_order() -> None:
     assert actual.tolist() == [1, 0]
     assert a.tolist() == [1, 1]
     assert b.tolist() == [1, 0]
-
-
-@pytest.mark.parametrize(
-    ("other", "found"),
-    [
-        ("a,x,x", "1 pictures only in one, 0 only in other and 0 of the 1 shared"),
-        ("a,x,x\nc,x,x\nd,y,y", "1 pictures only in one, 2 only in other and 0 of the 1 shared"),
-        ("a,y,x\nb,y,x", "0 only in other and 1 of the 2 shared"),
-    ],
-)
-def test_other_pictures_and_labels_are_counted(other: str, found: str) -> None:
-    header = "path,actual,predicted,x,y\n"
-    one = compare.parse(f"{header}a,x,y\nb,y,y\n", "one")
-    with pytest.raises(DatasetError, match=found) as caught:
-        compare.aligned([one, one, compare.parse(header + other, "other")])
-    assert "\n" not in str(caught.value)
-    with pytest.raises(DatasetError, match="found x, y and x, z"):
-        compare.aligned([one, compare.parse("path,actual,predicted,x,z\na,x,x\n", "other")])

@@ -17,7 +17,7 @@ from facial_expression.network.backend import configure
 from facial_expression.pictures.images import decode, square
 from tests.helpers import picture
 from tests.stages.test_evaluate import CLASSES, SIDE, build  # angry, happy, sad; 16
-from tools.beside import find_temperature, read_names
+from tools.beside import find_temperature
 from tools.evaluate import __main__ as evaluate
 
 FOLDERS = {"angry": ("angry", 7), "happy": ("happy", 3), "joy": ("happy", 4), "contempt": (None, 2)}
@@ -107,30 +107,6 @@ def test_scores_are_of_those_predictions_and_know_what_is_absent(
     assert support.to_dict() == {"angry": 7, "happy": 7, "sad": 0}
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"temperature": 0}', '{"temperature": "hot"}'])
-def test_a_temperature_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
-    (tmp_path / "calibration.json").write_text(text, encoding="utf-8")
-    with pytest.raises(DatasetError, match=r"calibration\.json: expected a temperature above 0"):
-        find_temperature(tmp_path / "model.keras")
-
-
-def test_names_may_stand_in_any_order_but_each_once(tmp_path: Path) -> None:
-    path = tmp_path / "classes.json"
-    write_json(path, ["sad", "angry", "happy"])
-    assert read_names(path) == ["sad", "angry", "happy"]
-    for wrong in (["sad", "sad"], {"sad": 0}, [1, 2]):
-        write_json(path, wrong)
-        with pytest.raises(DatasetError, match="expected a list of distinct class names"):
-            read_names(path)
-
-
-def test_figures_are_drawn(done: Path) -> None:
-    charts = {"confusion", "per_class_f1", "reliability", "risk_coverage"}
-    names = charts | {"predictions", "hardest_mistakes"}
-    assert {path.stem for path in done.glob("*.png")} == names
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in done.glob("*.png"))
-
-
 def test_two_runs_give_the_same_bytes(place: Path, done: Path, tmp_path: Path) -> None:
     run(place, tmp_path, *MAPS)
     for path in done.iterdir():
@@ -195,14 +171,3 @@ def test_a_mistake_is_one_line_and_writes_nothing(
         run(place, tmp_path / "out", *options, split=split)
     assert "\n" not in str(seen.value)
     assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-    "option", [("--temperature", "0"), ("--temperature", "nan"), ("--batch-size", "0")]
-)
-def test_a_number_out_of_range_is_refused(
-    option: tuple[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit):
-        evaluate.main(["model.keras", "faces", "--out", "out", *option])
-    assert f"argument {option[0]}: expected a number" in capsys.readouterr().err

@@ -14,7 +14,6 @@ import yaml
 
 from facial_expression.core.arrays import write_array, write_rows
 from facial_expression.core.files import write_json
-from facial_expression.network.recipe import Teacher
 from tests.train.recipes import RECIPE
 from tools.label_errors import __main__ as label_errors
 from tools.label_errors import cross_fitting
@@ -111,12 +110,3 @@ def test_another_recipe_is_not_served_from_the_folds_of_the_first(arrays, tmp_pa
     for seed in (0, 1, 0):
         label_errors.find(arrays, replace(TINY, seed=seed), 2, tmp_path / "out")
     assert seen == [(seed, f"fold {fold}/2") for seed in (0, 1) for fold in (1, 2)]
-
-
-def test_a_network_that_may_know_the_labels_is_mentioned(arrays, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(cross_fitting, "out_of_fold", lambda *_: np.full((120, 3), 1 / 3))
-    label_errors.find(arrays, TINY, 2, tmp_path / "out")
-    assert capsys.readouterr().err == ""
-    taught = replace(TINY, teacher=Teacher("released/expression.keras", "0" * 64, 0.5))
-    label_errors.find(arrays, taught, 2, tmp_path / "out")
-    assert "the recipe learns from released/expression.keras" in capsys.readouterr().err

@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from scipy.stats import binom
-from sklearn.metrics import f1_score
 
 from facial_expression.core.errors import DatasetError
 from facial_expression.core.tables import write_table
@@ -64,12 +62,6 @@ def test_both_label_sets_are_scored_on_the_same_pictures(votes, tmp_path, capsys
         ["3", "folders", "66.67 %"],  # a, b, c
         ["3", "FER+", "66.67 %"],
     ]
-    low, high = 100 * binom.ppf([0.025, 0.975], 7, 5 / 7) / 7
-    assert rows[0][4] == f"{low:.2f} to {high:.2f}"
-    actual = [path.split("/")[1] for path, *_ in PICTURES]
-    guessed = [guess for _, guess, _ in PICTURES]
-    f1 = f1_score(actual, guessed, labels=sorted(set(actual)), average="macro", zero_division=0.0)
-    assert rows[0][5] == f"{f1:.4f}"
     assert said.endswith(
         "The folder's label is the FER+ label for 50.00 % of 4 pictures (filter none) and "
         "33.33 % of 3 pictures (filter published).\n"

@@ -149,35 +149,13 @@ def test_standard_input_is_a_picture(
     assert "standard input is closed" in call("-")[2]
 
 
-def save_rotated(path: Path) -> None:
+def test_boxes_are_pixels_of_the_upright_picture(album: Path, call: Call) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # viewers turn it by 90 degrees clockwise
-    Image.open(PHOTOGRAPH).transpose(Image.Transpose.ROTATE_90).save(path, exif=exif, quality=95)
-
-
-def save_grey_alpha(path: Path) -> None:
-    grey = Image.open(PHOTOGRAPH).convert("LA")
-    grey.putalpha(Image.fromarray(np.full((600, 512), 255, np.uint8)))
-    grey.save(path)
-
-
-def save_gif(path: Path) -> None:
-    frames = [Image.open(PHOTOGRAPH).quantize(64), Image.new("P", (512, 600))]
-    frames[0].save(path, save_all=True, append_images=frames[1:])
-
-
-@pytest.mark.parametrize(
-    ("name", "save"),
-    [("phone.jpg", save_rotated), ("grey.png", save_grey_alpha), ("moving.gif", save_gif)],
-)
-def test_boxes_are_pixels_of_the_upright_picture(
-    album: Path, call: Call, name: str, save: Callable[[Path], None]
-) -> None:
-    save(album / name)
-    code, out, _ = call(f"album/{name}", "--format", "jsonl")
-    (result,) = objects(out)
-    assert (code, result["width"], result["height"]) == (0, 512, 600)
-    assert len(result["faces"]) == 1
+    lying = Image.open(PHOTOGRAPH).transpose(Image.Transpose.ROTATE_90)
+    lying.save(album / "phone.jpg", exif=exif, quality=95)
+    (result,) = objects(call("album/phone.jpg", "--format", "jsonl")[1])
+    assert (result["width"], result["height"]) == (512, 600)
     assert near_face(result["faces"][0]["box"])
 
 
@@ -218,18 +196,6 @@ def test_a_folder_without_pictures_is_named_and_other_files_are_counted(
     assert empty == "no pictures in empty"
     assert passed_over == "1 file passed over: 1 not a picture, e.g. album/notes.txt"
     assert summary.endswith("faces 1, folders without pictures 1")
-
-
-def test_faces_come_in_reading_order_and_boxes_stay_on_the_picture(album: Path, call: Call) -> None:
-    face = Image.open(PHOTOGRAPH)
-    both = Image.new("RGB", (900, 600))
-    both.paste(face.point(lambda value: value // 3 + 60), (-250, 0))  # the lower score
-    both.paste(face, (450, 20))
-    both.save(album / "both.png")
-    _, out, _ = call("album/both.png", "--format", "jsonl")
-    left, right = (found["box"] for found in objects(out)[0]["faces"])
-    assert left["left"] == 0
-    assert 450 < right["left"] < right["left"] + right["width"] <= 900
 
 
 def test_the_notice_is_for_people_who_read_faces_in_a_terminal(
@@ -329,7 +295,9 @@ def test_an_output_file_is_whole_or_absent(
 def test_a_mistake_is_one_line(album: Path, call: Call, argv: list, code: int, reason: str) -> None:
     found, _, err = call(*argv)
     assert found == code
-    assert reason in err.splitlines()[-1]
+    last = err.splitlines()[-1]
+    assert "error: " in last
+    assert reason in last
 
 
 # The process
@@ -360,24 +328,6 @@ def test_an_interruption_keeps_the_lines_already_written(album: Path, network: P
     assert lines[1:] == [lines[1]] * 63
     assert lines[1].endswith(b"face.jpg\n")
     assert rest == b"", "no half line"
-
-
-def test_only_what_it_needs_is_imported(album: Path, network: Path) -> None:
-    script = (
-        "import sys; before = set(sys.modules); from tools.predict.__main__ import main; "
-        f"main([{str(album / 'face.jpg')!r}, '--model', {str(network)!r}, '--draw', "
-        f"{str(album / 'drawn')!r}, '--format', 'csv']); "
-        "print(*(name for name, module in sys.modules.items() if name not in before and "
-        "'.' not in name and 'site-packages' in (getattr(module, '__file__', None) or '')))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True, text=True, check=True, cwd=ROOT, env=environment(),
-    )  # fmt: skip
-    imported = set(done.stdout.splitlines()[-1].split())
-    needed = {"onnxruntime", "numpy", "PIL", "cv2", "onnx"}  # the last two by the detector
-    assert needed <= imported
-    assert imported <= needed | {"google", "ml_dtypes", "tqdm", "typing_extensions"}  # theirs
 
 
 def test_a_reader_that_stops_reading_is_not_an_error(album: Path, network: Path) -> None:

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import io
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from facial_expression.core.errors import ImageError
-from facial_expression.inference.sources import Source
 from facial_expression.pictures.images import FORMATS
 from tests.helpers import picture
-from tools.predict.inputs import counted, expand, read_file, sources
+from tools.predict.inputs import counted, expand, read_file
 
 
 @pytest.fixture
@@ -84,21 +81,6 @@ def test_pictures_are_found_by_content_and_the_rest_is_counted_by_kind(
     )
 
 
-def test_standard_input_is_one_picture_and_a_video_its_frames(album: Path):
-    def two(path: str) -> Iterator[Source]:
-        yield from (Source(path, number, lambda: read_file("album/b.png")) for number in (0, 5))
-
-    stream = io.BytesIO(picture(3))
-    found = list(sources(["-", "album/clip.avi", "album/b.png", "-"], lambda: stream, two))
-    assert [(each.path, each.frame) for each in found] == [
-        ("-", None), ("album/clip.avi", 0), ("album/clip.avi", 5), ("album/b.png", None),
-        ("-", None),
-    ]  # fmt: skip
-    assert found[0].read().upright.size == (48, 48)
-    with pytest.raises(ImageError, match="empty"):
-        found[-1].read()
-
-
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
@@ -116,19 +98,3 @@ def test_an_unreadable_file_says_why(
     (path,) = expand([path]).paths
     with pytest.raises(ImageError, match=reason):
         read_file(path)
-
-
-def test_a_folder_that_cannot_be_listed_is_reported_and_the_others_are_read(
-    album: Path, monkeypatch: pytest.MonkeyPatch
-):
-    listed = Path.iterdir
-
-    def refuse(folder: Path) -> Iterator[Path]:
-        if folder.name == "c":
-            raise PermissionError(13, "Permission denied", str(folder))
-        return listed(folder)
-
-    monkeypatch.setattr(Path, "iterdir", refuse)
-    assert expand(["album"]).paths == [*WALKED[:3], "album/c"]
-    with pytest.raises(PermissionError):
-        read_file("album/c")

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
 import pytest
 
-from facial_expression.core.arrays import read_split, write_array, write_rows
+from facial_expression.core.arrays import write_array, write_rows
 from facial_expression.core.errors import ModelError, PipelineError
 from facial_expression.core.files import write_json
-from facial_expression.inference.network import Network, Output
+from facial_expression.inference.network import Network
 from facial_expression.network.backend import configure
 from tools import quantise
 from tools.predict.formats import notice
@@ -93,33 +92,3 @@ def test_arrays_of_other_classes_are_refused(model, arrays, tmp_path):
     write_json(arrays / "classes.json", ["fear", "happy"])
     with pytest.raises(ModelError, match="fear, happy, found happy, sad"):
         quantise.main([str(model), str(arrays), "--out", str(tmp_path / "int8.onnx")])
-
-
-class Stub:
-    """A network that takes so many seconds of a clock, call by call, and has one answer."""
-
-    def __init__(self, clock: list[float], seconds: list[float], answer: int) -> None:
-        self.clock, self.seconds, self.answer = clock, iter(seconds), answer
-
-    def predict(self, images, batch_size):
-        self.clock[0] += next(self.seconds)
-        return Output(np.eye(2, dtype=np.float32)[[self.answer] * len(images)], None)
-
-
-@pytest.mark.parametrize(("after", "speedup"), [(0.25, 4), (2, 0.5)])
-def test_speedup_is_the_time_before_over_the_time_after(arrays, monkeypatch, after, speedup):
-    clock = [0.0]
-    monkeypatch.setattr(quantise, "time", SimpleNamespace(perf_counter=lambda: clock[0]))
-    val, rounds = read_split(arrays, "val"), quantise.ROUNDS
-    found = REAL(  # the first call of each warms up
-        Stub(clock, [64, 1, 2, *[1] * (rounds - 2)], 0),
-        Stub(clock, [0.5, after, 2 * after, *[after] * (rounds - 2)], 1),
-        val,
-        32,
-    )
-    assert found["speedup"] == speedup
-    assert found["pictures_a_second"] == 70
-    assert found["pictures_a_second_int8"] == 70 / after
-    assert found["accuracy"] == (val.labels == 0).mean()
-    assert found["accuracy_int8"] == (val.labels == 1).mean()
-    assert found["agreement"] == 0

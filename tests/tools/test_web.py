@@ -21,7 +21,6 @@ from facial_expression.inference.boxes import Box, crop
 from facial_expression.inference.detection import Detector
 from facial_expression.inference.network import Network
 from facial_expression.pictures.images import decode, square
-from facial_expression.sample.faces import EXPRESSIONS
 from tests.networks import CLASSES, tiny_network
 from tests.serving import served
 from tools.web import card, examples
@@ -223,16 +222,6 @@ def test_the_page_states_the_network_s_limits_and_card(client):
         "&lt;b&gt;For tests",  # a model file cannot write HTML
     ):  # fmt: skip
         assert words in text
-
-
-def test_there_is_a_drawn_example_of_each_expression(client):
-    assert list(DRAWN) == sorted(EXPRESSIONS)
-    assert len(set(DRAWN.values())) == len(DRAWN)
-    for name, data in DRAWN.items():
-        assert f"examples/{name}.png" in text_of(client)
-        response = client.get(f"/examples/{name}.png")
-        assert (response.mimetype, response.data) == ("image/png", data)
-        assert (decode(data).mode, decode(data).upright.size) == ("L", (384, 384))
 
 
 CARD = """---

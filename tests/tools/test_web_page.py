@@ -190,21 +190,6 @@ def test_a_file_that_is_not_a_picture_or_too_large_is_explained(page):
     assert "POST" not in sent
 
 
-def test_missing_map_card_and_server_are_named(browser, tmp_path):
-    with served(tiny_network(tmp_path / "tiny.onnx", activation=False), tmp_path) as other:
-        page = browser.new_page()
-        page.goto(other.url)
-        expect(page.get_by_text("There is no model_card.md beside")).to_be_visible()
-        upload(page, DRAWN["sad"])
-        expect_answer(page)
-        expect(page.get_by_text("There is no map of the evidence")).to_be_visible()
-        expect(page.locator("#map")).to_be_hidden()
-        other.interrupt()
-        upload(page, DRAWN["sad"])
-        expect(page.get_by_role("alert")).to_contain_text("does not answer")
-        page.close()
-
-
 def test_the_keyboard_is_enough(page):
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to")).to_be_focused()
