@@ -50,32 +50,6 @@ def test_the_error_of_one_pair_is_mcnemars() -> None:
     assert error == pytest.approx(100 * variance**0.5)
 
 
-def test_the_table_has_the_baseline_and_what_was_fitted_from_it() -> None:
-    half = np.arange(100) < 50
-    other_baseline = a_run({"label_smoothing": 0.1, "epochs": 9}, 0, ~half)
-    figures = {
-        "machine": "a machine",
-        "baseline": BASELINE,
-        "runs": [
-            a_run({}, 0, half),
-            a_run({}, 5, np.arange(100) < 52, cpu=14.0),
-            a_run({"label_smoothing": 0.1}, 0, np.arange(100) < 54, cpu=6.0),
-            other_baseline,
-        ],
-    }
-    never_fitted = Ingredient("mixup", {"augmentation.mixup": 0.2}, "worse", kept=False)
-    text = table(figures, [never_fitted, SMOOTHING])
-    rows = [line.split("|")[1].strip() for line in text.splitlines() if line[:1] == "|"]
-    assert rows[2:] == ["baseline", "smoothing"]
-    baseline, smoothing = (line for line in text.splitlines() if line[:3] in ("| b", "| s"))
-    assert "51.00 ± 1.41" in baseline
-    assert "54.00 | +3.00 ± " in smoothing
-    assert "`label_smoothing=0.1`" in smoothing
-    figures["runs"] = [other_baseline]
-    with pytest.raises(ParameterError, match="a fit of the baseline, found none"):
-        table(figures, [SMOOTHING])
-
-
 def test_each_change_of_the_fast_recipe_is_another_recipe() -> None:
     ingredients = load(ablations.FILE, "fast", ablations.Ablations).ingredients
     changes = ablations.chosen(ingredients, None)

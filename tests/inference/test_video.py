@@ -42,14 +42,6 @@ def test_all_frames_every_nth_frame_and_a_limit(clip: str):
     assert reds(clip, every=4, limit=2) == [(0, 0), (4, 4)]
 
 
-def test_a_file_that_is_not_a_video_is_one_unreadable_source(tmp_path: Path):
-    path = tmp_path / "broken.mp4"
-    path.write_bytes(bytes(range(256)) * 8)
-    (source,) = video(str(path))
-    with pytest.raises(ImageError, match="not a video that can be decoded"):
-        source.read()
-
-
 def test_a_truncated_video_ends_with_an_unreadable_source(tmp_path: Path):
     path = noise_video(tmp_path / "cut.avi", "MJPG")
     data = path.read_bytes()

@@ -171,6 +171,8 @@ def test_a_wrong_parameter_is_named(data, key, value):
 @pytest.mark.parametrize(
     ("path", "text", "parts"),
     [
+        ("model/history.csv", None, ["no such table"]),
+        ("evaluation/saliency.npz", None, ["run evaluate again"]),
         ("model/history.csv", "epoch,loss\n1,2\n", ["val_accuracy", "epoch, loss"]),
         ("evaluation/risk_coverage.csv", "coverage,risk\n", ["expected rows, found none"]),
         (
@@ -180,8 +182,9 @@ def test_a_wrong_parameter_is_named(data, key, value):
         ),
     ],
 )
-def test_a_damaged_table_is_named(data, path, text, parts):
-    (data / path).unlink()
-    refused(data, path)
-    (data / path).write_text(text, encoding="utf-8")
+def test_a_missing_or_damaged_file_is_named(data, path, text, parts):
+    if text is None:
+        (data / path).unlink()
+    else:
+        (data / path).write_text(text, encoding="utf-8")
     refused(data, path, *parts)

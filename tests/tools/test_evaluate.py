@@ -136,16 +136,6 @@ def test_a_calibrated_model_and_an_index(place: Path, done: Path, tmp_path: Path
     assert named["calibration"]["temperature"] == 3
 
 
-def test_classes_are_found_where_the_pipeline_keeps_them(tmp_path: Path) -> None:
-    model = tmp_path / "data/model/model.keras"
-    with pytest.raises(DatasetError, match="found neither; name the file with --classes"):
-        evaluate.find_classes(model)
-    write_json(tmp_path / "data/arrays/classes.json", CLASSES)
-    assert evaluate.find_classes(model) == tmp_path / "data/arrays/classes.json"
-    write_json(tmp_path / "data/model/classes.json", CLASSES)
-    assert evaluate.find_classes(model) == tmp_path / "data/model/classes.json"
-
-
 @pytest.mark.parametrize(
     ("options", "split", "kind", "found"),
     [
