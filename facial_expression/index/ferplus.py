@@ -8,8 +8,7 @@ of a picture that count; the column with most of them is the class.
 Two forms of the table are read; the header tells which:
 
 - `fer2013new.csv` as published: Usage, Image name, ten counts, in the row order of fer2013.csv.
-  `Image name` is neither a row number nor a file name of FER2013, so its rows can only be given to
-  pictures that `fetch` made from fer2013.csv, whose names hold their row (Training_0.pgm).
+  It fits pictures that `fetch` made from fer2013.csv, whose names hold their row (Training_0.pgm).
 - a table joined on file names: path, ten counts, and any other column.  A folder copy of FER2013
   needs this form, because its file names say nothing about the row.
 """
@@ -30,9 +29,8 @@ from facial_expression.core.tables import read_table
 
 COLUMNS = (
     *("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt"),
-    *("unknown", "NF"),
+    *("unknown", "NF"),  # NF: not a face
 )
-"""The votes of a picture; NF: not a face."""
 PUBLISHED = ("Usage", "Image name", *COLUMNS)
 JOINED = ("path", *COLUMNS)
 CLASSES = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
@@ -68,10 +66,9 @@ class Labels:
 
     def described(self) -> dict[str, Any]:
         """What audit.json says about the labels."""
-        if self.source == "folders":
-            return {"labels": self.source}
-        rules = {"targets": self.targets, "classes": self.classes, "filter": self.filter}
-        return {"labels": self.source, "ferplus": {"votes_sha256": self.sha256, **rules}}
+        rules = {name: getattr(self, name) for name in ("targets", "classes", "filter")}
+        ferplus = {"ferplus": {"votes_sha256": self.sha256, **rules}}
+        return {"labels": self.source} | (ferplus if self.source == "ferplus" else {})
 
 
 FOLDERS = Labels("folders", "", "", "majority", 7, "published")
@@ -173,8 +170,22 @@ def read_votes(path: Path, pictures: pd.Series) -> Votes:
     """
     table = read_table(path, {}, empty=True)
     if tuple(table) == PUBLISHED:
-        rows = _published_rows(path, table["Usage"], pictures)
         some = table["Image name"] != ""
+        made = pictures.str.extract(r"/(Training|PublicTest|PrivateTest)_(\d+)\.pgm$")
+        if (others := made[0].isna()).any():
+            raise DatasetError(
+                f"{path}: its rows are those of fer2013.csv, expected pictures made from that file "
+                f"(Training_0.pgm), found {pictures[others].iloc[0]!r}; fetch fer2013.csv instead, "
+                "or name a table joined on file names"
+            )
+        rows = made[1].astype("int64")
+        usage = rows.map(table["Usage"]).fillna("")
+        if (wrong := usage != made[0]).any():
+            i = wrong.idxmax()
+            raise DatasetError(
+                f"{path}: row {rows[i] + 1}: expected the Usage {made[0][i]} of {pictures[i]!r}, "
+                f"found {usage[i]!r}; get the whole fer2013new.csv that belongs to this fer2013.csv"
+            )
     elif set(JOINED) <= set(table):
         names = table.loc[table["path"].isin(pictures), "path"]
         if (twice := names.duplicated()).any():
@@ -205,23 +216,3 @@ def read_votes(path: Path, pictures: pd.Series) -> Votes:
     votes = np.zeros((len(pictures), len(COLUMNS)), np.int64)
     votes[listed] = cells.astype("int64").to_numpy()
     return votes
-
-
-def _published_rows(path: Path, usage: pd.Series, pictures: pd.Series) -> pd.Series:
-    """The row of each picture made from fer2013.csv in fer2013new.csv."""
-    made = pictures.str.extract(r"/(Training|PublicTest|PrivateTest)_(\d+)\.pgm$")
-    if (others := made[0].isna()).any():
-        raise DatasetError(
-            f"{path}: its rows are those of fer2013.csv, expected pictures made from that file "
-            f"(Training_0.pgm), found {pictures[others].iloc[0]!r}; fetch fer2013.csv instead, or "
-            "name a table joined on file names"
-        )
-    rows = made[1].astype("int64")
-    found = rows.map(usage).fillna("")
-    if (wrong := found != made[0]).any():
-        i = wrong.idxmax()
-        raise DatasetError(
-            f"{path}: row {rows[i] + 1}: expected the Usage {made[0][i]} of {pictures[i]!r}, found "
-            f"{found[i]!r}; get the whole fer2013new.csv that belongs to this fer2013.csv"
-        )
-    return rows

@@ -33,18 +33,15 @@ def test_duplicate_of_is_the_first_path_with_the_same_pixels(table):
 
 def spans(table: pd.DataFrame, groups: list[set[str]], unit: str) -> dict[str, int]:
     """What the summary says of groups of paths, counted by a plain loop."""
-    split, label = (
-        dict(zip(table["path"], table[name], strict=True)) for name in ("split", "class")
-    )
-    splits = [{split[path] for path in group} for group in groups]
+    rows = table.set_index("path")
+    splits = [set(rows["split"][list(group)]) for group in groups]
+    labels = [set(rows["class"][list(group)]) for group in groups]
     return {
         unit: len(groups),
         "files": len(set().union(*groups)),
         f"{unit}_across_train_and_evaluation": sum("train" in s and len(s) > 1 for s in splits),
         f"{unit}_across_val_and_test": sum({"val", "test"} <= s for s in splits),
-        f"{unit}_with_conflicting_labels": sum(
-            len({label[path] for path in group}) > 1 for group in groups
-        ),
+        f"{unit}_with_conflicting_labels": sum(len(names) > 1 for names in labels),
     }
 
 
