@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from facial_expression.core.arrays import read_split, write_saliency
+from facial_expression.core.arrays import Saliency, read_split, write_saliency
 from facial_expression.core.errors import DatasetError, ParameterError
 from facial_expression.core.files import atomic, write_json
 from facial_expression.core.labels import read_classes
@@ -21,9 +20,6 @@ from facial_expression.core.params import CLOSED
 from facial_expression.core.tables import write_table
 from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
-
-if TYPE_CHECKING:
-    pass
 
 ORDER = ("train", "val", "test")
 
@@ -79,14 +75,20 @@ def evaluate(
         DatasetError: audit.json or the arrays cannot be read.
         ModelError: the network cannot be read, or does not fit the arrays.
     """
-    _check_splits(params.splits)
+    if "val" not in params.splits or params.splits != tuple(
+        name for name in ORDER if name in params.splits
+    ):
+        raise ParameterError(
+            "evaluate.splits: expected distinct splits in the order train, val, test, with val "
+            f"(the temperature is fitted on it), found {', '.join(params.splits)}"
+        )
     reported = params.splits[-1]
     scores: dict[str, Any] = {**read_origin(index / "audit.json"), "reported_split": reported}
     splits = {name: read_split(arrays, name) for name in params.splits}
     classes = read_classes(arrays / "classes.json")
     configure(recipe.backend, recipe.threads)
     from facial_expression.evaluate import tables
-    from facial_expression.evaluate.saliency import explain
+    from facial_expression.evaluate.saliency import choose, grad_cam
     from facial_expression.metrics.calibration import fit_temperature
     from facial_expression.network.keras_file import check_probabilities, load_classifier
     from facial_expression.network.macs import macs
@@ -112,8 +114,10 @@ def evaluate(
     for file, table in tables.tables(*scored, classes).items():
         write_table(out / f"{file}.csv", table)
     guesses = plain[reported].argmax(axis=1)
-    maps = explain(model, splits[reported], guesses, **asdict(params.saliency))
-    write_saliency(out / "saliency.npz", maps)
+    split, chosen = splits[reported], params.saliency
+    shown, kinds = choose(split.labels, guesses, len(classes), chosen.per_class, chosen.seed)
+    maps = np.rint(255 * grad_cam(model, split.images[shown], guesses[shown])).astype(np.uint8)
+    write_saliency(out / "saliency.npz", Saliency(shown, kinds, maps))
     scores |= {
         **tables.trust(*scored),
         "model": {"side": side, "parameters": model.count_params(), "macs": macs(model)},
@@ -125,13 +129,10 @@ def evaluate(
 
 
 def headline(scores: Mapping[str, Any]) -> dict[str, float]:
-    """The few numbers that `dvc exp show` and `dvc metrics diff` compare.
+    """The numbers of scores.json that `dvc exp show` and `dvc metrics diff` compare.
 
     Accuracy and macro F1 of val and test, where they were scored, and the expected calibration
     error of the reported split (bins of equal mass, after the temperature).
-
-    Args:
-        scores: the content of scores.json.
     """
     found = {
         f"{split}_{name}": scores[split][score]
@@ -153,11 +154,3 @@ def read_origin(audit: Path) -> dict[str, Any]:
         raise DatasetError(
             f"{audit}: expected the audit that the index stage writes: {error!r}; run that stage"
         ) from None
-
-
-def _check_splits(splits: Sequence[str]) -> None:
-    if "val" not in splits or list(splits) != sorted(set(splits), key=ORDER.index):
-        raise ParameterError(
-            "evaluate.splits: expected distinct splits in the order train, val, test, with val "
-            f"(the temperature is fitted on it), found {', '.join(splits)}"
-        )

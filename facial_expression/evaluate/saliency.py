@@ -11,31 +11,13 @@ from keras import layers, ops
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.core.arrays import RIGHT, WRONG, Saliency, Split
+from facial_expression.core.arrays import RIGHT, WRONG
 from facial_expression.core.errors import ModelError
 
 LOCAL = (layers.MaxPooling2D, layers.AveragePooling2D, layers.Dropout, layers.SpatialDropout2D)
 """Layers between the last feature map and the flattening that only make the map coarser."""
 
 Floats = NDArray[np.float32]
-
-
-def explain(
-    model: keras.Model, split: Split, predicted: NDArray[np.int64], per_class: int, seed: int
-) -> Saliency:
-    """Saliency maps of a seeded choice of predictions, for the predicted class.
-
-    Args:
-        model: as for `grad_cam`.
-        split: the pictures with their labels.
-        predicted: int64 (N,), the predicted class of every picture.
-        per_class: right predictions of each class, and as many wrong ones.
-        seed: of the choice.
-    """
-    classes = int(model.output_shape[-1])
-    rows, kinds = choose(split.labels, predicted, classes, per_class, seed)
-    maps = grad_cam(model, split.images[rows], predicted[rows])
-    return Saliency(rows, kinds, np.rint(255 * maps).astype(np.uint8))
 
 
 def choose(
@@ -51,13 +33,13 @@ def choose(
 
     Args:
         actual: labels, int64 (N,).
-        predicted: predicted labels, int64 (N,).
+        predicted: as `actual`.
         classes: number of classes.
         per_class: most pictures of each class and kind.
         seed: of the choice.
 
     Returns:
-        Rows and kinds, int64; rows ascend within a class and kind.
+        Rows and kinds (`RIGHT`, `WRONG`), int64; rows ascend within a class and kind.
     """
     rows, kinds = [], []
     for label in range(classes):
@@ -102,12 +84,19 @@ def grad_cam(
     last = model.layers[-1]
     scores = last.input if isinstance(last, layers.Softmax) else model.output
     head = keras.Model(features, scores)
+    one_hot = np.eye(model.output_shape[-1], dtype=np.float32)
     side = images.shape[1]
     maps = np.zeros(images.shape, np.float32)
     for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)
         values = ops.convert_to_numpy(body(images[part][..., None], training=False))
-        for place, coarse in enumerate(_weighted(head, values, labels[part]), start):
+
+        def score(at: Any, chosen: Floats = one_hot[labels[part]]) -> Any:
+            return ops.sum(head(at, training=False) * chosen)
+
+        slopes = gradient(score, values)
+        weights = slopes.mean(axis=(1, 2), keepdims=True)  # (N, 1, 1, channels)
+        for place, coarse in enumerate(np.maximum((values * weights).sum(axis=-1), 0), start):
             large = Image.fromarray(coarse).resize((side, side), Image.Resampling.BILINEAR)
             maps[place] = np.asarray(large)
             maps[place] /= maps[place].max() or 1
@@ -151,11 +140,3 @@ def gradient(function: Callable[[Any], Any], at: Floats) -> Floats:
         tape.watch(point)
         value = function(point)
     return np.asarray(tape.gradient(value, point), np.float32)
-
-
-def _weighted(head: keras.Model, values: Floats, labels: NDArray[np.int64]) -> Floats:
-    """The sum of the channels by their mean gradients, at least 0; float32 (N, rows, columns)."""
-    chosen = np.eye(head.output.shape[-1], dtype=np.float32)[labels]
-    slopes = gradient(lambda point: ops.sum(head(point, training=False) * chosen), values)
-    weights = slopes.mean(axis=(1, 2), keepdims=True)  # (N, 1, 1, channels)
-    return np.maximum((values * weights).sum(axis=-1), 0)

@@ -9,25 +9,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from facial_expression.metrics.calibration import (
-    BINNINGS,
-    calibration_scores,
-    reliability,
-    with_temperature,
-)
+from facial_expression.metrics import calibration, scores
 from facial_expression.metrics.intervals import intervals
-from facial_expression.metrics.scores import (
-    Labels,
-    Probabilities,
-    confused_pairs,
-    headline,
-    per_class,
-)
+from facial_expression.metrics.scores import Labels, Probabilities, headline
 from facial_expression.metrics.selective import risk_coverage, selective_scores
 
 LEAK_FREE = (
-    "n",
-    *(f"{score}{end}" for score in ("accuracy", "macro_f1") for end in ("", "_low", "_high")),
+    *("n", "accuracy", "accuracy_low", "accuracy_high"),
+    *("macro_f1", "macro_f1_low", "macro_f1_high"),
 )
 """Scores that are reported of the leak-free rows."""
 
@@ -49,40 +38,39 @@ def split_scores(
         means: "plain" and each kind of test-time averaging -> float (N, classes).
         leak_free: bool (N,), whether a picture has no duplicate in any split.
     """
-    scores = {
+    entries = {
         name if kind == "plain" else f"{name}_{kind}": headline(labels, mean)
         for kind, mean in means.items()
     }
     if name != "train":
-        scores[name] |= intervals(labels, means["plain"])
+        entries[name] |= intervals(labels, means["plain"])
         if leak_free.any():
             part = labels[leak_free], means["plain"][leak_free]
             found = headline(*part) | intervals(*part)
-            scores[f"{name}_leak_free"] = {key: found[key] for key in LEAK_FREE}
-    return scores
+            entries[f"{name}_leak_free"] = {key: found[key] for key in LEAK_FREE}
+    return entries
 
 
 def trust(labels: Labels, probabilities: Probabilities, temperature: float) -> dict[str, Any]:
     """Entries `calibration` and `selective` of scores.json; the temperature was fitted on val."""
-    calibration = {
-        "temperature": temperature,
-        "fitted_on": "val",
-        "before": calibration_scores(labels, probabilities),
-        "after": calibration_scores(labels, with_temperature(probabilities, temperature)),
+    after = calibration.with_temperature(probabilities, temperature)
+    return {
+        "calibration": {
+            "temperature": temperature,
+            "fitted_on": "val",
+            "before": calibration.calibration_scores(labels, probabilities),
+            "after": calibration.calibration_scores(labels, after),
+        },
+        "selective": selective_scores(labels, probabilities),
     }
-    return {"calibration": calibration, "selective": selective_scores(labels, probabilities)}
 
 
 def predictions(
     paths: Sequence[str], labels: Labels, probabilities: Probabilities, classes: Sequence[str]
 ) -> pd.DataFrame:
     """Columns path, actual, predicted and one probability a class; `classes` in label order."""
-    names = np.array(classes)
-    said = {
-        "path": paths,
-        "actual": names[labels],
-        "predicted": names[probabilities.argmax(axis=1)],
-    }
+    names, predicted = np.array(classes), probabilities.argmax(axis=1)
+    said = {"path": paths, "actual": names[labels], "predicted": names[predicted]}
     shares = pd.DataFrame(probabilities, columns=classes)
     return pd.concat([pd.DataFrame(said), shares], axis=1)
 
@@ -93,19 +81,19 @@ def tables(
     """The CSV tables of one split by name; `classes` are the names in label order."""
     predicted = probabilities.argmax(axis=1)
     names = np.array(classes)
+    after = calibration.with_temperature(probabilities, temperature)
     bins = [
-        reliability(labels, rows, binning).assign(when=when, temperature=degree, binning=binning)
-        for when, degree, rows in (
-            ("before", 1.0, probabilities),
-            ("after", temperature, with_temperature(probabilities, temperature)),
+        calibration.reliability(labels, rows, binning).assign(
+            when=when, temperature=degree, binning=binning
         )
-        for binning in BINNINGS
+        for when, degree, rows in (("before", 1.0, probabilities), ("after", temperature, after))
+        for binning in calibration.BINNINGS
     ]
     order = ["when", "temperature", "binning", "low", "high", "n", "confidence", "accuracy"]
     return {
         "confusion": pd.DataFrame({"actual": names[labels], "predicted": names[predicted]}),
-        "confused_pairs": confused_pairs(labels, predicted, classes),
-        "per_class": per_class(labels, predicted, classes),
+        "confused_pairs": scores.confused_pairs(labels, predicted, classes),
+        "per_class": scores.per_class(labels, predicted, classes),
         "reliability": pd.concat(bins, ignore_index=True)[order],
         "risk_coverage": risk_coverage(labels, probabilities),
     }

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 from typing import Any
 
 import pandas as pd
@@ -79,36 +78,14 @@ class Facts:
 
 def render(facts: Facts) -> str:
     """The card, ready to be uploaded as README.md of a model repository."""
-    template = Template(TEMPLATE.read_text(encoding="utf-8"))
-    return template.substitute(_data(facts) | _evaluation(facts) | _model(facts))
-
-
-def _data(facts: Facts) -> dict[str, Any]:
-    audit, duplicates = facts.audit, facts.audit["duplicates"]
-    rules = (f"{key} {rule}" for key, rule in audit.get("ferplus", {}).items())
-    dropped = (f"{n:,} {reason.replace('_', ' ')}" for reason, n in audit["dropped"].items())
-    return {
-        **facts.texts,
-        "source": facts.source["sha256"],
-        "source_licence": facts.source["licence"].rstrip("."),
-        "pictures": f"{audit['pictures']:,}",
-        "used": ", ".join(f"{split} {count:,}" for split, count in audit["used"].items()),
-        "dropped": ", ".join(dropped) or "nothing",
-        "label_set": ", ".join([audit["labels"], *rules]),
-        "groups": f"{duplicates['groups']:,}",
-        "files": f"{duplicates['files']:,}",
-        "leaks": f"{duplicates['groups_across_train_and_evaluation']:,}",
-        "twins": f"{duplicates['groups_across_val_and_test']:,}",
-        "conflicts": f"{duplicates['groups_with_conflicting_labels']:,}",
-    }
-
-
-def _evaluation(facts: Facts) -> dict[str, Any]:
-    metrics, audit, split = facts.metrics, facts.audit, facts.metrics["reported_split"]
-    copies = audit["duplicates"]["groups_across_train_and_evaluation"]
+    audit, metrics = facts.audit, facts.metrics
+    split, duplicates = metrics["reported_split"], audit["duplicates"]
+    calibration = metrics["calibration"]
+    rules = [f"{key} {rule}" for key, rule in audit.get("ferplus", {}).items()]
+    dropped = [f"{n:,} {reason.replace('_', ' ')}" for reason, n in audit["dropped"].items()]
+    copies = duplicates["groups_across_train_and_evaluation"]
     leaky = copies and metrics["protocol"] == "clean" and "also_in_" not in str(audit["dropped"])
-    header = ("split", "", "n", "accuracy", *SCORES.values())
-    rows = [
+    scores = [
         (name, how, f"{s['n']:,}", interval(s), *(f"{s[key]:.3f}" for key in SCORES))
         for name in SPLITS
         for kind, how in AVERAGES.items()
@@ -119,53 +96,51 @@ def _evaluation(facts: Facts) -> dict[str, Any]:
         (name, *(f"{share:.3f}" for share in shares), f"{support:,}")
         for name, *shares, support in facts.per_class[columns].itertuples(index=False)
     ]
-    return {
-        "protocol": metrics["protocol"],
-        "protocol_is": PROTOCOLS["leaky" if leaky else metrics["protocol"]],
-        "split": split,
-        "split_is": SPLITS[split],
-        **{f"{name}_is": text for name, text in SPLITS.items()},
-        "n": f"{metrics[split]['n']:,}",
-        "accuracy": interval(metrics[split]),
-        "scores": _table(header, rows),
-        "leak_free": _leak_free(metrics, audit),
-        "calibration": _calibration(metrics),
-        "temperature": f"{metrics['calibration']['temperature']:.6f}",
-        "per_class": _table(("class", "precision", "recall", "F1", "support"), classes),
-    }
-
-
-def _model(facts: Facts) -> dict[str, Any]:
-    size = facts.metrics["model"]
+    errors = [
+        (name, *(f"{calibration[when][key]:.4f}" for when in ("before", "after")))
+        for key, name in CALIBRATION.items()
+    ]
     names = facts.per_class["class"]
-    return {
-        "front_matter": _front_matter(facts),
-        "recipe": facts.recipe,
-        "parameters": _yaml(facts.parameters),
-        "count": len(names),
-        "classes": ", ".join(names),
-        "side": size["side"],
-        "model": facts.model,
-        "size": f"{facts.size / 1e6:.1f}",
-        "weights": f"{size['parameters']:,}",
-        "macs": f"{size['macs'] / 1e6:.1f}",
-        "versions": ", ".join(f"{name} {v}" for name, v in facts.metrics["versions"].items()),
-    }
+    return TEMPLATE.read_text(encoding="utf-8").format(
+        **vars(facts) | {"parameters": _yaml(facts.parameters), "size": facts.size / 1e6},
+        front_matter=_front_matter(facts),
+        count=len(names),
+        classes=", ".join(names),
+        split=split,
+        splits=SPLITS,
+        reported=SPLITS[split],
+        scored=metrics[split],
+        accuracy=interval(metrics[split]),
+        licence=facts.source["licence"].rstrip("."),
+        used=", ".join(f"{name} {count:,}" for name, count in audit["used"].items()),
+        label_set=", ".join([audit["labels"], *rules]),
+        protocol=PROTOCOLS["leaky" if leaky else metrics["protocol"]],
+        dropped=", ".join(dropped) or "nothing",
+        duplicates=duplicates,
+        scores=_table(["split", "", "n", "accuracy", *SCORES.values()], scores),
+        leak_free=_leak_free(metrics, audit),
+        temperature=calibration["temperature"],
+        fitted="these same pictures" if split == "val" else "the validation pictures",
+        calibration=_table(["", "before", "after"], errors),
+        classwise=_table(["class", "precision", "recall", "F1", "support"], classes),
+        side=metrics["model"]["side"],
+        macs=metrics["model"]["macs"] / 1e6,
+        versions=", ".join(f"{name} {version}" for name, version in metrics["versions"].items()),
+    )
 
 
 def _front_matter(facts: Facts) -> str:
     """What the hub reads: github.com/huggingface/hub-docs, modelcard.md."""
     split, dataset = facts.metrics["reported_split"], facts.texts["dataset"]
     slug = "-".join(dataset.lower().split())
-    kinds = {"accuracy": "accuracy", "f1": "macro_f1"}
-    scores = [
-        {"type": kind, "name": key.replace("_", " "), "value": facts.metrics[split][key]}
-        for kind, key in kinds.items()
-    ]
+    scored = facts.metrics[split]
     result = {
         "task": {"type": "image-classification"},
         "dataset": {"type": slug, "name": dataset, "split": split},
-        "metrics": scores,
+        "metrics": [
+            {"type": "accuracy", "name": "accuracy", "value": scored["accuracy"]},
+            {"type": "f1", "name": "macro f1", "value": scored["macro_f1"]},
+        ],
     }
     metadata: dict[str, Any] = {"license": facts.texts["licence"]}
     if facts.texts["licence"] == "other":
@@ -174,7 +149,7 @@ def _front_matter(facts: Facts) -> str:
         "library_name": "keras",
         "pipeline_tag": "image-classification",
         "tags": ["facial-expression", slug],
-        "metrics": list(kinds),
+        "metrics": ["accuracy", "f1"],
         "model-index": [{"name": f"{facts.recipe}-{slug}", "results": [result]}],
     }
     return f"---\n{_yaml(metadata)}---"
@@ -186,20 +161,6 @@ def _leak_free(metrics: Mapping[str, Any], audit: Mapping[str, Any]) -> str:
     kind = "duplicate or near-duplicate" if audit["near_duplicates"] else "exact duplicate"
     of = f"**Without leaks.** Accuracy on the pictures that have no known {kind} in any split: "
     return f"{of}{'; '.join(found)}.\n" if found else ""
-
-
-def _calibration(metrics: Mapping[str, Any]) -> str:
-    found, split = metrics["calibration"], metrics["reported_split"]
-    fitted = "these same pictures" if split == "val" else "the validation pictures"
-    rows = [
-        (name, *(f"{found[when][key]:.4f}" for when in ("before", "after")))
-        for key, name in CALIBRATION.items()
-    ]
-    return (
-        f"**Calibration** on {split}. The logits are divided by one temperature, "
-        f"{found['temperature']:.3f}. It was fitted on {fitted} (Guo et al. 2017, "
-        f"arXiv:1706.04599).\n\n{_table(('', 'before', 'after'), rows)}\n"
-    )
 
 
 def interval(scores: Mapping[str, float]) -> str:

@@ -31,7 +31,7 @@ class Parity(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether one form may be used for the other."""
+        """Whether one form may replace the other."""
         return self.other_class == 0 and self.largest_difference <= LIMIT
 
 

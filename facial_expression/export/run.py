@@ -68,13 +68,11 @@ class ExportParameters:
 
     def texts(self, file: str) -> dict[str, str]:
         """All but the crop; what is None is said to be missing from `file`."""
-        found = {key: text for key, text in vars(self).items() if key != "crop"}
-        missing = {
-            key: f"{subject}not stated (fill in export.{key} of {file})"
-            for key, subject in SUBJECTS.items()
-            if found[key] is None
+        return {
+            key: text or f"{SUBJECTS[key]}not stated (fill in export.{key} of {file})"
+            for key, text in vars(self).items()
+            if key != "crop"
         }
-        return found | missing
 
 
 def export(
@@ -122,44 +120,43 @@ def export(
         model=digest,
         size=size,
     )
-    metadata = describe(facts, params.crop)
-    parity = convert(model, arrays, facts, metadata, recipe.threads, out / "model.onnx")
-    calibration = facts.metrics["calibration"]
+    split, classes = facts.metrics["reported_split"], facts.per_class["class"].tolist()
+    scores, calibration = facts.metrics[split], facts.metrics["calibration"]
+    temperature = calibration["temperature"]
+    metadata = {  # what a user of model.onnx alone has to know
+        "classes": json.dumps(classes, ensure_ascii=False),
+        "crop": json.dumps(asdict(params.crop)),
+        "temperature": f"{temperature:.6f}",
+        **{key: facts.texts[key] for key in ("dataset", "licence", "terms")},
+        "recipe": name,
+        "protocol": facts.metrics["protocol"],
+        "accuracy": f"{interval(scores)} on {split}, n = {scores['n']:,}",
+        "model_sha256": digest,
+    }
+    onnx_file = out / "model.onnx"
+    parity = convert(model, arrays, split, temperature, metadata, recipe.threads, onnx_file)
     write_json(out / "parity.json", parity)
     with atomic(out / "model.keras") as temporary:
         shutil.copyfile(model, temporary)
-    write_json(out / "classes.json", facts.per_class["class"].tolist())
-    write_json(
-        out / "calibration.json", {key: calibration[key] for key in ("temperature", "fitted_on")}
-    )
+    write_json(out / "classes.json", classes)
+    fitted = {"temperature": temperature, "fitted_on": calibration["fitted_on"]}
+    write_json(out / "calibration.json", fitted)
     write_text(out / "model_card.md", render(facts))
 
 
-def describe(facts: Facts, crop: CropParameters) -> dict[str, str]:
-    """The metadata of model.onnx: what a user of that file alone has to know."""
-    split = facts.metrics["reported_split"]
-    scores = facts.metrics[split]
-    return {
-        "classes": json.dumps(facts.per_class["class"].tolist(), ensure_ascii=False),
-        "crop": json.dumps(asdict(crop)),
-        "temperature": f"{facts.metrics['calibration']['temperature']:.6f}",
-        "dataset": facts.texts["dataset"],
-        "licence": facts.texts["licence"],
-        "terms": facts.texts["terms"],
-        "recipe": facts.recipe,
-        "protocol": facts.metrics["protocol"],
-        "accuracy": f"{interval(scores)} on {split}, n = {scores['n']:,}",
-        "model_sha256": facts.model,
-    }
-
-
 def convert(
-    model: Path, arrays: Path, facts: Facts, metadata: Mapping[str, str], threads: int, out: Path
+    model: Path,
+    arrays: Path,
+    split: str,
+    temperature: float,
+    metadata: Mapping[str, str],
+    threads: int,
+    out: Path,
 ) -> dict[str, Any]:
     """Write model.onnx at `out` if it predicts what `model` does; the content of parity.json.
 
     Raises:
-        ModelError: it predicts something else on the reported split, or `model` cannot be read.
+        ModelError: it predicts something else on `split`, or `model` cannot be read.
     """
     configure("tensorflow", threads)
     from facial_expression.export import onnx_file
@@ -168,9 +165,7 @@ def convert(
     from facial_expression.network import keras_file
     from facial_expression.network.predict import predicted
 
-    keras_model = keras_file.load(model)
-    name, temperature = facts.metrics["reported_split"], facts.metrics["calibration"]["temperature"]
-    images = read_split(arrays, name).images
+    keras_model, images = keras_file.load(model), read_split(arrays, split).images
     expected = with_temperature(predicted(keras_model, images).astype(np.float64), temperature)
     with atomic(out) as temporary:
         network = onnx_file.serving_network(keras_model, temperature)
@@ -179,12 +174,12 @@ def convert(
         found = parity(expected, output.astype(np.float64))
         if not found.holds:
             raise ModelError(
-                f"{model}: expected model.onnx to predict the same for {name}, found another class "
-                f"for {found.other_class} of {found.decisive} pictures and probabilities that "
-                f"differ by up to {found.largest_difference:.2g} (limit {LIMIT:.0e}); nothing was "
-                "written; please report it"
+                f"{model}: expected model.onnx to predict the same for {split}, found another "
+                f"class for {found.other_class} of {found.decisive} pictures and probabilities "
+                f"that differ by up to {found.largest_difference:.2g} (limit {LIMIT:.0e}); "
+                "nothing was written; please report it"
             )
-    return {"split": name, **found._asdict()}
+    return {"split": split, **found._asdict()}
 
 
 def _read_json(path: Path) -> Any:

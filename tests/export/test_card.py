@@ -27,7 +27,7 @@ FACTS = Facts(
     texts={
         "dataset": "Our Faces",
         "licence": "other",
-        "terms": "Nobody but us; not for $100.",
+        "terms": "Nobody but us; not for $100 {each}.",
         "labels": "Two of us labelled them.",
         "people": "Twelve colleagues, who agreed.",
     },
@@ -107,7 +107,7 @@ def test_a_listed_licence_has_no_name_of_its_own():
     [
         "67.9 % (66.1 to 69.3), n = 3,589",
         "| val | mean over the picture and its mirror image | 3,589 | 70.0 %",
-        "Nobody but us; not for $100.",
+        "Nobody but us; not for $100 {each}.",
         "- Two of us labelled them.",
         "- Twelve colleagues, who agreed.",
         "train 28,006, val 3,589, test 3,589",
@@ -141,23 +141,24 @@ def test_scores_without_leaks_stand_in_the_card_if_there_are_any():
     assert "no known exact duplicate in any split: val 55.4 %" in render(unsearched)
 
 
-def test_the_notebooks_protocol_is_called_what_it_is():
-    card = render(replace(FACTS, metrics=FACTS.metrics | {"protocol": "notebook"}))
-    assert "validated on its own test pictures" in card
+@pytest.mark.parametrize(
+    ("name", "changes", "said"),
+    [
+        ("metrics", {"protocol": "notebook"}, "validated on its own test pictures"),
+        ("audit", {"dropped": {}}, "may hold exact copies of validation or test pictures"),
+    ],
+)
+def test_copies_in_training_are_not_denied(name, changes, said):
+    card = render(replace(FACTS, **{name: getattr(FACTS, name) | changes}))
+    assert said in card
     assert "No exact copy" not in card
+    assert "No exact copy" in render(FACTS)
 
 
 def test_ferplus_labels_come_with_their_rules():
-    rules = {"votes_sha256": "b" * 64, "targets": "majority", "classes": 8, "filter": "published"}
-    audit = FACTS.audit | {"labels": "ferplus", "ferplus": rules}
-    card = render(replace(FACTS, audit=audit))
-    assert "targets majority, classes 8, filter published." in card
-
-
-def test_copies_that_stay_in_training_are_not_denied():
-    card = render(replace(FACTS, audit=FACTS.audit | {"dropped": {}}))
-    assert "may hold exact copies of validation or test pictures" in card
-    assert "No exact copy" not in card
+    rules = {"targets": "majority", "classes": 8, "filter": "published"}
+    card = render(replace(FACTS, audit=FACTS.audit | {"labels": "ferplus", "ferplus": rules}))
+    assert "Labels: ferplus, targets majority, classes 8, filter published." in card
 
 
 def test_the_code_of_the_card_runs_as_far_as_its_syntax_goes():

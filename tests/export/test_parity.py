@@ -12,13 +12,7 @@ def rows(seed: int, n: int = 50, classes: int = 4) -> np.ndarray:
     return np.random.default_rng(seed).dirichlet(np.ones(classes), n)
 
 
-def test_equal_probabilities_hold():
-    found = parity(rows(0), rows(0))
-    assert found.holds
-    assert (found.n, found.other_class, found.largest_difference) == (50, 0, 0.0)
-
-
-@given(st.integers(0, 2**32 - 1), st.floats(0, 3e-4))
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, LIMIT, 2 * LIMIT, 0.1]))
 def test_it_agrees_with_a_naive_loop(seed, size):
     expected = rows(seed)
     found = expected + np.random.default_rng(seed + 1).uniform(-size, size, expected.shape)
@@ -29,7 +23,7 @@ def test_it_agrees_with_a_naive_loop(seed, size):
             decisive += 1
             other += list(before).index(best) != list(after).index(max(after))
     result = parity(expected, found)
-    assert (result.decisive, result.other_class) == (decisive, other)
+    assert (result.n, result.decisive, result.other_class) == (50, decisive, other)
     largest = max(abs(a - b) for a, b in zip(expected.ravel(), found.ravel(), strict=True))
     assert result.largest_difference == pytest.approx(largest)
     assert result.holds == (other == 0 and largest <= LIMIT)
@@ -41,7 +35,3 @@ def test_a_near_tie_may_turn_but_a_clear_answer_may_not():
     clear = np.array([[0.2, 0.5, 0.3]])
     assert not parity(clear, clear[:, [0, 2, 1]]).holds
     assert parity(clear, clear[:, [0, 2, 1]]).other_class == 1
-
-
-def test_probabilities_that_drift_do_not_hold():
-    assert not parity(rows(0), rows(0) + 2 * LIMIT).holds

@@ -154,8 +154,3 @@ def test_the_order_of_rows_does_not_matter(case: Case, binning: Binning, random:
     shuffled = labels[order], probabilities[order]
     assert error(shuffled, binning) == pytest.approx(error(case, binning), abs=1e-9)
     assert fit_temperature(*shuffled) == pytest.approx(fit_temperature(*case), rel=1e-3)
-
-
-def test_sure_and_wrong_is_the_largest_error() -> None:
-    case = np.array([0, 0]), np.array([[0.0, 1.0], [0.0, 1.0]])
-    assert all(error(case, binning) == 1.0 for binning in BINNINGS)
