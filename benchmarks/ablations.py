@@ -57,11 +57,8 @@ Values = dict[str, Any]
 class Ingredient:
     """One line of the table.
 
-    Attributes:
-        name: of the ingredient.
-        change: dotted keys of a recipe and the values that remove the ingredient, or add it.
-        prediction: written before it was measured.
-        kept: whether the recipe has it.
+    `change` holds dotted keys of a recipe and their values: it removes the ingredient if the recipe
+    has it (`kept`), and adds it otherwise.  `prediction` was written before the measurement.
     """
 
     name: str
@@ -169,15 +166,10 @@ def measure(
     seeds: Sequence[int],
     out: Path,
 ) -> int:
-    """Fit what `out` does not have yet.
+    """Fit what `out` does not have yet: all changes with the first seed, then with the second ...
 
-    Args:
-        arrays: folder of stage preprocess.
-        baseline: its parameters.
-        changes: from `chosen`.
-        seeds: of the fits; all changes with the first, then all with the second, and so on.
-        out: JSON file, written after each fit: machine, baseline's parameters, and runs, each a
-            `timed_fit.Result` with the name of its ingredient.
+    `out` is a JSON file, written after each fit: machine, baseline's parameters, and runs, each a
+    `timed_fit.Result` with the name of its ingredient.
 
     Returns:
         How many fits failed.
@@ -217,11 +209,7 @@ def read(out: Path) -> Values:
 
 
 def table(figures: Values, ingredients: Iterable[Ingredient]) -> str:
-    """A Markdown table with a row for the baseline and for each ingredient that was fitted.
-
-    Args:
-        figures: what `measure` wrote.
-        ingredients: in the order of the rows.
+    """A Markdown table with a row for the baseline and for each ingredient that `measure` fitted.
 
     Raises:
         ParameterError: there is no run of the baseline.
@@ -285,7 +273,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--only", nargs="+", metavar="NAME", help="these, and the baseline")
     arguments.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="in every fit")
     arguments.add_argument("--threads", type=int, default=1, help="instead of the recipe's")
-    arguments.add_argument("--epochs", type=int, help="instead of the recipe's")
     arguments.add_argument("--out", type=Path, default=ROOT / "results/ablations.json")
     arguments.add_argument("--table", action="store_true", help="fit nothing: the table of --out")
     args = arguments.parse_args(argv)
@@ -294,10 +281,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not args.table:
         if args.arrays is None:
             arguments.error("expected the folder of stage preprocess, or --table")
-        common = {"threads": args.threads}
-        common |= {} if args.epochs is None else {"epochs": args.epochs}
-        recipe = asdict(find_recipe(args.recipe))
-        recipe = varied(recipe, common | read_changes(args.set))
+        common = {"threads": args.threads} | read_changes(args.set)
+        recipe = varied(asdict(find_recipe(args.recipe)), common)
         changes = chosen(ingredients, args.only)
         failed = measure(args.arrays, recipe, changes, args.seeds, args.out)
     print("\n" + table(read(args.out), ingredients))

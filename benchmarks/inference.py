@@ -43,14 +43,10 @@ PACKAGES = ("onnxruntime", "tensorflow-cpu", "keras", "numpy")
 
 @dataclass(frozen=True)
 class Form:
-    """One network in one form.
+    """One network in one form: its name in the table, and how it is called.
 
-    Attributes:
-        name: in the table.
-        predict: input of the network (N, ...) -> probabilities (N, 7).
-        prepare: pictures uint8 (N, side, side) -> input of the network.
-        order: for each class its position in the probabilities.
-        most: most pictures that it takes at once.
+    `prepare` makes its input of pictures uint8 (N, side, side), at most `most` at once; `predict`
+    returns probabilities (N, 7), in which `order` has the position of each class.
     """
 
     name: str

@@ -35,12 +35,9 @@ ROOT = Path(__file__).resolve().parents[1]  # of the repository
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of a command.
+    """One run of a command: wall seconds, CPU seconds of all processes, bytes of the largest one.
 
-    Attributes:
-        seconds: on the wall clock.
-        cpu: CPU seconds, over all processes; other work on the machine changes them less.
-        largest: peak memory in bytes of the largest process.
+    Other work on the machine changes CPU seconds less.
     """
 
     seconds: float

@@ -15,7 +15,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -55,8 +55,7 @@ def write_parameters(folder: Path, data: Path, archive: Path, **index: Any) -> P
     """A copy of a conf/data file for an archive; `index` replaces parameters of that section."""
     document = read_yaml(data)
     document["fetch"].update(source=str(archive), sha256=None)
-    if index:
-        document["index"].update(index)
+    document["index"].update(index)
     path = folder / "pictures.yaml"
     path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return path
@@ -116,21 +115,13 @@ def report(folder: Path, figures: dict[str, Figures]) -> None:
         )
 
 
-def together(runs: Iterable[list[float]]) -> list[float]:
-    """The sum over the stages of each run.
-
-    >>> together([[1.0, 2.0], [10.0, 20.0]])
-    [11.0, 22.0]
-    """
-    return [sum(run) for run in zip(*runs, strict=True)]
-
-
 def benchmark_time(folder: Path, data: Path, archive: Path, repeats: int) -> dict[str, Figures]:
     """Print the figures of the archive as it is, and the rival's."""
     figures = measure(folder, data, archive, repeats)
     report(folder, figures)
-    seconds = together(stage.seconds for stage in figures.values())
-    cpu = together(stage.cpu for stage in figures.values())
+    # of each run, summed over the stages
+    seconds = [sum(run) for run in zip(*(one.seconds for one in figures.values()), strict=True)]
+    cpu = [sum(run) for run in zip(*(one.cpu for one in figures.values()), strict=True)]
     kept = verdict(seconds, SECONDS)
     both = f"{ranging(seconds, 2)} s, CPU {ranging(cpu, 2)} s"
     print(f"  together {both}: {SECONDS} s {kept}", flush=True)

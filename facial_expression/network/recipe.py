@@ -60,9 +60,8 @@ class Augmentation:
 class Averaging:
     """Exponential moving average of the weights; if it is on, the average is scored and kept.
 
-    Attributes:
-        decay: weight of the average so far at each update; 0 switches averaging off.
-        start: share of the run after which averaging begins.
+    `decay` is the weight of the average so far at each update, and 0 switches averaging off;
+    `start` is the share of the run after which averaging begins.
     """
 
     decay: Annotated[float, Field(ge=0, lt=1)]
@@ -73,9 +72,8 @@ class Averaging:
 class Initial:
     """A trained network to start from; if the number of classes differs, the head starts anew.
 
-    Attributes:
-        weights: path of a `.keras` file with the same network; empty: start from scratch.
-        sha256: of that file, so that a changed file is noticed.
+    `weights` is the path of a `.keras` file with the same network, empty to start from scratch;
+    its `sha256` makes a changed file noticed.
     """
 
     weights: str
@@ -89,10 +87,8 @@ class Teacher:
     It predicts the same augmented pictures that the student is trained on (Beyer et al. 2022,
     arXiv:2106.05237).
 
-    Attributes:
-        weights: path of a `.keras` file with the same classes; empty: no teacher.
-        sha256: of that file.
-        share: weight of the teacher's probabilities in the targets; the rest is the label.
+    `weights` is the path of a `.keras` file with the same classes, empty for no teacher, with its
+    `sha256`; `share` weights the teacher's probabilities in the targets, the rest is the label.
     """
 
     weights: str

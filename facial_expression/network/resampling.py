@@ -40,12 +40,9 @@ def about_centre(
 ) -> tuple[Floats, Floats]:
     """The maps with which `resample` mirrors, turns and enlarges pictures, then shifts them.
 
-    Args:
-        side: of the pictures; they are turned about their centre.
-        mirror: bool (B,), the pictures to mirror left to right.
-        angles: (B,) degrees, anticlockwise.
-        factors: (B,) of enlargement.
-        shifts: (B, 2) pixels down and to the right.
+    Pictures where `mirror` (B,) is True are mirrored left to right; all are turned about their
+    centre by `angles` (B,), in degrees anticlockwise, enlarged by `factors` (B,) and shifted by
+    `shifts` (B, 2), in pixels down and to the right.
 
     Returns:
         Matrices (B, 2, 2) and offsets (B, 2).
@@ -63,12 +60,8 @@ def resample(images: Images, matrices: Floats, offsets: Floats) -> Images:
     """Pictures under affine maps: pixel p of the result is at `matrix @ p + offset` of the picture.
 
     As `scipy.ndimage.affine_transform(order=1, mode="nearest")`: bilinear, edges repeated.
-    Coordinates are rounded to 1/256 pixel, which changes grey levels by at most one.
-
-    Args:
-        images: uint8 (B, side, side); not modified.
-        matrices: (B, 2, 2) in coordinates (row, column).
-        offsets: (B, 2).
+    Coordinates are rounded to 1/256 pixel, which changes grey levels by at most one.  Images are
+    uint8 (B, side, side), matrices (B, 2, 2) in coordinates (row, column), offsets (B, 2).
     """
     side = images.shape[1]
     half = 1 / 512  # rounds

@@ -73,11 +73,8 @@ def mixup(
     permutation for the partners.  The weight is rounded to 1/256, so that 16-bit integers mix the
     pictures by exactly the weight of the targets.
 
-    Args:
-        images: uint8 (B, side, side); not modified.
-        targets: float32 (B, classes); not modified.
-        rng: draws the weight and the partners.
-        alpha: 0 returns the input and draws nothing.
+    `images` are uint8 (B, side, side), `targets` float32 (B, classes); neither is modified.  With
+    `alpha` 0 they are returned, and nothing is drawn.
     """
     if not alpha:
         return images, targets

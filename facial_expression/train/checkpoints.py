@@ -50,14 +50,11 @@ class State:
 def key_of(inputs: Sequence[Path], parameters: Any, library: Path = LIBRARY) -> str:
     """A hash of everything that determines a fit; equal keys may share their state.
 
-    Args:
-        inputs: files, or whole folders: the data and the caller's script.
-        parameters: what JSON can hold: the recipe, versions of packages.
-        library: folder of the packages `CODE`, whose source code is hashed.
+    It covers `inputs` (files or whole folders: the data, the caller's script), `parameters` (what
+    JSON can hold: the recipe, versions of packages) and the code of the packages `CODE`.
     """
     digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
-    code = [path for package in CODE for path in (library / package).rglob("*.py")]
-    files = [(path, library) for path in code]
+    files = [(path, library) for package in CODE for path in (library / package).rglob("*.py")]
     for given in inputs:
         found = given.rglob("*") if given.is_dir() else [given]
         files += [(path, given if given.is_dir() else given.parent) for path in found]

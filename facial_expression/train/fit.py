@@ -25,14 +25,7 @@ AVERAGE_EVERY = 5  # steps between two updates of the averaged weights
 
 @dataclass(frozen=True)
 class Data:
-    """What a network is fitted to, and the networks that it starts from and learns from.
-
-    Attributes:
-        train, val: uint8 pictures (N, side, side) and int64 labels (N,).
-        classes: number of classes.
-        initial: the network to start from.
-        teacher: the network to learn from.
-    """
+    """What a network is fitted to, and the networks that it starts from and learns from."""
 
     train: Split
     val: Split

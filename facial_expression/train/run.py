@@ -17,7 +17,7 @@ from facial_expression.core.labels import read_classes
 from facial_expression.core.params import pinned
 from facial_expression.core.tables import write_table
 from facial_expression.network.backend import configure, versions
-from facial_expression.network.recipe import Recipe
+from facial_expression.network.recipe import Initial, Recipe, Teacher
 from facial_expression.train import checkpoints
 
 if TYPE_CHECKING:
@@ -50,14 +50,10 @@ class Pace:
 
 
 def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -> None:
-    """Fit `recipe` on the arrays, continuing an interrupted run of the same inputs.
+    """Fit `recipe` on the folder `arrays` of stage preprocess; an interrupted run is continued.
 
-    Args:
-        recipe: the parameters.
-        arrays: folder of stage preprocess.
-        out: folder for history.csv, written after each epoch, and model.keras.
-        resume: folder for the states of interrupted runs.
-        script: of the caller; part of what identifies a run.
+    `out` gets model.keras, and history.csv after each epoch.  `resume` is the folder for the states
+    of interrupted runs; `script` is the caller's file, part of what identifies a run.
     """
     configure(recipe.backend, recipe.threads)
     from facial_expression.network import keras_file
@@ -113,17 +109,13 @@ def read_networks(recipe: Recipe) -> tuple[keras.Model | None, keras.Model | Non
     """
     from facial_expression.network.keras_file import load
 
-    def read(key: str, weights: str, sha256: str) -> keras.Model | None:
-        remedy = (
-            "dvc pull brings the released network; a recipe's first lines say how others are made"
-        )
-        return load(pinned(weights, sha256, f"train.{key}.weights", remedy)) if weights else None
+    remedy = "dvc pull brings the released network; a recipe's first lines say how others are made"
 
-    initial, teacher = recipe.initial, recipe.teacher
-    return (
-        read("initial", initial.weights, initial.sha256),
-        read("teacher", teacher.weights, teacher.sha256),
-    )
+    def read(name: str, given: Initial | Teacher) -> keras.Model | None:
+        key = f"train.{name}.weights"
+        return load(pinned(given.weights, given.sha256, key, remedy)) if given.weights else None
+
+    return read("initial", recipe.initial), read("teacher", recipe.teacher)
 
 
 def peak_memory() -> int:

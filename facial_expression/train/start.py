@@ -22,9 +22,7 @@ Floats = NDArray[np.float32]
 def initialise(model: keras.Model, images: NDArray[np.uint8]) -> None:
     """Fill the layers whose names start with `whitening` or `identity`; others stay as built.
 
-    Args:
-        model: an untrained network.
-        images: uint8 (N, side, side), the training pictures, which determine the whitening.
+    The training pictures, uint8 (N, side, side), determine the whitening.
     """
     for layer in model.layers:
         if layer.name.startswith("whitening"):
@@ -70,10 +68,8 @@ def whitening(images: NDArray[np.uint8], size: int, components: int) -> tuple[Fl
 def identity(kernel: Floats) -> Floats:
     """A kernel whose first filters copy their input channel; the other filters stay unchanged.
 
-    Dirac initialisation (Zagoruyko and Komodakis 2017, "DiracNets"; airbench).
-
-    Args:
-        kernel: float32 (odd size, odd size, channels in, filters).
+    Dirac initialisation (Zagoruyko and Komodakis 2017, "DiracNets"; airbench) of a kernel float32
+    (odd size, odd size, channels in, filters).
     """
     size, _, channels, filters = kernel.shape
     copies = np.arange(min(channels, filters))

@@ -55,7 +55,7 @@ def test_only_an_edit_of_the_code_that_training_runs_changes_the_key(tmp_path):
     shutil.copytree(checkpoints.LIBRARY, library, ignore=shutil.ignore_patterns("__pycache__"))
     keys = [checkpoints.key_of([], {})]
     assert checkpoints.key_of([], {}, library) == keys[0]
-    for name in ("core/arrays.py", "network/resampling.py", "train/fit.py", "train/models/new.py"):
+    for name in ("core/arrays.py", "network/resampling.py", "train/fit.py", "train/a/new.py"):
         changed(library / name)
         keys.append(checkpoints.key_of([], {}, library))
     assert len(set(keys)) == len(keys)
