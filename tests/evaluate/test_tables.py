@@ -26,14 +26,10 @@ def test_a_split_has_its_plain_score_with_intervals_its_means_and_its_leak_free_
     assert found["val_leak_free"]["n"] == 150
 
 
-def test_the_training_split_has_its_plain_score_alone() -> None:
-    found = split_scores("train", LABELS, {"plain": PROBABILITIES}, CLEAN)
-    assert found == {"train": headline(LABELS, PROBABILITIES)}
-
-
-def test_without_a_leak_free_row_there_is_no_entry_for_those() -> None:
-    found = split_scores("test", LABELS, {"plain": PROBABILITIES}, np.zeros(200, bool))
-    assert list(found) == ["test"]
+def test_train_has_its_plain_score_and_no_leak_free_row_means_no_entry() -> None:
+    means = {"plain": PROBABILITIES}
+    assert split_scores("train", LABELS, means, CLEAN) == {"train": headline(LABELS, PROBABILITIES)}
+    assert list(split_scores("test", LABELS, means, np.zeros(200, bool))) == ["test"]
 
 
 def test_the_table_of_reliability_holds_the_errors_of_the_metrics() -> None:

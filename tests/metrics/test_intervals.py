@@ -81,10 +81,3 @@ def test_95_of_100_intervals_hold_the_truth() -> None:
         for name in SCORES:
             held[name] += found[f"{name}_low"] <= truth[name] <= found[f"{name}_high"]
     assert all(86 <= count < repeats for count in held.values()), held
-
-
-def test_one_row_has_intervals_of_no_width() -> None:
-    labels, probabilities = np.array([1]), np.array([[0.2, 0.5, 0.3]])
-    point, found = headline(labels, probabilities), intervals(labels, probabilities, 20)
-    for name in SCORES[1:]:
-        assert found[f"{name}_low"] == pytest.approx(point[name]) == found[f"{name}_high"]

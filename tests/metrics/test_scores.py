@@ -15,7 +15,6 @@ from facial_expression.metrics.scores import (
     headline,
     macro_f1_present,
     per_class,
-    share_interval,
     top_2_hits,
 )
 from tests.metrics.cases import Case, cases
@@ -102,14 +101,6 @@ def test_certainty_has_finite_scores(right: bool) -> None:
     assert found["log_loss"] == pytest.approx(0 if right else -math.log(1e-15), abs=1e-9)
     assert found["brier"] == pytest.approx(0 if right else 2, abs=1e-9)
     assert found["accuracy_low"] == found["accuracy_high"] == float(right)
-
-
-def test_the_interval_of_a_share_is_what_resampling_gives() -> None:
-    """13 right of 40, resampled row by row."""
-    rng = np.random.default_rng(0)
-    rows = np.arange(40) < 13
-    shares = [rows[rng.integers(0, 40, 40)].mean() for _ in range(5_000)]
-    assert np.quantile(shares, (0.025, 0.975)) == pytest.approx(share_interval(13, 40))
 
 
 @pytest.mark.filterwarnings("error")

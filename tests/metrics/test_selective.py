@@ -31,22 +31,6 @@ def test_the_risk_is_the_mean_over_every_order_of_equally_sure_rows(case: Case) 
     assert threshold.tolist() == sorted((sure for sure, _ in answers(case)), reverse=True)
 
 
-@given(cases())
-def test_the_area_is_the_mean_over_a_loop(case: Case) -> None:
-    """Each of several equally sure rows is charged their mean risk, as all orders together do."""
-    rows = answers(case)
-    charged = []
-    for confidence, _ in sorted(rows, reverse=True):
-        tied = [wrong for other, wrong in rows if other == confidence]
-        charged.append(sum(tied) / len(tied))
-    area = sum(sum(charged[:k]) / k for k in range(1, len(rows) + 1)) / len(rows)
-    found = selective_scores(*case)
-    assert found["aurc"] == pytest.approx(area, abs=1e-12)
-    oracle = sorted(wrong for _, wrong in rows)
-    best = sum(sum(oracle[:k]) / k for k in range(1, len(rows) + 1)) / len(rows)
-    assert found["excess_aurc"] == pytest.approx(area - best, abs=1e-12)
-
-
 def test_five_answers_by_hand() -> None:
     """Surest first: right, right, wrong, right, wrong."""
     sure = np.array([0.9, 0.8, 0.7, 0.6, 0.55])

@@ -125,12 +125,6 @@ def naive_f1(actual: Labels, predicted: Labels, classes: int) -> float:
     return sum(f1s) / classes
 
 
-@given(runs())
-def test_macro_f1_is_its_definition(case: tuple[Labels, Labels, Labels, int]) -> None:
-    actual, a, _, classes = case
-    assert macro_f1(actual, a, classes) == pytest.approx(naive_f1(actual, a, classes))
-
-
 @settings(max_examples=25)
 @given(runs())
 def test_the_bootstrap_brackets_and_repeats(case: tuple[Labels, Labels, Labels, int]) -> None:
