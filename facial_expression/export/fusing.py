@@ -64,11 +64,9 @@ def _fold_normalisation(chain: Nodes, constants: Constants) -> None:
     if scale is None or shift is None or kernel is None or not (scale > 0).all():
         return
     filters = len(kernel)
-    bias = np.zeros(filters)
-    if len(convolution.input) > 2:
-        if convolution.input[2] not in constants:
-            return
-        bias = constants[convolution.input[2]]
+    bias = constants.get(convolution.input[2]) if len(convolution.input) > 2 else np.zeros(filters)
+    if bias is None:
+        return
     _give(convolution, 1, "kernel", kernel * scale.reshape(-1, 1, 1, 1), constants)
     shifted = np.broadcast_to(bias * scale.ravel() + shift.ravel(), filters)
     _give(convolution, 2, "bias", shifted, constants)

@@ -29,23 +29,19 @@ def class_counts(table: pd.DataFrame, classes: Sequence[str], colour: str) -> Fi
         classes: names, in the order of the rows from top to bottom.
         colour: of the first split's bars.
     """
-    looks: tuple[dict[str, Any], ...] = (
-        {"facecolor": colour},
-        {"facecolor": tint(colour, 0.35)},
-        {"facecolor": "white", "hatch": "/////"},
-    )
+    looks = ((colour, ""), (tint(colour, 0.35), ""), ("white", "/////"))
     counts = table.pivot(index="class", columns="split", values="count")
     counts = counts.reindex(index=classes, columns=table["split"].unique()).fillna(0).astype(int)
     splits = len(counts.columns)
-    figure = Figure(
-        figsize=(WIDTH, 1.1 + len(classes) * (0.12 + 0.16 * splits)), layout="constrained"
-    )
+    size = WIDTH, 1.1 + len(classes) * (0.12 + 0.16 * splits)
+    figure = Figure(figsize=size, layout="constrained")
     axes = figure.add_subplot()
     rows = np.arange(len(classes))
     height = 0.84 / splits
     for place, (split, values) in enumerate(counts.items()):
         offset = (place - (splits - 1) / 2) * height
-        look = {"edgecolor": colour, "linewidth": 0.7, **looks[place % len(looks)]}
+        fill, hatch = looks[place % len(looks)]
+        look: dict[str, Any] = {"facecolor": fill, "hatch": hatch, "edgecolor": colour, "lw": 0.7}
         label = f"{split} (n = {values.sum():,})"
         bars = axes.barh(rows + offset, values, height * 0.9, label=label, **look)
         axes.bar_label(bars, [f"{value:,}" for value in values], padding=2, fontsize=7)

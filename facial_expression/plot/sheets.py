@@ -48,9 +48,7 @@ class Predicted:
     def __getitem__(self, rows: npt.ArrayLike) -> Predicted:
         """These rows, in this order."""
         index = np.asarray(rows, np.intp)  # an empty list would make a float index
-        return Predicted(
-            self.images[index], self.actual[index], self.predicted[index], self.probabilities[index]
-        )
+        return Predicted(*(array[index] for array in vars(self).values()))
 
 
 def choose(
@@ -127,10 +125,8 @@ def rows_of_pictures(
         for column, image in enumerate(images):
             top, left = row * pitch, column * pitch
             sheet[top : top + side, left : left + side] = image
-    figure = Figure(
-        figsize=(WIDTH, 0.5 + (WIDTH - 1.1) * sheet.shape[0] / sheet.shape[1]),
-        layout=ConstrainedLayoutEngine(w_pad=0.08),  # inches
-    )
+    size = WIDTH, 0.5 + (WIDTH - 1.1) * sheet.shape[0] / sheet.shape[1]
+    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.08))  # inches
     axes = figure.add_subplot()
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255)
     for row, images in enumerate(pictures):
