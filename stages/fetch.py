@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = command.parse_args(argv)
     params = load(args.params, "fetch", FetchParameters)
     if args.print_sha256:
-        print(sha256_only(params, args.out))
+        print(sha256_only(params))
     else:
         fetch(params, args.params, args.out)
 

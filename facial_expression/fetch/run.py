@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from facial_expression.core.errors import ChecksumError, SourceError
 from facial_expression.core.files import atomic, sha256_of, write_json
 from facial_expression.core.params import CLOSED
 from facial_expression.fetch.download import Offline
-from facial_expression.fetch.sources import Source, parse, write_archive
+from facial_expression.fetch.sources import parse, write_archive
 from facial_expression.fetch.unpack import Limits
 
 
@@ -51,60 +50,44 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
         ArchiveError: the source is empty, corrupt, dangerous or of another layout.
         ChecksumError: the pin is that of another archive.
     """
-    source = parse(params.source)
-    if source.is_remote and params.sha256 is None:
+    source, pin = parse(params.source), params.sha256
+    if source.is_remote and pin is None:
         raise SourceError(
             f"{params_file}: {source.label} is remote, so pin it by fetch.sha256; get the hash by "
             f"`python -m stages.fetch --params {params_file} --out {out} --print-sha256`"
         )
     with atomic(out / "images.zip") as archive:
         try:
-            files = _write(params, archive, out)
+            files, sha256 = _write(params, archive)
         except Offline as error:
             raise SourceError(f"{error} with -S {params_file}:fetch.source=PATH") from None
-        sha256, size = sha256_of(archive), archive.stat().st_size
+        size = archive.stat().st_size
+        if pin not in (None, sha256):
+            raise ChecksumError(
+                f"{params_file}: fetch.sha256 expects {pin}, {source.label} gives {sha256}; "
+                "find out why they differ before you change the pin"
+            )
         watched = out.parent / "source" / params_file.stem
-        _check_pin(params.sha256, sha256, source, watched, params_file)
+        inside = source.path.resolve().is_relative_to(watched.resolve())
+        if pin is None and source.kind == "local" and not inside:
+            raise SourceError(
+                f"{params_file}: {source.label} lies outside {watched}, where DVC would notice a "
+                f"change; move it there, or pin it with fetch.sha256: {sha256}"
+            )
     record = {"kind": source.kind, "source": source.record, "sha256": sha256, "bytes": size}
     write_json(out / "source.json", {**record, "files": files, "licence": params.licence})
     print(f"fetched {files} pictures to {out}")
 
 
-def sha256_only(params: FetchParameters, out: Path) -> str:
+def sha256_only(params: FetchParameters) -> str:
     """The hash of the archive that `fetch` would write; nothing stays on the disk."""
-    downloads = _downloads(out)  # which git ignores
-    downloads.mkdir(parents=True, exist_ok=True)
-    try:
-        with tempfile.TemporaryDirectory(dir=downloads) as folder:
-            archive = Path(folder) / "images.zip"
-            _write(params, archive, out)
-            return sha256_of(archive)
-    finally:
-        with suppress(OSError):
-            downloads.rmdir()  # unless a download is kept there
+    with tempfile.TemporaryDirectory() as folder:
+        return _write(params, Path(folder) / "images.zip")[1]
 
 
-def _write(params: FetchParameters, archive: Path, out: Path) -> int:
-    source, limits = parse(params.source), Limits(params.max_bytes, params.max_files)
+def _write(params: FetchParameters, archive: Path) -> tuple[int, str]:
+    """Write the archive; return the number of its pictures and its sha256."""
+    source = parse(params.source)
     print(f"fetching {source.label}", file=sys.stderr)
-    return write_archive(source, archive, _downloads(out), limits)
-
-
-def _downloads(out: Path) -> Path:
-    return out.parent.parent / ".download"  # data/raw -> .download beside data
-
-
-def _check_pin(
-    pin: str | None, found: str, source: Source, watched: Path, params_file: Path
-) -> None:
-    """Compare the archive's hash with the pin; only what DVC watches needs none."""
-    if pin is not None and pin != found:
-        raise ChecksumError(
-            f"{params_file}: fetch.sha256 expects {pin}, {source.label} gives {found}; "
-            "find out why they differ before you change the pin"
-        )
-    if pin is None and source.kind == "local" and not source.is_inside(watched):
-        raise SourceError(
-            f"{params_file}: {source.label} lies outside {watched}, where DVC would notice a "
-            f"change; move it there, or pin it with fetch.sha256: {found}"
-        )
+    files = write_archive(source, archive, Limits(params.max_bytes, params.max_files))
+    return files, sha256_of(archive)

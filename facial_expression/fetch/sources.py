@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,15 +22,10 @@ KNOWN = (
 
 @dataclass(frozen=True)
 class Source:
-    """One place that a data set comes from.
+    """One place that a data set comes from."""
 
-    Attributes:
-        kind: sample, local, url, kaggle or gdrive.
-        address: a path, a URL, a Kaggle handle or the id of a Drive file; as configured.
-    """
-
-    kind: str
-    address: str
+    kind: str  # sample, local, url, kaggle or gdrive
+    address: str  # a path, a URL, a Kaggle handle or the id of a Drive file; as configured
 
     @property
     def is_remote(self) -> bool:
@@ -56,10 +48,6 @@ class Source:
         """Its name in source.json: the label, without the folders of this machine."""
         absolute = self.kind == "local" and self.path.is_absolute()
         return self.path.name if absolute else self.label
-
-    def is_inside(self, folder: Path) -> bool:
-        """Whether a local source lies in `folder`, links followed."""
-        return self.path.resolve().is_relative_to(folder.resolve())
 
 
 def parse(text: str) -> Source:
@@ -84,11 +72,10 @@ def parse(text: str) -> Source:
     raise SourceError(f"fetch.source: expected {KNOWN}; found {text!r}")
 
 
-def write_archive(source: Source, out: Path, downloads: Path, limits: Limits) -> int:
+def write_archive(source: Source, out: Path, limits: Limits) -> int:
     """Write the pictures of `source` to `out` as a normalised archive; return their number.
 
-    `downloads` is a folder for downloads in progress, removed at the end; an interrupted download
-    stays there if the next run can continue it.
+    A download lies beside `out` until it has been read.
 
     Raises:
         SourceError: the source is missing or cannot be reached.
@@ -107,23 +94,5 @@ def write_archive(source: Source, out: Path, downloads: Path, limits: Limits) ->
         "kaggle": download.from_kaggle,
         "gdrive": download.from_drive,
     }[source.kind]
-    with _workplace(source, downloads) as folder:
-        return normalise(fetch(source.address, folder), out, limits, source.label)
-
-
-@contextmanager
-def _workplace(source: Source, downloads: Path) -> Iterator[Path]:
-    """A folder for one download, which stays only if the download can be continued."""
-    folder = downloads / hashlib.sha256(source.address.encode()).hexdigest()[:16]
-    folder.mkdir(parents=True, exist_ok=True)
-    resumable = False
-    try:
-        yield folder
-    except (download.Interrupted, KeyboardInterrupt):
-        resumable = any(folder.glob("part*"))  # only gdown writes these
-        raise
-    finally:
-        if not resumable:
-            shutil.rmtree(folder)
-        with suppress(OSError):
-            downloads.rmdir()  # unless another download is kept there
+    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
+        return normalise(fetch(source.address, Path(folder)), out, limits, source.label)

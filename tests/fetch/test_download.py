@@ -91,14 +91,13 @@ def test_a_download_is_whole_even_if_the_connection_breaks(server: Server, tmp_p
 
 
 @pytest.mark.parametrize("fault", ["drops", "stalls"])
-def test_a_connection_that_always_fails_leaves_no_part(
+def test_a_connection_that_always_fails_is_one_line(
     server: Server, tmp_path: Path, fault: str
 ) -> None:
     setattr(server, fault, 99)
     with pytest.raises(SourceError, match="check your connection and run again") as caught:
         download.from_url(server.url, tmp_path)
     assert "\n" not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_refused_connection_is_one_line_without_credentials(
@@ -187,14 +186,14 @@ def test_kaggle_and_drive_are_asked_in_their_own_words(
     monkeypatch.setattr(gdown, "download", keeping(gdown.download))
     path = download.from_kaggle("msambare/fer2013/versions/1", tmp_path)
     assert path == tmp_path / "files"
-    part = download.from_drive("134M73", tmp_path)
+    path_of_file = download.from_drive("134M73", tmp_path)
     assert asked == [
         {
             "handle": "msambare/fer2013/versions/1",
             "output_dir": str(path),
             "force_download": True,
         },
-        {"id": "134M73", "output": str(part), "resume": True, "timeout": download.READ_TIMEOUT},
+        {"id": "134M73", "output": str(path_of_file), "timeout": download.READ_TIMEOUT},
     ]
 
 
