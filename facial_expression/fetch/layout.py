@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator
 from itertools import groupby, pairwise
 from pathlib import Path
-from typing import IO
 
 from tqdm import tqdm
 
@@ -32,15 +31,12 @@ def normalise(source: Path, out: Path, limits: Limits, where: str) -> int:
         ArchiveError: the source is empty, corrupt, dangerous, or has no pictures in
             `<split>/<class>/` folders.
     """
-    with (
-        opened(source, limits, where, out.parent) as files,
-        tempfile.TemporaryFile(dir=out.parent) as scratch,
-    ):
+    with opened(source, limits, where, out.parent) as files:
         if line := files.passed_over():
             print(line, file=sys.stderr)
         if files.pictures or not files.tables:
-            return write_zip(out, _in_class_folders(files, limits))
-        return write_zip(out, _in_table(files, limits, scratch))
+            return write_zip(out, _in_class_folders(files))
+        return write_zip(out, _in_table(files))
 
 
 def place_of(path: str) -> tuple[str, str] | None:
@@ -63,62 +59,55 @@ def place_of(path: str) -> tuple[str, str] | None:
     return "/".join(parts[:start]), f"{split}/{label}/{'_'.join(name)}"
 
 
-def arrange(files: Files) -> list[tuple[str, File]]:
-    """The pictures with their names in the archive, sorted by them.
-
-    Of a data set that the source holds twice, the copy deeper in its folders is left out.
+def _in_class_folders(files: Files) -> Pictures:
+    """The pictures; of a data set that the source holds twice, the copy in deeper folders is left.
 
     Raises:
         ArchiveError: there is no picture, a class folder holds none, a picture is not in a folder
             of a split and a class, there are several data sets, or two names differ in case only.
     """
+    where, found = files.where, files.pictures
+    files.limits.check(total := sum(file.size for file in found), len(found), total, where)
     sets: dict[str, list[tuple[str, File]]] = {}
     lost = []
-    for file in files.pictures:
+    for file in found:
         if place := place_of(file.path):
             sets.setdefault(place[0], []).append((place[1], file))
         else:
             lost.append(file.path)
     if lost or not sets:
         raise ArchiveError(
-            f"{files.where}: expected pictures in <split>/<class>/ folders, the split one of "
+            f"{where}: expected pictures in <split>/<class>/ folders, the split one of "
             f"{', '.join(SPLIT_FOLDERS)}, found {repr(min(lost)) if lost else 'none'}; "
             "sort them into train/<class>/ and test/<class>/"
         )
     wrapper, *others = sorted(sets, key=lambda folder: (len(folder.split("/")), folder))
-    arranged = sets[wrapper]
-    arranged.sort(key=lambda item: item[0])
+    arranged = sorted(sets.pop(wrapper), key=lambda item: item[0])
     for other in others:
-        _check_copies(dict(arranged), wrapper, sets[other], files.where)
+        _refuse_unlike(dict(arranged), wrapper, sets[other], where)
         print(
-            f"{files.where}: the {len(sets[other])} pictures in {other!r} are copies of those in "
+            f"{where}: the {len(sets[other])} pictures in {other!r} are copies of those in "
             f"{wrapper or '.'!r}: read once",
             file=sys.stderr,
         )
     folders = set()
     for folder, group in groupby(arranged, key=lambda item: item[0].rpartition("/")[0]):
-        _refuse_collisions([(name, file.path) for name, file in group], files.where)
+        _refuse_collisions([(name, file.path) for name, file in group], where)
         folders.add(folder)
-    _refuse_collisions([(folder, folder) for folder in folders], files.where)
+    _refuse_collisions([(folder, folder) for folder in folders], where)
     _refuse_empty_classes(files, wrapper, folders)
-    return arranged
-
-
-def _in_class_folders(files: Files, limits: Limits) -> Pictures:
-    total = sum(file.size for file in files.pictures)
-    limits.check(total, len(files.pictures), total, files.where)
-    arranged = arrange(files)
     # A million members take a gigabyte here and another one in the zip that is written, so each is
     # freed before the next is written.
-    files.pictures.clear()
+    found.clear()
+    sets.clear()
     arranged.reverse()
     for _ in tqdm(range(len(arranged)), "fetch", unit=" pictures", leave=False, disable=None):
         name, file = arranged.pop()
-        yield name, file.pieces(files.where)
+        yield name, file.pieces(where)
 
 
-def _in_table(files: Files, limits: Limits, scratch: IO[bytes]) -> Pictures:
-    """The rows of fer2013.csv; they come unsorted, so `scratch` keeps them until all are read."""
+def _in_table(files: Files) -> Pictures:
+    """The rows of fer2013.csv; they come unsorted, so a file keeps them until all are read."""
     table, *more = files.tables
     if more:
         raise ArchiveError(
@@ -126,27 +115,31 @@ def _in_table(files: Files, limits: Limits, scratch: IO[bytes]) -> Pictures:
             "leave one"
         )
     kept: list[tuple[str, int]] = []
-    with reading(files.where), table.open() as stream:
-        rows = fer2013_csv.pictures(stream, files.where)
-        for path, content in tqdm(rows, desc="fetch", unit=" rows", leave=False, disable=None):
-            kept.append((path, scratch.tell()))
-            scratch.write(content)
-            limits.check(scratch.tell(), len(kept), scratch.tell(), files.where)
-    if not kept:
-        raise ArchiveError(f"{files.where}: expected rows, found none; get a whole fer2013.csv")
-    for name, start in sorted(kept):
-        scratch.seek(start)
-        yield name, iter([scratch.read(fer2013_csv.SIZE)])
+    with tempfile.TemporaryFile(dir=files.scratch) as rows:
+        with reading(files.where), table.open() as stream:
+            read = fer2013_csv.pictures(stream, files.where)
+            for path, content in tqdm(read, "fetch", unit=" rows", leave=False, disable=None):
+                kept.append((path, rows.tell()))
+                rows.write(content)
+                files.limits.check(rows.tell(), len(kept), rows.tell(), files.where)
+        if not kept:
+            raise ArchiveError(f"{files.where}: expected rows, found none; get a whole fer2013.csv")
+        for name, start in sorted(kept):
+            rows.seek(start)
+            yield name, iter([rows.read(fer2013_csv.SIZE)])
 
 
-def _check_copies(
+def _refuse_unlike(
     known: dict[str, File], wrapper: str, others: list[tuple[str, File]], where: str
 ) -> None:
     """Refuse pictures that are not copies of the known ones of the same names."""
     for name, file in others:
         twin = known.get(name)
-        same = twin is not None and twin.size == file.size
-        if twin is None or not same or b"".join(twin.pieces(where)) != b"".join(file.pieces(where)):
+        if not (
+            twin
+            and twin.size == file.size
+            and b"".join(twin.pieces(where)) == b"".join(file.pieces(where))
+        ):
             raise ArchiveError(
                 f"{where}: expected one set of <split>/<class>/<name>, found one in "
                 f"{wrapper or '.'!r} and another picture, {file.path!r}; keep one, or merge them"

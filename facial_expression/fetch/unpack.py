@@ -42,7 +42,12 @@ LONGEST_TAR_HEADER = 4 << 20  # bytes; tarfile holds whole headers in memory
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 NOT_UTF8 = re.compile(r"[\ud800-\udfff]")  # how Python escapes bytes that are not
 HEAD = 512  # bytes that tell what a file is
-DEEPEST = 2  # an archive in an archive in a folder
+PASSED_OVER = {
+    "HEIF": ".heic (install the extra heic)",
+    "AVIF": ".avif (install a Pillow that reads it)",
+    "archive": "packed (unpack them), e.g. {}",
+    "": "not pictures, e.g. {}",
+}
 DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 DAMAGE = (
     *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError),
@@ -54,13 +59,13 @@ DAMAGE = (
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits for reading untrusted archives: what is beyond them is refused."""
+    """Limits for reading untrusted archives."""
 
     max_bytes: int
     max_files: int
 
     def check(self, total: int, files: int, packed: int, where: str) -> None:
-        """Check `files` members of `total` bytes that came from `packed` bytes."""
+        """Refuse too many files, or too many bytes in `total` for `packed` bytes they came from."""
         for found, most, unit in (
             (files, self.max_files, "files"),
             (total, self.max_bytes, "bytes"),
@@ -112,12 +117,28 @@ class Files:
     """The files of one source by what they are; hidden ones are left out."""
 
     where: str  # the source, for messages
+    limits: Limits
+    scratch: Path  # folder for what is unpacked to the disk
+    stack: ExitStack  # closes what is unpacked to the disk
     folders: list[str] = field(default_factory=list)
     pictures: list[File] = field(default_factory=list)
     tables: list[File] = field(default_factory=list)  # with the columns of fer2013.csv
     archives: list[File] = field(default_factory=list)
     others: list[tuple[str, str]] = field(default_factory=list)
     """Path and format of pictures that cannot be read here; path and "" of any other file."""
+    unpacked: int = 0  # bytes on the disk, of all archives together
+    packed: int = 0  # bytes that these came from
+
+    def passed_over(self) -> str:
+        """One line about the files that are neither read nor hidden, "" if there are none."""
+        found = self.others + [(file.path, "archive") for file in self.archives]
+        parts = [
+            f"{len(paths)} {text.format(min(paths))}"
+            for kind, text in PASSED_OVER.items()
+            if (paths := [path for path, of in found if of == kind])
+        ]
+        files = "1 file" if len(found) == 1 else f"{len(found)} files"
+        return f"{self.where}: {files} passed over: {', '.join(parts)}" if parts else ""
 
     def add(self, file: File) -> None:
         """Find out what a file is; only one without a picture's suffix is opened."""
@@ -133,30 +154,46 @@ class Files:
         kind = images.format_of(head)
         if kind in images.FORMATS:
             self.pictures.append(file)
-        elif _is_archive(head):
+        elif head.startswith((b"PK", *DECOMPRESSORS)) or _is_tar(head):
             self.archives.append(file)
         elif _is_table(head) or file.path.lower().endswith("fer2013.csv"):
             self.tables.append(file)
         else:
             self.others.append((file.path, kind))
 
-    def passed_over(self) -> str:
-        """One line about the files that are neither read nor hidden, "" if there are none."""
-        archives = [(file.path, "archive") for file in self.archives]
-        parts, total = [], 0
-        for kind, text in {
-            "HEIF": ".heic (install the extra heic)",
-            "AVIF": ".avif (install a Pillow that reads it)",
-            "archive": "packed (unpack them), e.g. {}",
-            "": "not pictures, e.g. {}",
-        }.items():
-            if paths := [path for path, of in self.others + archives if of == kind]:
-                parts.append(f"{len(paths)} {text.format(min(paths))}")
-                total += len(paths)
-        plural = "" if total == 1 else "s"
-        return (
-            f"{self.where}: {total} file{plural} passed over: {', '.join(parts)}" if parts else ""
+    def add_archive(self, stream: IO[bytes], name: str) -> None:
+        """Add the files of an archive or a table, told apart by its first bytes."""
+        packed = stream.seek(0, os.SEEK_END)
+        head = _peek(stream)
+        for magic, decompressor in DECOMPRESSORS.items():
+            if head.startswith(magic):
+                with decompressor(stream) as plain:
+                    stream = self.spool(plain, packed)
+                head = _peek(stream)
+                if not _is_table(head):
+                    return _list_tar(stream, self)
+        if head.startswith(b"PK"):
+            return _list_zip(zipfile.ZipFile(stream), packed, self)
+        if _is_tar(head):
+            return _list_tar(stream, self)
+        if _is_table(head) or name.lower().endswith(".csv"):
+            return self.tables.append(File(name, packed, stream, _again))
+        found = f"a file that begins with {head[:16]!r}; a download may have given an error page"
+        raise ArchiveError(
+            f"{self.where}: expected a zip, a tar, fer2013.csv or a folder, found "
+            f"{found if head else 'an empty file'}"
         )
+
+    def spool(self, stream: IO[bytes], packed: int) -> IO[bytes]:
+        """A file on the disk with what `stream` unpacks from `packed` bytes."""
+        plain = tempfile.TemporaryFile(dir=self.scratch)  # noqa: SIM115
+        self.stack.callback(plain.close)
+        self.packed += packed
+        while piece := stream.read(PIECE):
+            plain.write(piece)
+            self.unpacked += len(piece)
+            self.limits.check(self.unpacked, 1, self.packed, self.where)
+        return plain
 
 
 @contextmanager
@@ -170,21 +207,21 @@ def opened(source: Path, limits: Limits, where: str, scratch: Path) -> Iterator[
         ArchiveError: the source is empty, of another kind, damaged or dangerous.
     """
     with ExitStack() as stack:
-        unpacker = _Unpacker(limits, scratch, stack)
-        files = Files(where)
+        files = Files(where, limits, scratch, stack)
         with reading(where):
             if source.is_dir():
                 _list_folder(source, files)
             else:
-                unpacker.list(stack.enter_context(source.open("rb")), source.name, files)
-        for _ in range(DEEPEST):
-            if files.pictures or files.tables:
-                break
+                files.add_archive(stack.enter_context(source.open("rb")), source.name)
+        if not files.pictures and not files.tables:
             archives, files.archives = files.archives, []
             for file in archives:
                 files.where = f"{where}/{file.path}"
                 with reading(files.where):
-                    unpacker.list(unpacker.seekable(file), file.path, files)
+                    stream = stack.enter_context(file.open())
+                    if not source.is_dir():
+                        stream = files.spool(stream, file.size)
+                    files.add_archive(stream, file.path)
             files.where = where
         yield files
 
@@ -226,9 +263,9 @@ def safe_path(name: str, where: str) -> str:
     if ".." in parts:
         raise _refused(name, where, "climbs out of the archive")
     if NOT_UTF8.search(path):
-        raise _refused(name[:80], where, "has a name that is not UTF-8", "unpack it yourself")
+        raise _refused(name, where, "has a name that is not UTF-8", "unpack it yourself")
     if len(path) > LONGEST_PATH or UNPRINTABLE.search(path):
-        raise _refused(name[:80], where, "has a path that is too long or holds control characters")
+        raise _refused(name, where, "has a path that is too long or holds control characters")
     return "/".join(parts)
 
 
@@ -237,8 +274,8 @@ def is_junk(path: str) -> bool:
     return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
 
 
-def _is_archive(head: bytes) -> bool:
-    return head.startswith((b"PK", *DECOMPRESSORS)) or head[257:262] == b"ustar"
+def _is_tar(head: bytes) -> bool:
+    return head[257:262] == b"ustar"
 
 
 def _is_table(head: bytes) -> bool:
@@ -259,63 +296,13 @@ def _list_folder(folder: Path, files: Files) -> None:
                     files.folders.append(path)
                 elif entry.is_file(follow_symlinks=False):
                     path = safe_path(path, files.where)
-                    files.add(File(path, entry.stat().st_size, entry.path, _open_path))
+                    files.add(File(path, entry.stat().st_size, Path(entry.path), _open))
                 else:
                     raise _refused(path, files.where, "is a link or a device")
 
 
-def _open_path(path: str) -> IO[bytes]:
-    return Path(path).open("rb")
-
-
-@dataclass
-class _Unpacker:
-    """Lists archives; what it unpacks to the disk stays until `stack` is closed."""
-
-    limits: Limits
-    scratch: Path
-    stack: ExitStack
-    unpacked: int = 0  # bytes, of all archives together
-    packed: int = 0
-
-    def list(self, stream: IO[bytes], name: str, files: Files) -> None:
-        """Add the files of an archive or a table, told apart by its first bytes, to `files`."""
-        packed = stream.seek(0, os.SEEK_END)
-        head = _peek(stream)
-        for magic, decompressor in DECOMPRESSORS.items():
-            if head.startswith(magic):
-                with decompressor(stream) as plain:
-                    stream = self._spool(plain, packed, files.where)
-                head = _peek(stream)
-                if not _is_table(head):
-                    return _list_tar(stream, self.limits, files)
-        if head.startswith(b"PK"):
-            return _list_zip(zipfile.ZipFile(stream), packed, self.limits, files)
-        if head[257:262] == b"ustar":
-            return _list_tar(stream, self.limits, files)
-        if _is_table(head) or name.lower().endswith(".csv"):
-            return files.tables.append(File(name, packed, stream, _again))
-        found = f"a file that begins with {head[:16]!r}; a download may have given an error page"
-        raise ArchiveError(
-            f"{files.where}: expected a zip, a tar, fer2013.csv or a folder, found "
-            f"{found if head else 'an empty file'}"
-        )
-
-    def seekable(self, file: File) -> IO[bytes]:
-        """A file that archives can be read from: on the disk, unpacked if it is in an archive."""
-        stream = self.stack.enter_context(file.open())
-        on_disk = file.opener is _open_path
-        return stream if on_disk else self._spool(stream, file.size, file.path)
-
-    def _spool(self, stream: IO[bytes], packed: int, where: str) -> IO[bytes]:
-        plain = tempfile.TemporaryFile(dir=self.scratch)  # noqa: SIM115
-        self.stack.callback(plain.close)
-        self.packed += packed
-        while piece := stream.read(PIECE):
-            plain.write(piece)
-            self.unpacked += len(piece)
-            self.limits.check(self.unpacked, 1, self.packed, where)
-        return plain
+def _open(path: Path) -> IO[bytes]:
+    return path.open("rb")
 
 
 def _peek(stream: IO[bytes]) -> bytes:
@@ -332,9 +319,9 @@ def _again(stream: IO[bytes]) -> IO[bytes]:
     return copied
 
 
-def _list_zip(archive: zipfile.ZipFile, packed: int, limits: Limits, files: Files) -> None:
+def _list_zip(archive: zipfile.ZipFile, packed: int, files: Files) -> None:
     infos, where = archive.infolist(), files.where
-    limits.check(sum(info.file_size for info in infos), len(infos), packed, where)
+    files.limits.check(sum(info.file_size for info in infos), len(infos), packed, where)
     opener = partial(_open_zipped, archive)
     for info in infos:
         name = info.filename
@@ -374,7 +361,7 @@ class _ShortReads(io.BufferedReader):
         return super().read(size)
 
 
-def _list_tar(stream: IO[bytes], limits: Limits, files: Files) -> None:
+def _list_tar(stream: IO[bytes], files: Files) -> None:
     """Add the files of a tar that is not compressed."""
     total, where = stream.seek(0, os.SEEK_END), files.where
     blocks = _ShortReads(cast(io.BufferedReader, stream).raw)
@@ -389,7 +376,7 @@ def _list_tar(stream: IO[bytes], limits: Limits, files: Files) -> None:
     found = []
     for count, info in enumerate(archive, 1):
         archive.members.clear()  # type: ignore[attr-defined]  # they take a KB each
-        limits.check(total, count, total, where)
+        files.limits.check(total, count, total, where)
         path = safe_path(info.name, where)
         if info.isdir():
             files.folders.append(path)
@@ -407,7 +394,7 @@ def _list_tar(stream: IO[bytes], limits: Limits, files: Files) -> None:
 def _refused(
     path: str, where: str, fault: str, remedy: str = "leave it out and pack again"
 ) -> ArchiveError:
-    return ArchiveError(f"{where}: the member {path!r} {fault}; {remedy}")
+    return ArchiveError(f"{where}: the member {path[:LONGEST_PATH]!r} {fault}; {remedy}")
 
 
 def _line(error: Exception) -> str:

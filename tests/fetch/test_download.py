@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import create_autospec
 
 import pytest
 
@@ -171,30 +171,15 @@ def test_kaggle_and_drive_are_asked_in_their_own_words(
     import gdown
     import kagglehub
 
-    asked: list[dict[str, Any]] = []
-
-    def keeping(function: Any) -> Any:
-        signature = inspect.signature(function)
-
-        def fake(*args: Any, **options: Any) -> str:
-            asked.append(signature.bind(*args, **options).arguments)
-            return str(options.get("output") or options["output_dir"])
-
-        return fake
-
-    monkeypatch.setattr(kagglehub, "dataset_download", keeping(kagglehub.dataset_download))
-    monkeypatch.setattr(gdown, "download", keeping(gdown.download))
-    path = download.from_kaggle("msambare/fer2013/versions/1", tmp_path)
-    assert path == tmp_path / "files"
-    path_of_file = download.from_drive("134M73", tmp_path)
-    assert asked == [
-        {
-            "handle": "msambare/fer2013/versions/1",
-            "output_dir": str(path),
-            "force_download": True,
-        },
-        {"id": "134M73", "output": str(path_of_file), "timeout": download.READ_TIMEOUT},
-    ]
+    kaggle = create_autospec(kagglehub.dataset_download, return_value=str(tmp_path / "files"))
+    monkeypatch.setattr(kagglehub, "dataset_download", kaggle)
+    handle = "msambare/fer2013/versions/1"
+    assert download.from_kaggle(handle, tmp_path) == tmp_path / "files"
+    kaggle.assert_called_once_with(handle, output_dir=str(tmp_path / "files"), force_download=True)
+    drive = create_autospec(gdown.download, return_value=str(tmp_path / "file"))
+    monkeypatch.setattr(gdown, "download", drive)
+    assert download.from_drive("134M73", tmp_path) == tmp_path / "file"
+    assert drive.call_args.kwargs["id"] == "134M73"
 
 
 def test_a_library_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,31 +23,32 @@ TABLE = f"emotion,pixels,Usage\n3,{ROW},Training\n0,{ROW},PrivateTest\n"
 READ = {"train/happy/Training_0.pgm", "test/angry/PrivateTest_1.pgm"}
 
 
-def zipped(files: Mapping[str, bytes]) -> bytes:
+def zipped(files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
+    with zipfile.ZipFile(stream, "w") as archive:
+        for number, (name, content) in enumerate(files.items()):
+            info = zipfile.ZipInfo(name, (1990 + number % 30, 2, 3, 4, 5, 6))
+            archive.writestr(info, content, method)
     return stream.getvalue()
 
 
-def tarred(files: Mapping[str, bytes]) -> bytes:
+def tarred(files: Mapping[str, bytes], method: str = "") -> bytes:
     stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        for name, content in files.items():
+    with tarfile.open(fileobj=stream, mode=f"w:{method}") as archive:  # type: ignore[call-overload]
+        for number, (name, content) in enumerate(files.items()):
             info = tarfile.TarInfo(name)
-            info.size = len(content)
+            info.size, info.mtime = len(content), number * 1000
             archive.addfile(info, io.BytesIO(content))
     return stream.getvalue()
 
 
-def fetched(folder: Path, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The pictures that a folder with these files gives."""
+def fetched(folder: Path, files: Mapping[str, bytes], source_name: str = "") -> dict[str, bytes]:
+    """The pictures that a folder with these files, or one file of them, gives."""
     source, out = folder / "source", folder / "images.zip"
     for name, content in files.items():
         (source / name).parent.mkdir(parents=True, exist_ok=True)
         (source / name).write_bytes(content)
-    normalise(source, out, Limits(1 << 30, 1000), "here")
+    normalise(source / source_name, out, Limits(1 << 30, 1000), "here")
     with zipfile.ZipFile(out) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -133,7 +134,8 @@ def test_archives_in_a_folder_are_read_together(tmp_path: Path) -> None:
     one, two = ({f"faces/{name}": SET[name]} for name in SET)
     halves = {"faces-001.zip": zipped(one), "faces-002.zip": zipped(two), "readme.txt": b"x"}
     assert fetched(tmp_path, halves) == SET
-    assert fetched(tmp_path / "inner", {"outer.zip": zipped({"set.tar": tarred(SET)})}) == SET
+    outer = {"outer.zip": zipped({"set.tar": tarred(SET)})}
+    assert fetched(tmp_path / "inner", outer, "outer.zip") == SET
 
 
 def test_names_in_an_unknown_code_page_are_refused(tmp_path: Path) -> None:
@@ -167,7 +169,7 @@ ICML = TABLE.replace("emotion,", "emotion, ").replace("pixels,U", "pixels, U").e
 )
 def test_every_form_of_the_table_is_read(tmp_path: Path, files: dict[str, bytes]) -> None:
     assert set(fetched(tmp_path, files)) == READ
-    assert set(fetched(tmp_path / "zip", {"all.zip": zipped(files)})) == READ
+    assert set(fetched(tmp_path / "zip", {"all.zip": zipped(files)}, "all.zip")) == READ
 
 
 def test_of_two_tables_one_must_go(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from facial_expression.core.errors import ArchiveError
 from facial_expression.fetch.layout import normalise
 from facial_expression.fetch.unpack import Limits, safe_path
 from facial_expression.pictures import archive
+from tests.fetch.test_layout import tarred, zipped
 from tests.helpers import make_archive, tiny_pictures
 
 LIMITS = Limits(1 << 30, 1000)
@@ -47,19 +48,12 @@ def refuse(source: Path, fault: str, limits: Limits = LIMITS) -> None:
 
 
 def make_zip(path: Path, files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
-    with zipfile.ZipFile(path, "w") as opened:
-        for number, (name, content) in enumerate(files.items()):
-            info = zipfile.ZipInfo(name, (1990 + number % 30, 2, 3, 4, 5, 6))
-            opened.writestr(info, content, method)
+    path.write_bytes(zipped(files, method))
     return path
 
 
 def make_tar(path: Path, files: Mapping[str, bytes], method: str = "") -> Path:
-    with tarfile.open(path, f"w:{method}") as opened:  # type: ignore[call-overload]
-        for number, (name, content) in enumerate(files.items()):
-            info = tarfile.TarInfo(name)
-            info.size, info.mtime = len(content), number * 1000
-            opened.addfile(info, io.BytesIO(content))
+    path.write_bytes(tarred(files, method))
     return path
 
 
