@@ -83,8 +83,20 @@ def _in_class_folders(files: Files) -> Pictures:
         )
     wrapper, *others = sorted(sets, key=lambda folder: (len(folder.split("/")), folder))
     arranged = sorted(sets.pop(wrapper), key=lambda item: item[0])
+    known = dict(arranged) if others else {}
     for other in others:
-        _refuse_unlike(dict(arranged), wrapper, sets[other], where)
+        for name, file in sets[other]:
+            twin = known.get(name)
+            if not (
+                twin
+                and twin.size == file.size
+                and b"".join(twin.pieces(where)) == b"".join(file.pieces(where))
+            ):
+                raise ArchiveError(
+                    f"{where}: expected one set of <split>/<class>/<name>, found one in "
+                    f"{wrapper or '.'!r} and another picture, {file.path!r}; keep one, or merge "
+                    "them"
+                )
         print(
             f"{where}: the {len(sets[other])} pictures in {other!r} are copies of those in "
             f"{wrapper or '.'!r}: read once",
@@ -98,8 +110,8 @@ def _in_class_folders(files: Files) -> Pictures:
     _refuse_empty_classes(files, wrapper, folders)
     # A million members take a gigabyte here and another one in the zip that is written, so each is
     # freed before the next is written.
-    found.clear()
-    sets.clear()
+    for held in (found, sets, known):
+        held.clear()
     arranged.reverse()
     for _ in tqdm(range(len(arranged)), "fetch", unit=" pictures", leave=False, disable=None):
         name, file = arranged.pop()
@@ -127,23 +139,6 @@ def _in_table(files: Files) -> Pictures:
         for name, start in sorted(kept):
             rows.seek(start)
             yield name, iter([rows.read(fer2013_csv.SIZE)])
-
-
-def _refuse_unlike(
-    known: dict[str, File], wrapper: str, others: list[tuple[str, File]], where: str
-) -> None:
-    """Refuse pictures that are not copies of the known ones of the same names."""
-    for name, file in others:
-        twin = known.get(name)
-        if not (
-            twin
-            and twin.size == file.size
-            and b"".join(twin.pieces(where)) == b"".join(file.pieces(where))
-        ):
-            raise ArchiveError(
-                f"{where}: expected one set of <split>/<class>/<name>, found one in "
-                f"{wrapper or '.'!r} and another picture, {file.path!r}; keep one, or merge them"
-            )
 
 
 def _refuse_empty_classes(files: Files, wrapper: str, filled: set[str]) -> None:

@@ -177,7 +177,7 @@ class Files:
         if _is_tar(head):
             return _list_tar(stream, self)
         if _is_table(head) or name.lower().endswith(".csv"):
-            return self.tables.append(File(name, packed, stream, _again))
+            return self.tables.append(File(name, packed, stream, _open_already))
         found = f"a file that begins with {head[:16]!r}; a download may have given an error page"
         raise ArchiveError(
             f"{self.where}: expected a zip, a tar, fer2013.csv or a folder, found "
@@ -296,13 +296,17 @@ def _list_folder(folder: Path, files: Files) -> None:
                     files.folders.append(path)
                 elif entry.is_file(follow_symlinks=False):
                     path = safe_path(path, files.where)
-                    files.add(File(path, entry.stat().st_size, Path(entry.path), _open))
+                    files.add(File(path, entry.stat().st_size, entry.path, _open_path))
                 else:
                     raise _refused(path, files.where, "is a link or a device")
 
 
-def _open(path: Path) -> IO[bytes]:
-    return path.open("rb")
+def _open_path(path: str) -> IO[bytes]:
+    return Path(path).open("rb")
+
+
+def _open_already(stream: IO[bytes]) -> IO[bytes]:
+    return stream
 
 
 def _peek(stream: IO[bytes]) -> bytes:
@@ -310,13 +314,6 @@ def _peek(stream: IO[bytes]) -> bytes:
     head = stream.read(HEAD)
     stream.seek(0)
     return head
-
-
-def _again(stream: IO[bytes]) -> IO[bytes]:
-    """An open file from its start, to be closed on its own."""
-    copied = os.fdopen(os.dup(stream.fileno()), "rb")
-    copied.seek(0)
-    return copied
 
 
 def _list_zip(archive: zipfile.ZipFile, packed: int, files: Files) -> None:

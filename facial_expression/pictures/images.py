@@ -19,7 +19,7 @@ import struct
 import warnings
 import zlib
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -57,23 +57,18 @@ MAGIC = {
 SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 STRIP = 256  # rows that are laid over white at once
 BROKEN_FILE = (
-    OSError, ValueError, SyntaxError, EOFError, IndexError, KeyError, TypeError, OverflowError,
-    RuntimeError, struct.error, zlib.error,
+    OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, OverflowError,
+    RuntimeError, struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
 """What Pillow's decoders raise on broken files."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A decoded picture before it is made square.
+    """A decoded picture before it is made square."""
 
-    Attributes:
-        upright: Pillow image of mode "RGB", or "L" where the file is grey, at its own size.
-        mode: Pillow's name of the mode of the file.
-    """
-
-    upright: Image.Image
-    mode: str
+    upright: Image.Image  # of mode "RGB", or "L" where the file is grey, at its own size
+    mode: str  # Pillow's name of the mode of the file
 
     @cached_property
     def grey(self) -> Image.Image:
@@ -118,13 +113,15 @@ def decode(data: bytes) -> Picture:
     """
     kind = format_of(data[:HEAD])
     if kind not in FORMATS:
-        heic = kind == "HEIF"
-        reason = (
-            "a HEIC picture; install the extra heic" if heic else "not a picture of a known format"
+        raise ImageError(
+            "a HEIC picture; install the extra heic"
+            if kind == "HEIF"
+            else "not a picture of a known format"
         )
-        raise ImageError(reason)
     if kind == "HEIF":
-        _register_heif()
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large sizes and odd metadata
@@ -133,10 +130,7 @@ def decode(data: bytes) -> Picture:
                 raise ImageError(
                     f"{image.width}x{image.height} pixels, at most {MAX_PIXELS} allowed"
                 )
-            mode = image.mode
-            return Picture(_plain(image), mode)
-    except Image.DecompressionBombError:
-        raise ImageError(f"claims far more than the {MAX_PIXELS} pixels allowed") from None
+            return Picture(mode=image.mode, upright=_plain(image))
     except BROKEN_FILE as error:
         if isinstance(error, UnidentifiedImageError):
             raise ImageError(f"not a picture, though it begins like {kind}") from None
@@ -154,36 +148,21 @@ def square(picture: Picture, side: int) -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
-@cache
-def _register_heif() -> None:
-    """Let Pillow read HEIC and HEIF, whose decoder is imported for the first of them."""
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
-
-
 def _plain(image: Image.Image) -> Image.Image:
     """Upright and opaque, of mode "L" or "RGB"."""
-    image = _upright(image)
+    image.load()  # the first frame, whole: a truncated file fails here
+    if image.getexif():
+        image = ImageOps.exif_transpose(image)
     if image.mode in SIXTEEN_BIT:
         high = np.clip(np.asarray(image, dtype=np.int64), 0, 65535) >> 8
         return Image.fromarray(high.astype(np.uint8))
     if image.mode == "F":
         raise ImageError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
-    if image.has_transparency_data:
-        return _over_white(image)
-    return image if image.mode in ("L", "RGB") else image.convert("RGB")
-
-
-def _over_white(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image if image.mode in ("L", "RGB") else image.convert("RGB")
     opaque = Image.new("RGB", image.size)
     for top in range(0, image.height, STRIP):  # four large copies at once are too much
         part = image.crop((0, top, image.width, min(top + STRIP, image.height))).convert("RGBA")
         white = Image.new("RGBA", part.size, "white")
         opaque.paste(Image.alpha_composite(white, part).convert("RGB"), (0, top))
     return opaque
-
-
-def _upright(image: Image.Image) -> Image.Image:
-    image.load()  # the first frame, whole: a truncated file fails here
-    return ImageOps.exif_transpose(image) if image.getexif() else image

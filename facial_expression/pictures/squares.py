@@ -20,13 +20,9 @@ CHUNK = 2048  # pictures a task
 
 
 def read_squares(images: Path, paths: Sequence[str], side: int, workers: int) -> Pictures:
-    """The pictures at `paths` as grey squares, uint8 (N, side, side), in their order.
+    """The pictures at `paths` of images.zip as grey squares, uint8 (N, side, side), in their order.
 
-    Args:
-        images: images.zip.
-        paths: names of its members.
-        side: pixels; smaller pictures are enlarged.
-        workers: processes.
+    `workers` is a number of processes; smaller pictures are enlarged.
 
     Raises:
         ArchiveError: there is no such member.

@@ -86,13 +86,6 @@ def test_grey_is_untouched_whatever_the_format(pixels: Pixels, kind: str) -> Non
     np.testing.assert_array_equal(np.asarray(decode(data).grey), pixels)
 
 
-def test_a_grey_jpeg_has_the_pixels_that_pillow_decodes() -> None:
-    data = encode(Image.fromarray(noise(48, 48)), "JPEG", quality=80)
-    np.testing.assert_array_equal(
-        square(decode(data), 48), np.asarray(Image.open(io.BytesIO(data)))
-    )
-
-
 @given(colours)
 def test_colours_are_those_of_the_file(pixels: Pixels) -> None:
     assert_decoded(encode(Image.fromarray(pixels)), "RGB", pixels)
@@ -141,27 +134,14 @@ def test_bilevel_is_black_and_white() -> None:
     assert_decoded(encode(Image.fromarray(pixels)), "1", three(pixels * np.uint8(255)))
 
 
-@pytest.mark.parametrize(("kind", "mode"), [("PNG", "I;16"), ("TIFF", "I;16"), ("PPM", "I")])
+@pytest.mark.parametrize(
+    ("kind", "mode"), [("PNG", "I;16"), ("TIFF", "I;16"), ("TIFF", "I;16B"), ("PPM", "I")]
+)
 def test_sixteen_bits_keep_the_high_byte(kind: str, mode: str) -> None:
-    pixels = np.array([[0, 255, 256], [32768, 65279, 65535]], np.uint16)
+    pixels = np.array([[0, 255, 256], [32768, 65279, 65535]], ">u2" if mode == "I;16B" else "<u2")
+    image = Image.frombytes("I;16B" if mode == "I;16B" else "I;16", (3, 2), pixels.tobytes())
     expected = np.array([[0, 0, 1], [128, 254, 255]])
-    assert_decoded(encode(Image.fromarray(pixels), kind), mode, three(expected))
-
-
-def test_big_endian_sixteen_bits_keep_the_high_byte() -> None:
-    pixels = np.array([[0, 256], [32768, 65535]], ">u2")
-    header = b"MM\x00*" + struct.pack(">I", 8 + pixels.nbytes) + pixels.tobytes()
-    entries = [
-        (256, 4, 2), (257, 4, 2), (258, 3, 16), (259, 3, 1), (262, 3, 1), (273, 4, 8),
-        (277, 3, 1), (278, 4, 2), (279, 4, pixels.nbytes),
-    ]  # fmt: skip
-    packed = b"".join(
-        struct.pack(">HHI", tag, kind, 1)
-        + (struct.pack(">HH", value, 0) if kind == 3 else struct.pack(">I", value))
-        for tag, kind, value in entries
-    )
-    data = header + struct.pack(">H", len(entries)) + packed + bytes(4)
-    assert_decoded(data, "I;16B", three(np.array([[0, 1], [128, 255]])))
+    assert_decoded(encode(image, kind), mode, three(expected))
 
 
 def test_printers_colours_become_what_they_print() -> None:
@@ -214,13 +194,6 @@ def test_broken_exif_does_not_spoil_a_whole_picture(exif: bytes) -> None:
 # The square
 
 
-def test_the_right_size_is_untouched() -> None:
-    pixels = noise(48, 48)
-    found = square(decode(encode(Image.fromarray(pixels))), 48)
-    np.testing.assert_array_equal(found, pixels)
-    assert found.dtype == np.uint8
-
-
 @given(pixels=greys, side=st.integers(1, 64))
 def test_any_size_becomes_a_square_within_the_range_of_its_pixels(
     pixels: Pixels, side: int
@@ -237,6 +210,7 @@ def test_where_only_the_edges_stand_out_they_are_cut_off(pixels: Pixels) -> None
     top, left = (height - edge) // 2, (width - edge) // 2
     found = square(decode(encode(Image.fromarray(pixels))), edge)
     np.testing.assert_array_equal(found, pixels[top : top + edge, left : left + edge])
+    assert found.dtype == np.uint8
 
 
 def test_a_photograph_is_antialiased() -> None:
@@ -265,20 +239,6 @@ def test_equal_pixels_have_equal_fingerprints_in_every_format(pixels: Pixels) ->
     assert {decode(file).fingerprint for file in files} == {expected}
 
 
-@given(pixels=greys, data=st.data())
-def test_one_level_in_one_pixel_counts(pixels: Pixels, data: st.DataObject) -> None:
-    other = pixels.copy()
-    other.flat[data.draw(st.integers(0, pixels.size - 1))] ^= 1
-    one, two = (decode(encode(Image.fromarray(a))).fingerprint for a in (pixels, other))
-    assert one != two
-
-
-def test_the_shape_counts() -> None:
-    shapes = [(2, 8), (4, 4), (8, 2), (1, 16), (16, 1)]
-    files = [encode(Image.fromarray(np.zeros(shape, np.uint8))) for shape in shapes]
-    assert len({decode(file).fingerprint for file in files}) == len(shapes)
-
-
 # What cannot be decoded
 
 
@@ -304,7 +264,7 @@ def png_header(width: int, height: int) -> bytes:
         (encode(Image.fromarray(noise(48, 48)), "PNG")[:-800], "truncated"),
         (encode(Image.fromarray(noise(48, 48, 3)), "WEBP")[:-100], ""),
         (png_header(10_001, 10_000), f"10001x10000 pixels, at most {MAX_PIXELS} allowed"),
-        (png_header(60_000, 60_000), "pixels allowed"),
+        (png_header(60_000, 60_000), "decompression bomb"),
         (encode(Image.fromarray(np.zeros((3, 3), np.float32)), "TIFF"), "floating-point"),
         (encode(Image.fromarray(noise(8, 8)), "EPS"), "not a picture of a known format"),
     ],
