@@ -10,6 +10,7 @@ from typing import IO
 from facial_expression.core.errors import ArchiveError
 from facial_expression.core.labels import FER2013_IDS
 
+COLUMNS = ("emotion", "pixels", "usage")
 SIDE = 48
 SPLITS = {"Training": "train", "PublicTest": "test", "PrivateTest": "test"}
 HEADER = f"P5\n{SIDE} {SIDE}\n255\n".encode()  # a binary grey map: the pixels as they are
@@ -38,13 +39,12 @@ def pictures(stream: IO[bytes], where: str) -> Iterator[tuple[str, bytes]]:
         rows = (cells for cells in reader if any(map(str.strip, cells)))  # no blank lines
         columns = [name.strip() for name in next(rows, [])]
         lower = [name.lower() for name in columns]
-        try:
-            order = [lower.index(name) for name in ("emotion", "pixels", "usage")]
-        except ValueError:
+        if not set(COLUMNS) <= set(lower):
             raise ArchiveError(
                 f"{where}: expected the columns emotion, pixels, Usage, found "
                 f"{', '.join(columns)[:80]!r}; give the challenge's fer2013.csv"
-            ) from None
+            )
+        order = [lower.index(name) for name in COLUMNS]
         for row, cells in enumerate(rows):
             try:
                 yield _picture(row, [cells[column].strip() for column in order])

@@ -38,12 +38,10 @@ class FetchParameters:
 
 
 def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
-    """Write images.zip and source.json to `out`, both whole.
+    """Write images.zip and source.json to `out` (data/raw), both whole.
 
-    Args:
-        params: what to fetch.
-        params_file: where the parameters stand; its name is that of the data set.
-        out: data/raw.  DVC watches data/source/<data set> beside it for changes.
+    The name of `params_file` is that of the data set; DVC watches data/source/<data set> beside
+    `out` for changes.
 
     Raises:
         SourceError: the source needs a pin, is missing or cannot be reached.

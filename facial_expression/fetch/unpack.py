@@ -66,11 +66,9 @@ class Limits:
 
     def check(self, total: int, files: int, packed: int, where: str) -> None:
         """Refuse too many files, or too many bytes in `total` for `packed` bytes they came from."""
-        for found, most, unit in (
-            (files, self.max_files, "files"),
-            (total, self.max_bytes, "bytes"),
-        ):
-            if found > most:
+        found = ((files, self.max_files, "files"), (total, self.max_bytes, "bytes"))
+        for number, most, unit in found:
+            if number > most:
                 raise ArchiveError(
                     f"{where}: expected at most {most} {unit}, found more; raise fetch.max_{unit} "
                     "if you trust this source"
@@ -370,7 +368,6 @@ def _list_tar(stream: IO[bytes], files: Files) -> None:
         info.offset_data, info.size = place
         return cast(IO[bytes], archive.extractfile(info))
 
-    found = []
     for count, info in enumerate(archive, 1):
         archive.members.clear()  # type: ignore[attr-defined]  # they take a KB each
         files.limits.check(total, count, total, where)
@@ -380,12 +377,10 @@ def _list_tar(stream: IO[bytes], files: Files) -> None:
         elif not info.isreg() or info.issparse():
             raise _refused(path, where, "is a link, a device or a sparse file")
         else:
-            found.append(File(path, info.size, (info.offset_data, info.size), opener))
+            files.add(File(path, info.size, (info.offset_data, info.size), opener))
     blocks.seek(archive.offset)
     if blocks.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise corrupt(where, "a header is damaged or the end is missing")  # tarfile just stops
-    for file in found:
-        files.add(file)
 
 
 def _refused(

@@ -139,11 +139,9 @@ def test_archives_in_a_folder_are_read_together(tmp_path: Path) -> None:
 
 
 def test_names_in_an_unknown_code_page_are_refused(tmp_path: Path) -> None:
-    names = {b"train/XXXX/x.jpg": "train/höh/x.jpg".encode()}
-    good = zipped({name.decode(): ONE for name in names})
-    for name, written in names.items():
-        read = fetched(tmp_path / "utf-8", {"set.zip": good.replace(name, written)})
-        assert list(read) == [written.decode()]
+    good = zipped({"train/XXXX/x.jpg": ONE})
+    utf8 = good.replace(b"XXXX", "höh".encode())
+    assert list(fetched(tmp_path / "utf-8", {"set.zip": utf8})) == ["train/höh/x.jpg"]
     with pytest.raises(ArchiveError, match="not UTF-8; unpack it"):
         fetched(tmp_path, {"set.zip": good.replace(b"XXXX", "开心".encode("gbk"))})
 

@@ -103,13 +103,6 @@ def test_the_same_pictures_give_the_same_bytes(
         assert packed(inner if nested and packer != "folder" else source) == expected.read_bytes()
 
 
-def test_other_pictures_give_other_bytes(tmp_path: Path) -> None:
-    sets = [GOOD, {**GOOD, "train/a/x.jpg": b"One"}, {**GOOD, "train/a/z.jpg": b"one"}]
-    sets.append({"train/a/X.JPG": b"one", "test/a/y.jpg": b"two"})
-    made = {packed(make_zip(tmp_path / f"{number}", files)) for number, files in enumerate(sets)}
-    assert len(made) == len(sets)
-
-
 @pytest.mark.parametrize("packer", ["deflated", "bzip2", "tar.gz", "folder"])
 def test_a_table_inside_is_read_where_there_are_no_pictures(tmp_path: Path, packer: str) -> None:
     flat = " ".join(["9"] * 2304)
@@ -247,13 +240,14 @@ def test_a_zip_of_an_unknown_kind_is_refused(
     refuse(patched(make_zip(tmp_path / "set.zip", GOOD), offset, "<H", value), fault)
 
 
-@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2])
-@pytest.mark.parametrize("size", [5, 500])
+@pytest.mark.parametrize("packer", ["stored", "deflated", "bzip2"])
+@pytest.mark.parametrize(("size", "declared"), [(100, 5), (100, 500), (20 << 20, 1000)])
 def test_a_size_that_is_not_the_declared_one_is_refused(
-    tmp_path: Path, method: int, size: int
+    tmp_path: Path, packer: str, size: int, declared: int
 ) -> None:
-    source = make_zip(tmp_path / "set.zip", {"train/a/x.jpg": bytes(100)}, method)
-    refuse(patched(source, 24, "<I", size), "truncated or corrupt")
+    """Among them a bomb that lies about its size."""
+    source = PACKERS[packer](tmp_path / "set.zip", {"train/a/x.jpg": bytes(size)})
+    refuse(patched(source, 24, "<I", declared), "truncated or corrupt")
 
 
 @pytest.mark.parametrize("packer", ARCHIVES)
@@ -281,12 +275,6 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
 def test_a_decompression_bomb_is_refused(tmp_path: Path, packer: str) -> None:
     source = PACKERS[packer](tmp_path / "bomb", {**GOOD, "bomb.bin": bytes(17 << 20)})
     refuse(source, "a decompression bomb")
-
-
-@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_a_bomb_that_lies_about_its_size_is_refused(tmp_path: Path, method: int) -> None:
-    source = make_zip(tmp_path / "bomb.zip", {"train/a/x.jpg": bytes(20 << 20)}, method)
-    refuse(patched(source, 24, "<I", 1000), "truncated or corrupt")
 
 
 @pytest.mark.parametrize("packer", sorted(PACKERS))
