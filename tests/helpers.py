@@ -61,6 +61,14 @@ def make_archive(path: Path, pictures: Mapping[str, bytes]) -> Path:
     return path
 
 
+def make_folder(folder: Path, files: Mapping[str, bytes]) -> Path:
+    """Write the files under a folder."""
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    return folder
+
+
 def predicted(network: Path, pictures: NDArray[np.uint8]) -> NDArray[np.floating]:
     """What a `.keras` file says of uint8 pictures (N, side, side); Keras is configured already."""
     from facial_expression.network import keras_file, predict

@@ -14,7 +14,7 @@ import pytest
 from facial_expression.core.errors import ArchiveError
 from facial_expression.fetch.layout import normalise
 from facial_expression.fetch.unpack import Limits
-from tests.helpers import picture
+from tests.helpers import make_folder, picture
 
 ONE, TWO, HEIC = picture(1), picture(2, kind="PNG"), b"\0\0\0\x18ftypheic" + bytes(20)
 SET = {"train/a/x.jpg": ONE, "test/a/y.jpg": TWO}
@@ -44,10 +44,7 @@ def tarred(files: Mapping[str, bytes], method: str = "") -> bytes:
 
 def fetched(folder: Path, files: Mapping[str, bytes], source_name: str = "") -> dict[str, bytes]:
     """The pictures that a folder with these files, or one file of them, gives."""
-    source, out = folder / "source", folder / "images.zip"
-    for name, content in files.items():
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        (source / name).write_bytes(content)
+    source, out = make_folder(folder / "source", files), folder / "images.zip"
     normalise(source / source_name, out, Limits(1 << 30, 1000), "here")
     with zipfile.ZipFile(out) as archive:
         return {name: archive.read(name) for name in archive.namelist()}

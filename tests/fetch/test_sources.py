@@ -8,7 +8,7 @@ from facial_expression.core.errors import ArchiveError, SourceError
 from facial_expression.fetch import download
 from facial_expression.fetch.sources import Source, parse, write_archive
 from facial_expression.fetch.unpack import Limits
-from tests.helpers import make_archive, tiny_pictures
+from tests.helpers import make_archive, make_folder, tiny_pictures
 
 LIMITS = Limits(1 << 30, 1000)
 
@@ -48,18 +48,13 @@ def test_the_record_holds_no_secret_and_no_folder_of_this_machine(tmp_path: Path
     assert parse("https://me:secret@host/a.zip?key=secret").record == "https://host/a.zip"
 
 
-def unpacked(handle: str, folder: Path) -> Path:
-    """A Kaggle that unpacks `tiny_pictures()` under a wrapping folder."""
-    for name, content in tiny_pictures().items():
-        path = folder / "files" / "wrap" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return folder / "files"
-
-
 def test_a_download_is_normalised_and_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def unpacked(handle: str, folder: Path) -> Path:
+        make_folder(folder / "files" / "wrap", tiny_pictures())
+        return folder / "files"
+
     monkeypatch.setattr(download, "from_kaggle", unpacked)
     out = tmp_path / "out" / "images.zip"
     out.parent.mkdir()

@@ -22,7 +22,7 @@ from facial_expression.fetch.layout import normalise
 from facial_expression.fetch.unpack import Limits, safe_path
 from facial_expression.pictures import archive
 from tests.fetch.test_layout import tarred, zipped
-from tests.helpers import make_archive, tiny_pictures
+from tests.helpers import make_archive, make_folder, tiny_pictures
 
 LIMITS = Limits(1 << 30, 1000)
 JUNK = ("__MACOSX/train/sad/._x.jpg", ".DS_Store", "train/Thumbs.db", "LICENCE.txt", "._a.png")
@@ -54,13 +54,6 @@ def make_zip(path: Path, files: Mapping[str, bytes], method: int = zipfile.ZIP_D
 
 def make_tar(path: Path, files: Mapping[str, bytes], method: str = "") -> Path:
     path.write_bytes(tarred(files, method))
-    return path
-
-
-def make_folder(path: Path, files: Mapping[str, bytes]) -> Path:
-    for name, content in files.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(content)
     return path
 
 
@@ -203,16 +196,13 @@ def test_a_link_or_device_in_a_tar_is_refused(tmp_path: Path, kind: bytes) -> No
     refuse(source, "is a link, a device")
 
 
-def test_a_link_in_a_zip_is_refused(tmp_path: Path) -> None:
+def test_a_link_or_pipe_in_a_zip_or_folder_is_refused(tmp_path: Path) -> None:
     source = make_zip(tmp_path / "set.zip", GOOD)
     with zipfile.ZipFile(source, "a") as opened:
         info = zipfile.ZipInfo("train/a/link.jpg")
         info.create_system, info.external_attr = 3, 0o120777 << 16
         opened.writestr(info, "/etc/passwd")
-    refuse(source, "is a link or a device")
-
-
-def test_a_link_or_pipe_in_a_folder_is_refused(tmp_path: Path) -> None:
+    refuse(source, "'train/a/link.jpg' is a link or a device")
     for number, make in enumerate([lambda path: path.symlink_to(tmp_path), os.mkfifo]):
         source = make_folder(tmp_path / str(number), GOOD)
         make(source / "train" / "link")

@@ -45,12 +45,11 @@ def test_a_foreign_zip_is_refused(
         archive.members(path)
 
 
-def test_a_missing_archive_names_the_stage_to_run(tmp_path: Path) -> None:
+def test_a_missing_archive_and_a_misplaced_member_are_named(
+    tiny_archive: Path, tmp_path: Path
+) -> None:
     with pytest.raises(ArchiveError, match=r"none\.zip: no such archive; run the fetch stage"):
         archive.members(tmp_path / "none.zip")
-
-
-def test_a_member_that_is_not_where_it_was_is_named(tiny_archive: Path) -> None:
     (first, _), (_, second), *_ = archive.members(tiny_archive).items()
     with pytest.raises(ArchiveError, match=rf"the member '{first}' is damaged"):
         list(archive.read_members(tiny_archive, [(first, second)]))

@@ -22,6 +22,7 @@ def test_pictures_come_in_the_order_and_at_the_side_that_is_asked_for(tiny_archi
     np.testing.assert_array_equal(found, expected)
     larger = read_squares(tiny_archive, NAMES, 96, workers=1)
     assert (larger.shape, larger.dtype) == ((3, 96, 96), np.uint8)
+    assert read_squares(tiny_archive, [], 48, workers=2).shape == (0, 48, 48)
 
 
 def test_the_number_of_workers_changes_nothing(
@@ -32,10 +33,6 @@ def test_the_number_of_workers_changes_nothing(
     one, two = (read_squares(tiny_archive, names, 24, workers) for workers in (1, 2))
     np.testing.assert_array_equal(one, two)
     assert len(one) == len(names)
-
-
-def test_no_name_is_no_picture(tiny_archive: Path) -> None:
-    assert read_squares(tiny_archive, [], 48, workers=2).shape == (0, 48, 48)
 
 
 def test_an_unknown_name_is_refused(tiny_archive: Path) -> None:

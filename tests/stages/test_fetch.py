@@ -16,7 +16,7 @@ from facial_expression.fetch import download, layout
 from facial_expression.fetch import run as fetch_run
 from facial_expression.pictures import archive
 from stages import fetch
-from tests.helpers import make_archive, tiny_pictures
+from tests.helpers import make_archive, make_folder, tiny_pictures
 
 REMOTE = "memory://fetch/set.zip"
 
@@ -68,15 +68,8 @@ def remote(tmp_path: Path) -> str:
     return REMOTE
 
 
-def lay_out(folder: Path) -> Path:
-    for name, content in tiny_pictures().items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(content)
-    return folder
-
-
 def test_a_watched_folder_needs_no_pin(project: Project, expected: str) -> None:
-    lay_out(project.watched)
+    make_folder(project.watched, tiny_pictures())
     project.fetch(source=str(project.watched))
     images = project.out / "images.zip"
     assert dict(archive.read_members(images, archive.members(images).items())) == tiny_pictures()
@@ -94,7 +87,7 @@ def test_a_watched_folder_needs_no_pin(project: Project, expected: str) -> None:
 def test_a_path_elsewhere_needs_a_pin_and_is_told_its_hash(
     project: Project, expected: str, tmp_path: Path
 ) -> None:
-    elsewhere = lay_out(tmp_path / "elsewhere")
+    elsewhere = make_folder(tmp_path / "elsewhere", tiny_pictures())
     with pytest.raises(SourceError, match=f"lies outside .*source/folder.* {expected}$"):
         project.fetch(source=str(elsewhere))
     assert project.written() == []
@@ -117,7 +110,7 @@ def test_a_link_out_of_the_watched_folder_is_elsewhere(
 def test_a_mismatch_names_both_hashes_and_leaves_nothing(
     project: Project, remote: str, expected: str
 ) -> None:
-    lay_out(project.watched)
+    make_folder(project.watched, tiny_pictures())
     for source in (str(project.watched), remote):
         with pytest.raises(ChecksumError, match=f"expects {'0' * 64}, .* gives {expected};"):
             project.fetch(source=source, sha256="0" * 64)
@@ -180,7 +173,7 @@ def test_a_wrong_parameter_is_named(
 def test_a_full_disk_leaves_nothing_and_takes_one_line(
     project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    lay_out(project.watched)
+    make_folder(project.watched, tiny_pictures())
 
     write = layout.write_zip
 
