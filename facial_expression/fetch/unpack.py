@@ -17,12 +17,10 @@ import lzma
 import os
 import re
 import stat
-import struct
 import tarfile
 import tempfile
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -31,7 +29,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from facial_expression.core.errors import ArchiveError
-from facial_expression.pictures.archive import SUFFIXES
+from facial_expression.pictures import archive
 
 PIECE = 1 << 20  # bytes read at a time
 LARGEST_RATIO = 200  # unpacked to packed; photographs reach 1, a blank drawing some 50
@@ -49,11 +47,7 @@ PASSED_OVER = {
     "": "not pictures, e.g. {}",
 }
 DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
-DAMAGE = (
-    *(zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError, EOFError),
-    # nonsense in a header:
-    *(struct.error, ValueError, LookupError, ArithmeticError, RuntimeError),
-)
+DAMAGE = (*archive.DAMAGE, tarfile.TarError, lzma.LZMAError, LookupError, ArithmeticError)
 """What the readers of archives raise on bad bytes, beside an OSError without a number."""
 
 
@@ -142,7 +136,7 @@ class Files:
         """Find out what a file is; only one without a picture's suffix is opened."""
         if is_junk(file.path):
             return
-        if file.path.lower().endswith(SUFFIXES):
+        if file.path.lower().endswith(archive.SUFFIXES):
             self.pictures.append(file)
             return
         from facial_expression.pictures import images  # NumPy and Pillow take a while
@@ -314,10 +308,10 @@ def _peek(stream: IO[bytes]) -> bytes:
     return head
 
 
-def _list_zip(archive: zipfile.ZipFile, packed: int, files: Files) -> None:
-    infos, where = archive.infolist(), files.where
+def _list_zip(zipped: zipfile.ZipFile, packed: int, files: Files) -> None:
+    infos, where = zipped.infolist(), files.where
     files.limits.check(sum(info.file_size for info in infos), len(infos), packed, where)
-    opener = partial(_open_zipped, archive)
+    opener = partial(_open_zipped, zipped)
     for info in infos:
         name = info.filename
         if not info.flag_bits & 0x800 and name == info.orig_filename:
@@ -334,17 +328,17 @@ def _list_zip(archive: zipfile.ZipFile, packed: int, files: Files) -> None:
         else:
             files.add(File(path, info.file_size, info, opener))
     infos.clear()  # the archive's own list and table: `files` is enough to open members, and each
-    archive.NameToInfo.clear()  # of its entries can be freed as soon as it has been read
+    zipped.NameToInfo.clear()  # of its entries can be freed as soon as it has been read
 
 
-def _open_zipped(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
+def _open_zipped(zipped: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
     """Open a member; zipfile would inflate 4 KB of bzip2, which may be gigabytes, in one go."""
     if info.compress_type != zipfile.ZIP_BZIP2:
-        return archive.open(info)
+        return zipped.open(info)
     raw = copy.copy(info)
     raw.compress_type, raw.file_size = zipfile.ZIP_STORED, info.compress_size
     raw.CRC = None  # type: ignore[assignment]  # bzip2 has its own
-    return cast(IO[bytes], bz2.BZ2File(archive.open(raw)))
+    return cast(IO[bytes], bz2.BZ2File(zipped.open(raw)))
 
 
 class _ShortReads(io.BufferedReader):
@@ -361,15 +355,15 @@ def _list_tar(stream: IO[bytes], files: Files) -> None:
     total, where = stream.seek(0, os.SEEK_END), files.where
     blocks = _ShortReads(cast(io.BufferedReader, stream).raw)
     blocks.seek(0)
-    archive = tarfile.TarFile(fileobj=blocks, errorlevel=2)
+    tar = tarfile.TarFile(fileobj=blocks, errorlevel=2)
 
     def opener(place: tuple[int, int]) -> IO[bytes]:
         info = tarfile.TarInfo()
         info.offset_data, info.size = place
-        return cast(IO[bytes], archive.extractfile(info))
+        return cast(IO[bytes], tar.extractfile(info))
 
-    for count, info in enumerate(archive, 1):
-        archive.members.clear()  # type: ignore[attr-defined]  # they take a KB each
+    for count, info in enumerate(tar, 1):
+        tar.members.clear()  # type: ignore[attr-defined]  # they take a KB each
         files.limits.check(total, count, total, where)
         path = safe_path(info.name, where)
         if info.isdir():
@@ -378,7 +372,7 @@ def _list_tar(stream: IO[bytes], files: Files) -> None:
             raise _refused(path, where, "is a link, a device or a sparse file")
         else:
             files.add(File(path, info.size, (info.offset_data, info.size), opener))
-    blocks.seek(archive.offset)
+    blocks.seek(tar.offset)
     if blocks.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise corrupt(where, "a header is damaged or the end is missing")  # tarfile just stops
 

@@ -54,7 +54,6 @@ MAGIC = {
     "HEIF": rb".{4}ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)",  # an iPhone's .heic
 }
 
-SIXTEEN_BIT = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 STRIP = 256  # rows that are laid over white at once
 BROKEN_FILE = (
     OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, OverflowError,
@@ -153,7 +152,7 @@ def _plain(image: Image.Image) -> Image.Image:
     image.load()  # the first frame, whole: a truncated file fails here
     if image.getexif():
         image = ImageOps.exif_transpose(image)
-    if image.mode in SIXTEEN_BIT:
+    if image.mode.startswith("I"):  # 16 bits, of either byte order
         high = np.clip(np.asarray(image, dtype=np.int64), 0, 65535) >> 8
         return Image.fromarray(high.astype(np.uint8))
     if image.mode == "F":
