@@ -109,6 +109,7 @@ def test_the_small_network_starts_and_learns_from_it(pulled, tmp_path):
     assert recipe.teacher.sha256 == sha256_of(tmp_path / "teacher.keras"), stale
 
 
+@pytest.mark.slow
 def test_it_is_fine_tuned_on_a_folder_of_ones_own(pulled, tmp_path):
     """Drawn faces of three classes stand for a team's own."""
     clone = copied(pulled, tmp_path / "clone")

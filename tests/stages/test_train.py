@@ -56,6 +56,7 @@ def rows_of(path: Path) -> int:
     return len(path.read_text(encoding="utf-8").splitlines()) - 1 if path.exists() else 0
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_ends_as_the_uninterrupted_one(arrays, tmp_path, capsys):
     recipe = replace(RECIPE, epochs=6, batch_size=8, schedule="triangular")
     whole, broken = tmp_path / "whole", tmp_path / "broken"

@@ -59,6 +59,7 @@ def written(out: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in out.glob("label_errors.*")}
 
 
+@pytest.mark.slow
 def test_planted_errors_lead_the_list_and_a_killed_run_goes_on(arrays, recipe, tmp_path, capsys):
     out = tmp_path / "whole"
     call(arrays, recipe, out)
