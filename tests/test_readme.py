@@ -100,6 +100,7 @@ def test_the_first_hour(clone, tiny_fer2013):
     )
     assert stages_run(shell(clone, command)) == list(STAGES)
     no_picture_reaches_git(clone)
+    assert "this run" in shell(clone, fer2013[1]).splitlines()[-1]
 
     for name, data in faces.items():
         target = clone / "data/source/folder" / name

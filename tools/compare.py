@@ -245,7 +245,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         lines = compare_pair(*runs)
     else:
         lines = compare_seeds(runs[: len(args.seeds)], runs[len(args.seeds) :])
-    print("\n".join(lines))
+    print(f"split {args.split}", *lines, sep="\n")
 
 
 if __name__ == "__main__":

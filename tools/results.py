@@ -2,11 +2,13 @@
 
     python -m tools.results keep NAME --command "dvc exp run ..." [--run DIR] [--note TEXT]
     python -m tools.results tables [--check]
+    python -m tools.results show
 
 `keep` copies the metrics, history, per-class scores and audit of a finished run from the clone DIR
 into results/NAME, with its parameters, command, machine and date.  It copies numbers only, never a
 file that holds a picture or the path of one.  `tables` writes the tables of README.md and
-results/README.md from the runs kept; --check only says whether they are current.
+results/README.md from the runs kept; --check only says whether they are current.  `show` prints
+the run in data/ below those of README.md.
 """
 
 from __future__ import annotations
@@ -93,6 +95,32 @@ def recipes(results: Path) -> list[str]:
     return _over_seeds(results, SHOWN)
 
 
+def show(root: Path) -> str:
+    """The runs of README.md and the one in `root`/data: accuracy in percent, 95 % interval.
+
+    Raises:
+        PipelineError: there is no finished run in `root`/data.
+    """
+    kept = [(name.strip("`"), root / "results" / folder) for name, folder in SHOWN.items()]
+    ours = root / "data"
+    if not (ours / "evaluation" / "scores.json").exists():
+        raise PipelineError(f"{ours}: expected a finished run, found none; run dvc repro")
+    places = [(name, place, place) for name, place in kept]
+    rows = []
+    for name, place, history in [*places, ("this run", ours / "evaluation", ours / "model")]:
+        found = _metrics(place)
+        row = {"run": name, "protocol": found["protocol"], "epochs": len(_history(history))}
+        for split in SPLITS:
+            score = found.get(split)
+            keys = ("accuracy", "accuracy_low", "accuracy_high")
+            text = (
+                "{:.1f} ({:.1f} to {:.1f})".format(*(100 * score[k] for k in keys)) if score else ""
+            )
+            row[split] = text
+        rows.append(row)
+    return pd.DataFrame(rows).to_string(index=False)
+
+
 def seeds(results: Path) -> list[str]:
     """A Markdown table of the runs that were repeated with other seeds."""
     names = sorted({path.name.partition("-seed-")[0] for path in results.glob("*-seed-[0-9]*")})
@@ -101,13 +129,14 @@ def seeds(results: Path) -> list[str]:
 
 def _over_seeds(results: Path, shown: Mapping[str, str]) -> list[str]:
     """A row for each run, on the split that it reports, with the spread over its seeds."""
-    lines = _head(["run", "seeds", "protocol", "epochs", "split", "n", *SCORES])
+    lines = _head(["run", "seeds", "protocol", "epochs", "val", "split", "n", *SCORES])
     for name, kept in shown.items():
         first = results / kept
         folders = [first, *results.glob(f"{kept}-seed-[0-9]*")]
         found = [_metrics(folder) for folder in folders]
         split = found[0]["reported_split"]
-        facts = [name, str(len(found)), found[0]["protocol"], str(len(_history(first)))]
+        val = _spread([100 * metrics["val"]["accuracy"] for metrics in found])
+        facts = [name, str(len(found)), found[0]["protocol"], str(len(_history(first))), val]
         columns = zip(*(_scores(metrics, split) for metrics in found), strict=True)
         lines.append(_line([*facts, split, f"{found[0][split]['n']:,}", *map(_spread, columns)]))
     return lines
@@ -241,9 +270,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     keeper.add_argument("--note", default="", help="anything a reader must know")
     tables = verbs.add_parser("tables", help="write the tables of the documents")
     tables.add_argument("--check", action="store_true", help="only say whether they are current")
+    verbs.add_parser("show", help="print the run in data/ below those of README.md")
     args = commands.parse_args(argv)
     if args.verb == "keep":
         print(f"wrote {keep(args.name, args.run, args.command, args.note, Path('results'))}")
+    elif args.verb == "show":
+        print(show(Path.cwd()))
     else:
         write_tables(Path.cwd(), check=args.check)
 

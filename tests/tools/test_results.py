@@ -106,6 +106,16 @@ def test_the_page_of_recipes_states_the_scores_of_their_runs(name):
     ]
     page = (ROOT / "docs/recipes.md").read_text(encoding="utf-8").splitlines()
     (stated,) = [row for row in page if row.startswith(f"| `{name}` | ")]
-    _, seeds, _, epochs, _, _, one_pass, _, _, views, _ = kept
+    _, seeds, _, epochs, _, _, _, one_pass, _, _, views, _ = kept
     assert f" | {epochs} | " in stated
     assert stated.endswith(f" | {one_pass} | {views} | {seeds} |")
+
+
+def test_a_run_is_shown_below_the_reference_runs(finished):
+    shutil.copytree(ROOT / "results", finished / "results", dirs_exist_ok=True)
+    *kept, ours = results.show(finished).splitlines()
+    assert len(kept) == 1 + len(results.SHOWN)
+    assert ours.split()[:2] == ["this", "run"]
+    (finished / "data/evaluation/scores.json").unlink()
+    with pytest.raises(PipelineError, match="run dvc repro"):
+        results.show(finished)
