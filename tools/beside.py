@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from facial_expression.core.errors import DatasetError
+from facial_expression.core.errors import DatasetError, ModelError
 from tools.arguments import positive_float
 
 
@@ -14,8 +14,11 @@ def find_classes(model: Path) -> Path:
     """classes.json beside the model, or where the pipeline keeps that of data/model/model.keras.
 
     Raises:
-        DatasetError: there is none: a guess would be a wrong score that looks right.
+        ModelError: there is no model.
+        DatasetError: there are no names: a guess would be a wrong score that looks right.
     """
+    if not model.is_file():
+        raise ModelError(f"{model}: no such model; correct the path")
     places = [model.parent / "classes.json", model.parent.parent / "arrays" / "classes.json"]
     for path in places:
         if path.is_file():

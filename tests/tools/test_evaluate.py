@@ -161,3 +161,10 @@ def test_a_mistake_is_one_line_and_writes_nothing(
         run(place, tmp_path / "out", *options, split=split)
     assert "\n" not in str(seen.value)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_missing_model_is_named_as_one(place: Path, tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"absent\.keras: no such model"):
+        evaluate.main(
+            [str(tmp_path / "absent.keras"), str(place / "faces"), "--out", str(tmp_path)]
+        )
