@@ -2,6 +2,8 @@
 
 Reads   the section `fetch:` of --params, and the source that it names
 Writes  OUT/images.zip   the pictures, <split>/<class>/<name>; same pictures, same bytes
+        OUT/people.csv   path in images.zip, group (a person, subject or clip), attributes, for the
+                         pictures of which the set says them
         OUT/source.json  where they came from, sha256, bytes, files, licence note
 
 A source that can change unnoticed needs a pin, `fetch.sha256`: every remote source, and a local one

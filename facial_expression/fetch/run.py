@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from facial_expression.core.errors import ChecksumError, SourceError
-from facial_expression.core.files import atomic, sha256_of, write_json
+from facial_expression.core.files import atomic, sha256_of, write_json, write_text
 from facial_expression.core.params import CLOSED
 from facial_expression.fetch.download import Offline
 from facial_expression.fetch.sources import parse, write_archive
@@ -38,7 +38,7 @@ class FetchParameters:
 
 
 def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
-    """Write images.zip and source.json to `out` (data/raw), both whole.
+    """Write images.zip, people.csv and source.json to `out` (data/raw), each whole.
 
     The name of `params_file` is that of the data set; DVC watches data/source/<data set> beside
     `out` for changes.
@@ -73,6 +73,7 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
                 f"change; move it there, or pin it with fetch.sha256: {sha256}"
             )
     record = {"kind": source.kind, "source": source.record, "sha256": sha256, "bytes": size}
+    write_text(out / "people.csv", "path,group\n")
     write_json(out / "source.json", {**record, "files": files, "licence": params.licence})
     print(f"fetched {files} pictures to {out}")
 

@@ -18,6 +18,7 @@ from facial_expression.pictures import archive
 from stages import fetch
 from tests.helpers import make_archive, make_folder, tiny_pictures
 
+WRITTEN = ["data/raw/images.zip", "data/raw/people.csv", "data/raw/source.json"]
 REMOTE = "memory://fetch/set.zip"
 
 
@@ -81,7 +82,8 @@ def test_a_watched_folder_needs_no_pin(project: Project, expected: str) -> None:
         "files": len(tiny_pictures()),
         "licence": "none",
     }
-    assert project.written() == ["data/raw/images.zip", "data/raw/source.json"]
+    assert project.written() == WRITTEN
+    assert (project.out / "people.csv").read_text() == "path,group\n"
 
 
 def test_a_path_elsewhere_needs_a_pin_and_is_told_its_hash(
@@ -126,7 +128,7 @@ def test_a_pinned_url_is_fetched_to_the_same_bytes(
         written.append([path.read_bytes() for path in sorted(project.out.iterdir())])
     assert written[0] == written[1]
     assert json.loads((project.out / "source.json").read_text())["source"] == remote
-    assert project.written() == ["data/raw/images.zip", "data/raw/source.json"]
+    assert project.written() == WRITTEN
 
 
 @pytest.mark.parametrize(
