@@ -8,7 +8,7 @@
 A revision is anything that git or `dvc exp show` names (a commit, a branch, a tag, an experiment),
 or `workspace` (or '') for the files of the current folder.  Reads
 data/evaluation/predictions/SPLIT.csv of each; writes nothing.  All runs must have scored the same
-pictures with the same labels.
+pictures with the same labels, and the parameters of a group may differ by train.seed only.
 
 Two runs: accuracy of both, the difference B - A with Newcombe's paired interval, McNemar's exact
 test, and the difference of macro F1 with the interval of a paired bootstrap.  These intervals say
@@ -19,8 +19,9 @@ runs with --seeds and --against (Welch's test).
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,9 @@ from facial_expression.core.errors import DatasetError, PipelineError, run
 
 PREDICTIONS = "data/evaluation/predictions"
 WORKSPACE = ("", "workspace")
+SECTIONS = ("index", "preprocess", "train")
+"""The parameters that a network depends on, beside the pictures."""
+SEED = "train.seed"
 COLUMNS = ["path", "actual", "predicted"]
 """The first columns of predictions/<split>.csv; the names of the classes follow."""
 NOISE = 0.05
@@ -81,6 +85,36 @@ def read_run(revision: str, split: str) -> Predictions:
             "or bring its files with dvc fetch --all-commits"
         ) from None
     return parse(text, name)
+
+
+def check_seeds(revisions: Sequence[str]) -> None:
+    """Check that runs differ by their seed, and by nothing else that their networks depend on.
+
+    Raises:
+        PipelineError: two of them differ in another parameter, or have the same seed.
+    """
+    from dvc.api import params_show
+
+    runs: list[tuple[str, dict[str, Any]]] = []
+    for revision in revisions:
+        found = params_show(rev=None if revision in WORKSPACE else revision, deps=True)
+        sections = {name: found[name] for name in SECTIONS if name in found}
+        (flat,) = pd.json_normalize(sections).to_dict("records")  # {"train.optimizer.name": ...}
+        runs.append((revision or "workspace", flat))
+    for (one, a), (other, b) in itertools.combinations(runs, 2):
+        differing = sorted(key for key in {*a, *b} - {SEED} if a.get(key) != b.get(key))
+        if differing:
+            values = ", ".join(f"{key} {a.get(key)} and {b.get(key)}" for key in differing[:3])
+            more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+            raise PipelineError(
+                f"{one} and {other}: expected runs that differ by {SEED} only, found {values}"
+                f"{more}; put runs of another setting behind --against"
+            )
+        if a.get(SEED) == b.get(SEED):
+            raise PipelineError(
+                f"{one} and {other}: expected another {SEED} in each, found {a.get(SEED)} in "
+                "both; a run repeated has no spread of its own"
+            )
 
 
 def parse(text: str, name: str) -> Predictions:
@@ -237,13 +271,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.seeds is None or min(map(len, (args.seeds, args.against))) < 2
     ):
         arguments.error("--against expects two revisions or more, and as many after --seeds")
-    if any(len(set(group)) < len(group) for group in (args.seeds or (), args.against or ())):
-        arguments.error("expected each run once: a run named twice has no spread of its own")
     named = [*args.pair, *(args.seeds or ()), *(args.against or ())]
     runs = [read_run(revision, args.split) for revision in named]
     if args.seeds is None:
         lines = compare_pair(*runs)
     else:
+        check_seeds(args.seeds)
+        check_seeds(args.against or ())
         lines = compare_seeds(runs[: len(args.seeds)], runs[len(args.seeds) :])
     print(f"split {args.split}", *lines, sep="\n")
 

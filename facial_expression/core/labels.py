@@ -13,6 +13,8 @@ from facial_expression.core.errors import DatasetError
 
 FER2013_IDS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """What the `emotion` ids 0..6 of the official fer2013.csv mean; they are not alphabetical."""
+FER2013_SPLITS = {"Training": "train", "PublicTest": "val", "PrivateTest": "test"}
+"""How FER2013's file names begin (`PublicTest_123.jpg`) -> the split."""
 SPLIT_FOLDERS = {
     "train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"
 }  # fmt: skip

@@ -9,7 +9,7 @@ import pandas as pd
 
 from facial_expression.core.arrays import SPLITS
 from facial_expression.core.errors import DatasetError
-from facial_expression.core.labels import SPLIT_FOLDERS
+from facial_expression.core.labels import FER2013_SPLITS, SPLIT_FOLDERS
 
 Protocol = Literal["clean", "notebook"]
 
@@ -48,10 +48,10 @@ def assign_splits(
     split = table["split"].map(SPLIT_FOLDERS)
     if protocol == "notebook":
         return split.replace("test", "val")
-    names = table["path"].str.rpartition("/")[2]
-    usages = set(names[split == "test"].str.split("_").str[0])
-    if usages == {"PublicTest", "PrivateTest"} and not (split == "val").any():
-        return split.mask((split == "test") & names.str.startswith("PublicTest_"), "val")
+    usages = table["path"].str.rpartition("/")[2].str.partition("_")[0]
+    tested = split == "test"
+    if set(usages[tested]) == {"PublicTest", "PrivateTest"} and not (split == "val").any():
+        return split.mask(tested, usages.map(FER2013_SPLITS))
     rng = np.random.default_rng(seed)
     for held_out, fraction in (("test", test_fraction), ("val", val_fraction)):
         if (split == held_out).any():

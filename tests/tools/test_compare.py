@@ -14,15 +14,22 @@ from tools import compare
 
 DVC_YAML = """\
 stages:
-  evaluate:
+  train:
     cmd: python write.py
     deps: [write.py]
-    params: [right, label]
+    params: [right, label, train]
     outs: [data/evaluation/predictions]
+"""
+PARAMS = """\
+right: {right}
+label: {label}
+train:
+  seed: {seed}
+  epochs: {epochs}
 """
 WRITE = """\
 from pathlib import Path
-lines = Path("params.yaml").read_text().splitlines()
+lines = Path("params.yaml").read_text().splitlines()[:2]
 right, label = (line.partition(": ")[2] for line in lines)
 folder = Path("data/evaluation/predictions")
 folder.mkdir(parents=True)
@@ -31,10 +38,16 @@ rows = [f"{i}.png,{label},{'happy' if i < int(right) else 'sad'},0.5,0.5" for i 
 """
 
 
-def commit(where: Path, right: int, tag: str, label: str = "happy") -> None:
-    """A run in which so many of 100 pictures are right, committed under a tag."""
-    (where / "params.yaml").write_text(f"right: {right}\nlabel: {label}\n", encoding="utf-8")
+def repro(where: Path, right: int, seed: int, label: str = "happy", epochs: int = 9) -> None:
+    """A run in which so many of 100 pictures are right."""
+    text = PARAMS.format(right=right, seed=seed, label=label, epochs=epochs)
+    (where / "params.yaml").write_text(text, encoding="utf-8")
     run(where, "dvc", "repro")
+
+
+def commit(where: Path, tag: str, *facts: object, **more: object) -> None:
+    """A run that is committed under a tag."""
+    repro(where, *facts, **more)
     run(where, "git", "add", "--all")
     run(where, "git", "commit", "--quiet", "--message", tag)
     run(where, "git", "tag", tag)
@@ -42,19 +55,19 @@ def commit(where: Path, right: int, tag: str, label: str = "happy") -> None:
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tags fifty, sixty, fifty-two and relabelled; the experiment seventy; the workspace has 80."""
+    """Tags of runs with seeds 0 and 1; the experiment seventy; 80 in the workspace."""
     where = tmp_path_factory.mktemp("repository")
     run(where, "git", "init", "--quiet", "--initial-branch", "main")
     run(where, "dvc", "init", "--quiet")
     (where / "dvc.yaml").write_text(DVC_YAML, encoding="utf-8")
     (where / "write.py").write_text(WRITE, encoding="utf-8")
-    commit(where, 60, "relabelled", label="sad")
-    commit(where, 50, "fifty")
-    commit(where, 52, "fifty-two")
-    commit(where, 60, "sixty")
+    commit(where, "relabelled", 60, 0, label="sad")
+    commit(where, "fifty", 50, 0)
+    commit(where, "longer", 50, 1, epochs=10)
+    commit(where, "fifty-two", 52, 1)
+    commit(where, "sixty", 60, 0)
     run(where, "dvc", "exp", "run", "--name", "seventy", "--set-param", "right=70")
-    (where / "params.yaml").write_text("right: 80\nlabel: happy\n", encoding="utf-8")
-    run(where, "dvc", "repro")
+    repro(where, 80, 1)
     return where
 
 
@@ -72,7 +85,7 @@ def said(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 @pytest.mark.usefixtures("here")
 def test_two_revisions_that_differ(capsys: pytest.CaptureFixture[str]) -> None:
     out = said(capsys, "fifty", "sixty")
-    assert "A = fifty, B = sixty: 100 pictures" in out
+    assert out.startswith("split val\nA = fifty, B = sixty: 100 pictures")
     assert "accuracy        A 50.00 %, B 60.00 %" in out
     assert "+10.00 points (" in out
     assert "A 0, B 10: McNemar's exact test p = 0.002" in out
@@ -112,6 +125,16 @@ def test_runs_of_one_recipe_and_of_two(capsys: pytest.CaptureFixture[str]) -> No
             ["fifty", "relabelled"],
             DatasetError,
             "0 pictures only in fifty, 0 only in relabelled and 100 of the 100 shared",
+        ),
+        (
+            ["--seeds", "fifty", "longer"],
+            PipelineError,
+            r"^fifty and longer: .* differ by train\.seed only, found train\.epochs 9 and 10;",
+        ),
+        (
+            ["--seeds", "fifty", "fifty-two", "--against", "sixty", "sixty"],
+            PipelineError,
+            r"^sixty and sixty: expected another train\.seed in each, found 0 in both",
         ),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 
 from facial_expression.core.errors import DatasetError, ImageError
 from facial_expression.pictures.images import decode, square
-from tests.helpers import picture
+from tests.helpers import make_folder, picture, tiny_pictures
 from tools.evaluate.folders import (
     assign_labels,
     list_folders,
@@ -57,6 +57,7 @@ def test_a_name_with_its_accent_apart_is_the_composed_class(tmp_path):
         ([], "test", "found no such folder; mend the path or --split"),
         (["test/happy/a.png"], "", r"found test/happy/a\.png; add --split test"),
         (["a/b/c/d.png"], "", r"found a/b/c/d\.png; move it into such a folder"),
+        (["test/happy/a.png"], "val", "found no such folder; mend the path or --split"),
     ],
 )
 def test_another_layout_is_refused(tmp_path, names, split, found):
@@ -64,6 +65,20 @@ def test_another_layout_is_refused(tmp_path, names, split, found):
     with pytest.raises(DatasetError, match=f"expected pictures in <class>/<name>, {found}") as seen:
         list_folders(tmp_path, split)
     assert "\n" not in str(seen.value)
+
+
+def test_fer2013_s_two_splits_are_never_mixed(tmp_path):
+    make_folder(tmp_path, tiny_pictures())
+    usages = {"train": 6 * ["Training"], "val": 2 * ["PublicTest"], "test": 2 * ["PrivateTest"]}
+    for split, expected in usages.items():
+        folders = list_folders(tmp_path, split)
+        assert list(folders) == CLASSES
+        for members in folders.values():
+            assert [path.name.partition("_")[0] for path in members] == expected
+    with pytest.raises(
+        DatasetError, match=r"found FER2013's PublicTest and PrivateTest; .*--split"
+    ):
+        list_folders(tmp_path / "test")
 
 
 @pytest.mark.parametrize(

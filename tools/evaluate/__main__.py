@@ -12,6 +12,9 @@ Writes  DIR/scores.json     scores: `pictures` plain, `pictures_flip` and `pictu
         DIR/*.png           confusion, per_class_f1, reliability, risk_coverage, and two sheets
                             that show the pictures: predictions, hardest_mistakes
 
+Of FER2013's folder copy `--split val` scores PublicTest and `--split test` PrivateTest, as the
+pipeline does; their names in FER2013 are understood as well.
+
 macro_f1 is the mean over all classes of the model; a class without a picture counts 0.
 macro_f1_present is the mean over the classes that occur.  Scores on another data set also depend on
 its labels and its choice of pictures: see docs/protocol.md.
@@ -32,6 +35,7 @@ from facial_expression.core.arrays import Split
 from facial_expression.core.command import parser
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import sha256_of, write_bytes, write_json
+from facial_expression.core.labels import FER2013_SPLITS
 from facial_expression.core.tables import write_table
 from facial_expression.network.backend import configure, versions
 from tools.arguments import add_prediction, positive_float
@@ -146,7 +150,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     add("pictures", type=Path, metavar="PICTURES", help="folder that holds <class>/<name>")
     add("--out", type=Path, required=True, help="folder to write to")
-    add("--split", default="", help="score PICTURES/SPLIT/<class>/<name>")
+    add(
+        "--split", default="", type=lambda name: FER2013_SPLITS.get(name, name),
+        help="score PICTURES/SPLIT/<class>/<name>",
+    )  # fmt: skip
     add("--classes", type=Path, help="classes.json of the model (default: the one beside it)")
     add(
         *("--map", "-m"), action="append", default=[], metavar="FOLDER=CLASS",

@@ -10,6 +10,7 @@ import numpy as np
 
 from facial_expression.core.arrays import Split
 from facial_expression.core.errors import DatasetError, ImageError
+from facial_expression.core.labels import FER2013_SPLITS
 from facial_expression.core.tables import read_table
 from facial_expression.fetch.unpack import is_junk
 from facial_expression.pictures.images import decode, is_picture_file, square
@@ -18,13 +19,18 @@ from facial_expression.pictures.images import decode, is_picture_file, square
 def list_folders(root: Path, split: str = "") -> dict[str, list[Path]]:
     """The pictures of each folder of `root` (or `root`/`split`), both sorted; ignores other files.
 
+    FER2013's folder test holds two splits, told by the files' names: val and test.
+
     Raises:
-        DatasetError: there is no picture, or one is not in <class>/<name>.
+        DatasetError: there is no picture, one is not in <class>/<name>, or FER2013's two are
+            mixed and `split` names neither.
     """
-    base = root / split
-    layout = f"{base}: expected pictures in <class>/<name>"
+    named, test = root / split, root / "test"
+    base = test if split == "val" and test.is_dir() and not named.is_dir() else named
+    layout = f"{named}: expected pictures in <class>/<name>"
+    absent = DatasetError(f"{layout}, found no such folder; mend the path or --split")
     if not base.is_dir():
-        raise DatasetError(f"{layout}, found no such folder; mend the path or --split")
+        raise absent
     folders: dict[str, list[Path]] = {}
     for path in sorted(base.rglob("*")):
         # a Mac decomposes accents, classes.json holds them composed
@@ -38,7 +44,27 @@ def list_folders(root: Path, split: str = "") -> dict[str, list[Path]]:
         folders.setdefault(parts[0], []).append(path)
     if not folders:
         raise DatasetError(f"{layout}, found none; name a folder that holds such folders")
+    splits = {path: _fer2013_split(path) for members in folders.values() for path in members}
+    if {"val", "test"} <= set(splits.values()):
+        if split not in ("val", "test"):
+            raise DatasetError(
+                f"{named}: expected pictures of one split, found FER2013's PublicTest and "
+                "PrivateTest; name the folder that holds test/, with --split val (PublicTest) or "
+                "--split test (PrivateTest)"
+            )
+        chosen = {
+            name: [path for path in members if splits[path] == split]
+            for name, members in folders.items()
+        }
+        return {name: members for name, members in chosen.items() if members}
+    if base != named:
+        raise absent
     return folders
+
+
+def _fer2013_split(path: Path) -> str | None:
+    """The split that FER2013's name of a picture states."""
+    return FER2013_SPLITS.get(path.name.partition("_")[0])
 
 
 def assign_labels(
