@@ -46,6 +46,15 @@ class Split:
         return Split(self.images[mask], self.labels[mask], paths, self.leak_free[mask], targets)
 
 
+def choose(
+    rows: int | NDArray[np.integer], number: int, seed: int | Sequence[int]
+) -> NDArray[np.int64]:
+    """Up to `number` of these rows, or of the first `rows`, at random and in ascending order."""
+    among = np.arange(rows) if isinstance(rows, int) else rows
+    drawn = np.random.default_rng(seed).choice(among, min(number, len(among)), replace=False)
+    return np.sort(drawn)
+
+
 RIGHT, WRONG = 0, 1
 
 

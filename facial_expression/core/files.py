@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from facial_expression.core.errors import DatasetError
+
 DECIMALS = 6
 """Fixed precision of every float that is written as text."""
 
@@ -57,6 +59,20 @@ def write_json(path: Path, value: Any) -> None:
     """
     text = json.dumps(rounded(value), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
+
+
+def read_json(path: Path, written_by: str) -> Any:
+    """The content of a JSON file that `written_by`, such as `the index stage`, writes.
+
+    Raises:
+        DatasetError: the file is missing or no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(
+            f"{path}: expected a JSON file: {error!r}; run {written_by} again"
+        ) from None
 
 
 def rounded(value: Any) -> Any:

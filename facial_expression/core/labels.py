@@ -6,10 +6,10 @@ list is kept in classes.json.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from facial_expression.core.errors import DatasetError
+from facial_expression.core.files import read_json
 
 FER2013_IDS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """What the `emotion` ids 0..6 of the official fer2013.csv mean; they are not alphabetical."""
@@ -27,10 +27,7 @@ def read_classes(path: Path) -> list[str]:
     Raises:
         DatasetError: the file is missing or is not a list of distinct, sorted names.
     """
-    try:
-        names = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: expected a JSON list of class names: {error}") from None
+    names = read_json(path, "the preprocess stage")
     texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
     if not texts or names != sorted(set(names)):
         raise DatasetError(

@@ -88,7 +88,7 @@ def evaluate(
     classes = read_classes(arrays / "classes.json")
     configure(recipe.backend, recipe.threads)
     from facial_expression.evaluate import tables
-    from facial_expression.evaluate.saliency import choose, grad_cam
+    from facial_expression.evaluate.saliency import choose_predictions, grad_cam
     from facial_expression.metrics.calibration import fit_temperature
     from facial_expression.network.keras_file import check_probabilities, load_classifier
     from facial_expression.network.macs import macs
@@ -115,7 +115,8 @@ def evaluate(
         write_table(out / f"{file}.csv", table)
     guesses = plain[reported].argmax(axis=1)
     split, chosen = splits[reported], params.saliency
-    shown, kinds = choose(split.labels, guesses, len(classes), chosen.per_class, chosen.seed)
+    each = chosen.per_class, chosen.seed
+    shown, kinds = choose_predictions(split.labels, guesses, len(classes), *each)
     maps = np.rint(255 * grad_cam(model, split.images[shown], guesses[shown])).astype(np.uint8)
     write_saliency(out / "saliency.npz", Saliency(shown, kinds, maps))
     scores |= {

@@ -11,7 +11,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.core.arrays import RIGHT, WRONG
+from facial_expression.core.arrays import RIGHT, WRONG, choose
 from facial_expression.core.errors import ModelError
 
 LOCAL = (layers.MaxPooling2D, layers.AveragePooling2D, layers.Dropout, layers.SpatialDropout2D)
@@ -20,7 +20,7 @@ LOCAL = (layers.MaxPooling2D, layers.AveragePooling2D, layers.Dropout, layers.Sp
 Floats = NDArray[np.float32]
 
 
-def choose(
+def choose_predictions(
     actual: NDArray[np.int64],
     predicted: NDArray[np.int64],
     classes: int,
@@ -45,10 +45,8 @@ def choose(
     for label in range(classes):
         for kind in (RIGHT, WRONG):
             among = np.flatnonzero((actual == label) & ((predicted != actual) == kind))
-            rng = np.random.default_rng([seed, label, kind])
-            drawn = np.sort(rng.choice(among, min(per_class, len(among)), replace=False))
-            rows.append(drawn)
-            kinds.append(np.full(len(drawn), kind))
+            rows.append(choose(among, per_class, [seed, label, kind]))
+            kinds.append(np.full(len(rows[-1]), kind))
     return np.concatenate(rows).astype(np.int64), np.concatenate(kinds).astype(np.int64)
 
 

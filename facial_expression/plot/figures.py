@@ -6,7 +6,7 @@ colour-blind reader see the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,13 +22,7 @@ DASHES = (0, (4, 2))
 
 @styled
 def class_counts(table: pd.DataFrame, classes: Sequence[str], colour: str) -> Figure:
-    """Pictures by class, one bar a split.
-
-    Args:
-        table: class_counts.csv; at most three splits are told apart.
-        classes: names, in the order of the rows from top to bottom.
-        colour: of the first split's bars.
-    """
+    """Pictures by class, one bar a split, from class_counts.csv; at most three are told apart."""
     looks = ((colour, ""), (tint(colour, 0.35), ""), ("white", "/////"))
     counts = table.pivot(index="class", columns="split", values="count")
     counts = counts.reindex(index=classes, columns=table["split"].unique()).fillna(0).astype(int)
@@ -144,18 +138,18 @@ def per_class_f1(table: pd.DataFrame, split: str, colour: str) -> Figure:
 
 
 @styled
-def reliability(table: pd.DataFrame, split: str, colour: str) -> Figure:
+def reliability(
+    table: pd.DataFrame, calibration: Mapping[str, Any], split: str, colour: str
+) -> Figure:
     """Accuracy by confidence before and after the temperature, and pictures by confidence.
 
-    Args:
-        table: reliability.csv.
-        split: the split that was scored.
-        colour: of the bars.
+    `table` is reliability.csv, and `calibration` the entry of scores.json.
     """
     figure = Figure(figsize=(WIDTH, 4.3), layout="constrained")
     upper, lower = figure.subplots(2, 2, sharex=True, sharey="row", height_ratios=(3.4, 1))
-    for when, axes, beneath in zip(("before", "after"), upper, lower, strict=True):
-        bins = table[table["when"] == when]
+    degrees = 1.0, calibration["temperature"]
+    for when, degree, axes, beneath in zip(("before", "after"), degrees, upper, lower, strict=True):
+        bins, errors = table[table["when"] == when], calibration[when]
         width, mass = (bins[bins["binning"] == name] for name in ("equal_width", "equal_mass"))
         low, size, n = width["low"], width["high"] - width["low"], width["n"].sum()
         axes.plot((0, 1), (0, 1), c=INK, ls=DASHES, lw=1, label="as it should be")
@@ -167,8 +161,9 @@ def reliability(table: pd.DataFrame, split: str, colour: str) -> Figure:
         axes.set(xlim=(0, 1), ylim=(0, 1))
         axes.yaxis.set_major_formatter(_percent())
         axes.set_title(
-            f"{when.capitalize()}: temperature {bins['temperature'].iloc[0]:.3f}\ncalibration "
-            f"error {_error(width):.1f} % (equal mass {_error(mass):.1f} %)",
+            f"{when.capitalize()}: temperature {degree:.3f}\n"
+            f"calibration error {100 * errors['ece_equal_width']:.1f} % "
+            f"(equal mass {100 * errors['ece_equal_mass']:.1f} %)",
             fontsize=9,
         )
         beneath.bar(low, width["n"] / n, size, align="edge", color=PALE, edgecolor="white")
@@ -184,21 +179,11 @@ def reliability(table: pd.DataFrame, split: str, colour: str) -> Figure:
     return figure
 
 
-def _error(bins: pd.DataFrame) -> float:
-    """Expected calibration error in percent."""
-    distance = (bins["accuracy"] - bins["confidence"]).abs()
-    return 100 * float(np.average(distance, weights=bins["n"]))
-
-
 @styled
 def risk_coverage(table: pd.DataFrame, n: int, split: str, colour: str) -> Figure:
     """Error rate among the surest answers by their share, beside the best and a random order.
 
-    Args:
-        table: risk_coverage.csv, whose last row is coverage 1.
-        n: pictures of the split.
-        split: the split that was scored.
-        colour: of the curve.
+    `table` is risk_coverage.csv, whose last row is coverage 1, and `n` the pictures of the split.
     """
     coverage, risk = table["coverage"].to_numpy(), table["risk"].to_numpy()
     error = risk[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,14 +13,14 @@ from matplotlib.figure import Figure
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from facial_expression.core.arrays import read_saliency, read_split
+from facial_expression.core.arrays import choose, read_saliency, read_split
 from facial_expression.core.errors import DatasetError
-from facial_expression.core.files import write_bytes
+from facial_expression.core.files import read_json, write_bytes
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import CLOSED
 from facial_expression.pictures.squares import read_squares
 from facial_expression.plot import figures, sheets, tables
-from facial_expression.plot.style import png
+from facial_expression.plot.style import fonts_for, png
 
 PAIRS = 6
 """Pairs of confused classes whose pictures are shown."""
@@ -57,61 +58,65 @@ def plot(
     evaluation: Path,
     out: Path,
 ) -> None:
-    """Draw every figure of the stage and write each as a PNG file.
+    """Draw every figure of the stage, and write each as a PNG file into `out`.
 
-    Scores are those of the test split if it was evaluated, else of val.
-
-    Args:
-        params: see there.
-        images: images.zip.
-        index: folder of the index stage.
-        arrays: folder of the preprocess stage.
-        history: history.csv.
-        evaluation: folder of the evaluate stage.
-        out: folder to write to.
+    `images` is images.zip, `history` is history.csv, and the others are folders of stages.  Scores
+    are those of the split that evaluate reports: test if it was scored, else val.
 
     Raises:
         DatasetError: a table is missing, damaged, or not of the pictures in `arrays`.
         ArchiveError: a picture of the audit is not in `images`.
     """
     classes = read_classes(arrays / "classes.json")
-    predictions = evaluation / "predictions"
-    split = next((name for name in ("test", "val") if (predictions / f"{name}.csv").is_file()), "")
-    if not split:
-        raise DatasetError(
-            f"{predictions}: expected test.csv or val.csv, found neither; run evaluate"
-        )
-    scored = read_predictions(predictions / f"{split}.csv", arrays, classes, split)
+    report_boxes(classes)
+    scores = read_json(evaluation / "scores.json", "the evaluate stage")
+    split = scores["reported_split"]
+    scored = read_predictions(evaluation / "predictions" / f"{split}.csv", arrays, classes, split)
     confusion, pairs, per_class, bins, curve = (
         tables.read(evaluation / f"{name}.csv", classes)
         for name in ("confusion", "confused_pairs", "per_class", "reliability", "risk_coverage")
     )
     counts = tables.read(index / "class_counts.csv", classes)
-    saliency = read_saliency(evaluation / "saliency.npz")
-    colour, n, wrong = params.colour, len(scored.images), len(sheets.hardest(scored))
-    some = sheets.choose(n, params.predictions, params.seed)
-    worst = sheets.hardest(scored)[: params.predictions]
-    some_title = f"Predictions for {len(some):,} pictures drawn at random from {n:,} of {split}"
-    most = f"The {len(worst):,} most confident of {wrong:,} " if worst else "No "
-    worst_title = f"{most}wrong predictions on {split} (n = {n:,})"
+    maps = read_saliency(evaluation / "saliency.npz")
+    wrong = sheets.hardest(scored)
+    colour, n = params.colour, len(scored.images)
+    totals = n - len(wrong), len(wrong)
     drawings = {
         "class_counts": figures.class_counts(counts, classes, colour),
         "curves": figures.curves(tables.read(history, classes), colour),
         "confusion": figures.confusion(confusion, classes, split, colour),
         "per_class_f1": figures.per_class_f1(per_class, split, colour),
-        "reliability": figures.reliability(bins, split, colour),
+        "reliability": figures.reliability(bins, scores["calibration"], split, colour),
         "risk_coverage": figures.risk_coverage(curve, n, split, colour),
-        "predictions": sheets.prediction_sheet(classes, scored[some], some_title, colour),
-        "hardest_mistakes": sheets.prediction_sheet(classes, scored[worst], worst_title, colour),
         "sample_sheet": draw_samples(arrays, classes, params),
         "audit_sheet": draw_findings(index / "audit.csv", images, params.findings_per_kind),
         "confused_pairs": draw_confused(pairs.head(PAIRS), scored, classes, split, params),
-        "saliency": sheets.saliency_sheet(
-            classes, scored[saliency.rows], saliency.maps, (n - wrong, wrong), split
-        ),
+        "saliency": sheets.saliency_sheet(classes, scored[maps.rows], maps.maps, totals, split),
     }
+    some, worst = choose(n, params.predictions, params.seed), wrong[: params.predictions]
+    most = f"The {len(worst):,} most confident of {len(wrong):,} " if len(worst) else "No "
+    for name, rows, title in (
+        (
+            "predictions",
+            some,
+            f"Predictions for {len(some):,} pictures drawn at random from {n:,} of {split}",
+        ),
+        ("hardest_mistakes", worst, f"{most}wrong predictions on {split} (n = {n:,})"),
+    ):
+        drawings[name] = sheets.prediction_sheet(classes, scored[rows], title, colour)
     for name, figure in drawings.items():
         write_bytes(out / f"{name}.png", png(figure, params.dpi))
+
+
+def report_boxes(classes: Sequence[str]) -> None:
+    """Name the classes that no installed font can write, in one line on stderr."""
+    _, lacking = fonts_for("".join(classes))
+    if names := [name for name in classes if lacking & set(name)]:
+        print(
+            f"note: no installed font can write the classes {', '.join(names)}, so the figures "
+            "show boxes; install a font that can, such as Noto Sans CJK, or rename the classes",
+            file=sys.stderr,
+        )
 
 
 def read_predictions(
@@ -136,13 +141,12 @@ def draw_samples(arrays: Path, classes: Sequence[str], params: PlotParameters) -
     labels, pictures = [], []
     for label, name in enumerate(classes):
         rows = np.flatnonzero(train.labels == label)
-        chosen = sheets.choose(rows, params.pictures_per_class, [params.seed, label])
+        chosen = choose(rows, params.pictures_per_class, [params.seed, label])
         labels.append(f"{name}\nn = {len(rows):,}")
         pictures.append(train.images[chosen])
-    columns = max(map(len, pictures))
-    shown = sum(map(len, pictures))
-    title = f"Training pictures by label: {shown:,} drawn at random from {len(train):,}"
-    return sheets.rows_of_pictures(labels, pictures, columns, title)
+    shown = [len(row) for row in pictures]
+    title = f"Training pictures by label: {sum(shown):,} drawn at random from {len(train):,}"
+    return sheets.rows_of_pictures(labels, pictures, max(shown), title)
 
 
 def draw_findings(path: Path, images: Path, each: int) -> Figure:
@@ -162,13 +166,12 @@ def draw_confused(
     params: PlotParameters,
 ) -> Figure:
     """Pictures of each pair of confused classes, drawn at random."""
-    labels, pictures = [], []
+    most, labels, pictures = params.pictures_per_class, [], []
     for pair in pairs.itertuples():
         actual, guess = classes.index(pair.actual), classes.index(pair.predicted)
         rows = np.flatnonzero((scored.actual == actual) & (scored.predicted == guess))
         share = 100 * pair.share_of_actual
         labels.append(f"{pair.actual}\nas {pair.predicted}\n{pair.count:,} ({share:.0f} %)")
-        chosen = sheets.choose(rows, params.pictures_per_class, params.seed)
-        pictures.append(scored.images[chosen])
+        pictures.append(scored.images[choose(rows, most, params.seed)])
     title = f"The most confused classes on {split}: actual, as predicted, count (share of actual)"
-    return sheets.rows_of_pictures(labels, pictures, params.pictures_per_class, title)
+    return sheets.rows_of_pictures(labels, pictures, most, title)

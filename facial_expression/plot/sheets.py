@@ -45,26 +45,16 @@ class Predicted:
     predicted: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float64]
 
-    def __getitem__(self, rows: npt.ArrayLike) -> Predicted:
+    def __getitem__(self, rows: npt.NDArray[np.integer]) -> Predicted:
         """These rows, in this order."""
-        index = np.asarray(rows, np.intp)  # an empty list would make a float index
-        return Predicted(*(array[index] for array in vars(self).values()))
+        return Predicted(*(array[rows] for array in vars(self).values()))
 
 
-def choose(
-    rows: int | npt.NDArray[np.integer], number: int, seed: int | Sequence[int]
-) -> list[int]:
-    """Up to `number` of these rows, or of the first `rows`, at random and in ascending order."""
-    total = rows if isinstance(rows, int) else len(rows)
-    drawn = np.random.default_rng(seed).choice(rows, min(number, total), replace=False)
-    return sorted(drawn.tolist())
-
-
-def hardest(scored: Predicted) -> list[int]:
+def hardest(scored: Predicted) -> npt.NDArray[np.intp]:
     """The rows of wrong predictions, the most confident first; ties in row order."""
     wrong = np.flatnonzero(scored.actual != scored.predicted)
     confidence = scored.probabilities[wrong, scored.predicted[wrong]]
-    return wrong[np.argsort(-confidence, kind="stable")].tolist()
+    return wrong[np.argsort(-confidence, kind="stable")]
 
 
 def blank(height: float) -> tuple[Figure, Axes]:

@@ -1,90 +1,71 @@
 """The style of all figures, and their PNG bytes.
 
 Figures are `matplotlib.figure.Figure` objects, made without pyplot, so there is no global state.
-`@styled` and `png` both fix every setting, so that neither a user's matplotlibrc nor the order of
-calls changes a byte.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+import warnings
+from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager, get_font
+from matplotlib.text import Text
 from matplotlib.typing import ColorType
 from PIL import Image
 
+STYLE = Path(__file__).with_suffix(".mplstyle")
+FONT = "DejaVu Sans"
+"""Of every text, as `STYLE` says."""
 INK = "#222222"
-"""Text, and lines that must stand out."""
+"""Text (as `STYLE` says), and lines that must stand out."""
 PALE = "#b8b8b8"
 """Less important parts: frames, bars beside the one that matters."""
 WIDTH = 7.0
 """Inches; the text width of a page with one column."""
 
-_STYLE: Any = {  # Any: the stubs list every key
-    **{
-        key: value
-        for key, value in matplotlib.rcParamsDefault.items()
-        if not key.startswith(("backend", "interactive", "toolbar"))
-    },
-    "font.family": "DejaVu Sans",  # comes with Matplotlib
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "axes.labelsize": 9,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
-    "text.color": INK,
-    "text.parse_math": False,  # a folder's name may hold a dollar sign
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.labelsize": 8,
-    "ytick.labelsize": 8.5,
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "grid.color": "#dddddd",
-    "grid.linewidth": 0.6,
-    "hatch.linewidth": 0.7,
-    "legend.frameon": False,
-    "legend.fontsize": 8.5,
-    "lines.linewidth": 1.6,
-    "figure.titlesize": 10,
-    "image.interpolation": "lanczos",
-}
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def styled(function: Callable[P, R]) -> Callable[P, R]:
-    """Run `function` with Matplotlib's own defaults and our style, not with the user's settings."""
-
-    @wraps(function)
-    def inside(*args: P.args, **kwargs: P.kwargs) -> R:
-        with matplotlib.rc_context(_STYLE):
-            return function(*args, **kwargs)
-
-    return inside
+styled = matplotlib.rc_context(fname=STYLE)
+"""Decorates what makes a figure: neither a user's matplotlibrc nor the order of calls counts."""
 
 
 @styled
 def png(figure: Figure, dpi: int) -> bytes:
-    """The figure as a PNG file without transparency; equal figures give equal bytes."""
+    """The figure as a PNG file without transparency; equal figures give equal bytes.
+
+    Characters that `FONT` lacks are drawn in installed fonts; as boxes if none has them.
+    """
+    texts: list[Any] = figure.findobj(Text)
+    families, _ = fonts_for("".join(text.get_text() for text in texts))
+    for text in texts:
+        text.set_family(families)
     drawn, small = io.BytesIO(), io.BytesIO()
-    FigureCanvasAgg(figure)
-    figure.savefig(drawn, format="png", dpi=dpi)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # one for each that no font has
+        figure.savefig(drawn, format="png", dpi=dpi)
     Image.open(drawn).convert("RGB").save(small, "PNG", optimize=True, dpi=(dpi, dpi))
     return small.getvalue()
+
+
+def fonts_for(text: str) -> tuple[list[str], set[str]]:
+    """Font families that have the characters of `text` between them, and characters that none has.
+
+    The first family is `FONT`; it is the only one if it has them all.
+    """
+    families, lacking = [FONT], {sign for sign in text if sign.isprintable()}
+    fonts = {(font.name != FONT, font.name, font.fname) for font in fontManager.ttflist}
+    for _, name, path in sorted(fonts):
+        if not lacking:
+            break
+        known = get_font(path).get_charmap()
+        found = {sign for sign in lacking if ord(sign) in known}
+        if found and "Last Resort" not in name:  # Matplotlib's font of boxes for every sign
+            families, lacking = [*families, name], lacking - found
+    return list(dict.fromkeys(families)), lacking
 
 
 def tint(colour: str, share: float) -> str:

@@ -7,9 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from facial_expression.core.arrays import (
     Saliency,
+    choose,
     read_saliency,
     read_split,
     splits_in,
@@ -146,6 +149,22 @@ def test_what_does_not_fit_together_is_refused_in_one_line(
     assert str(tmp_path / "val") in str(caught.value)
     assert "preprocess" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@given(st.lists(st.integers(0, 99), max_size=40, unique=True), st.integers(1, 6), st.integers(0, 9))
+def test_a_choice_is_of_these_rows_in_order_and_seeded(
+    rows: list[int], number: int, seed: int
+) -> None:
+    chosen = choose(np.array(rows, int), number, [seed, 1]).tolist()
+    assert chosen == sorted(set(chosen))
+    assert set(chosen) <= set(rows)
+    assert len(chosen) == min(number, len(rows))
+    assert chosen == choose(np.array(rows, int), number, [seed, 1]).tolist()
+
+
+def test_another_seed_is_another_choice() -> None:
+    assert choose(1000, 10, 0).tolist() != choose(1000, 10, 1).tolist()
+    assert choose(3, 10, 0).tolist() == [0, 1, 2]
 
 
 @pytest.fixture

@@ -11,7 +11,12 @@ from keras import layers, ops
 from scipy import ndimage, stats
 
 from facial_expression.core.errors import ModelError
-from facial_expression.evaluate.saliency import choose, grad_cam, gradient, last_feature_map
+from facial_expression.evaluate.saliency import (
+    choose_predictions,
+    grad_cam,
+    gradient,
+    last_feature_map,
+)
 from facial_expression.train import models
 
 SIDE = 32
@@ -171,7 +176,7 @@ def labels(cases: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
 @given(CASES, st.integers(1, 4), st.integers(0, 9))
 def test_the_choice_is_of_every_class_and_kind_in_that_order(cases, per_class, seed):
     actual, predicted = labels(cases)
-    rows, kinds = choose(actual, predicted, 3, per_class, seed)
+    rows, kinds = choose_predictions(actual, predicted, 3, per_class, seed)
     assert len(set(rows.tolist())) == len(rows)
     assert [int(cases[row][0] != cases[row][1]) for row in rows] == kinds.tolist()
     order = [(cases[row][0], kind, row) for row, kind in zip(rows, kinds, strict=True)]
@@ -179,16 +184,16 @@ def test_the_choice_is_of_every_class_and_kind_in_that_order(cases, per_class, s
     there = Counter((case[0], int(case[0] != case[1])) for case in cases)
     found = Counter(item[:2] for item in order)
     assert found == {key: min(number, per_class) for key, number in there.items()}
-    again = choose(actual, predicted, 3, per_class, seed)
+    again = choose_predictions(actual, predicted, 3, per_class, seed)
     np.testing.assert_array_equal(again, (rows, kinds))
 
 
 def test_another_seed_is_another_choice_and_classes_do_not_depend_on_each_other():
     actual = np.arange(300) % 3
-    first, other = (choose(actual, actual, 3, 4, seed)[0] for seed in (0, 1))
+    first, other = (choose_predictions(actual, actual, 3, 4, seed)[0] for seed in (0, 1))
     assert first.tolist() != other.tolist()
     predicted = actual.copy()
     predicted[actual == 0] = 1  # all of class 0 are wrong now
-    changed, kinds = choose(actual, predicted, 3, 4, 0)
+    changed, kinds = choose_predictions(actual, predicted, 3, 4, 0)
     assert kinds.tolist() == [1] * 4 + [0] * 8
     assert changed[4:].tolist() == first[4:].tolist()

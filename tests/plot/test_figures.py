@@ -103,19 +103,21 @@ def test_curves_hold_training_and_validation(epochs):
 
 
 def test_reliability_states_its_errors_and_the_temperature():
-    names = ["when", "temperature", "binning", "low", "high", "n", "confidence", "accuracy"]
+    names = ["when", "binning", "low", "high", "n", "confidence", "accuracy"]
     rows = []
     for binning in ("equal_width", "equal_mass"):
         rows += [
-            ("before", 1.0, binning, 0.4, 0.6, 30, 0.5, 0.4),
-            ("before", 1.0, binning, 0.8, 1.0, 10, 0.9, 0.5),
-            ("after", 1.75, binning, 0.2, 0.4, 40, 0.35, 0.36),
+            ("before", binning, 0.4, 0.6, 30, 0.5, 0.4),
+            ("before", binning, 0.8, 1.0, 10, 0.9, 0.5),
+            ("after", binning, 0.2, 0.4, 40, 0.35, 0.36),
         ]
-    figure = figures.reliability(pd.DataFrame(rows, columns=names), "test", BLUE)
+    before, after = ({"ece_equal_width": e, "ece_equal_mass": e + 0.01} for e in (0.175, 0.012))
+    calibration = {"temperature": 1.75, "before": before, "after": after}
+    figure = figures.reliability(pd.DataFrame(rows, columns=names), calibration, "test", BLUE)
     said = texts(figure)
     assert "Reliability on test (n = 40)" in said
-    assert "Before: temperature 1.000\ncalibration error 17.5 %" in said  # (30 * .1 + 10 * .4) / 40
-    assert "After: temperature 1.750\ncalibration error 1.0 %" in said
+    assert "Before: temperature 1.000\ncalibration error 17.5 % (equal mass 18.5 %)" in said
+    assert "After: temperature 1.750\ncalibration error 1.2 % (equal mass 2.2 %)" in said
     assert_nothing_is_cut_off(figure)
 
 

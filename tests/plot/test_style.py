@@ -2,17 +2,24 @@ from __future__ import annotations
 
 import io
 import itertools
+import warnings
 
 import matplotlib
+import numpy as np
 import pandas as pd
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
 from PIL import Image
 
-from facial_expression.plot.figures import curves
-from facial_expression.plot.style import INK, ink_on, png, ramp
+from facial_expression.plot.figures import class_counts, curves
+from facial_expression.plot.run import report_boxes
+from facial_expression.plot.style import FONT, INK, fonts_for, ink_on, png, ramp
 
 COLOURS = st.integers(0, 0xFFFFFF).map("#{:06x}".format)
 
@@ -66,3 +73,60 @@ def test_the_ramp_darkens_from_white(colour):
     steps = [luminance(ramp(colour)(n / 20)[:3]) for n in range(21)]
     assert steps[0] == pytest.approx(1)
     assert all(later <= earlier + 1e-9 for earlier, later in itertools.pairwise(steps))
+
+
+@pytest.fixture
+def han(tmp_path, monkeypatch) -> str:
+    """The family of an installed font that has one sign, a square of ink, and no other."""
+    family, sign = "One Sign", "\N{CJK UNIFIED IDEOGRAPH-559C}"
+    pen = TTGlyphPen(None)
+    pen.moveTo((0, 0))
+    for corner in ((0, 800), (800, 800), (800, 0)):
+        pen.lineTo(corner)
+    pen.closePath()
+    glyphs = {".notdef": TTGlyphPen(None).glyph(), "square": pen.glyph()}
+    font = FontBuilder(1000, isTTF=True)
+    font.setupGlyphOrder(list(glyphs))
+    font.setupCharacterMap({ord(sign): "square"})
+    font.setupGlyf(glyphs)
+    font.setupHorizontalMetrics(dict.fromkeys(glyphs, (1000, 0)))
+    font.setupHorizontalHeader(ascent=800, descent=-200)
+    font.setupNameTable({"familyName": family, "styleName": "Regular"})
+    font.setupOS2()
+    font.setupPost()
+    font.save(tmp_path / "one.ttf")
+    monkeypatch.setattr(fontManager, "ttflist", list(fontManager.ttflist))
+    fontManager.addfont(tmp_path / "one.ttf")
+    return family
+
+
+def named(name: str) -> Figure:
+    counts = pd.DataFrame({"class": [name], "split": ["train"], "count": [3]})
+    return class_counts(counts, [name], "#2b6cb0")
+
+
+def test_a_sign_that_our_font_lacks_comes_from_an_installed_one(han):
+    assert fonts_for("happy ✓ é") == ([FONT], set())
+    assert fonts_for("happy 喜び") == ([FONT, han], {"び"})
+    ink = (np.asarray(Image.open(io.BytesIO(png(named("喜喜喜"), 300)))) < 60).all(axis=2)
+    assert ink[:, :200].sum() > 3 * 20**2, "three squares of ink, and no boxes"
+
+
+def test_a_sign_that_no_font_has_is_no_error_and_latin_stays(han):
+    before = png(named("happy"), 60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        png(named("\N{CJK UNIFIED IDEOGRAPH-4E00}"), 60)
+    assert png(named("happy"), 60) == before
+
+
+def test_classes_that_no_font_can_write_are_named_in_one_line(monkeypatch, capsys):
+    ours = [font for font in fontManager.ttflist if font.name == FONT]
+    monkeypatch.setattr(fontManager, "ttflist", ours)
+    report_boxes(["happy", "très", "100%"])
+    assert capsys.readouterr().err == ""
+    report_boxes(["happy", "喜び", "悲しみ"])
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "classes 喜び, 悲しみ" in said
+    assert "install a font" in said

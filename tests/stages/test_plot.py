@@ -14,7 +14,7 @@ from facial_expression.core.arrays import Saliency, write_array, write_rows, wri
 from facial_expression.core.errors import DatasetError, ParameterError
 from facial_expression.core.files import write_json
 from facial_expression.core.tables import write_table
-from facial_expression.evaluate.tables import predictions, tables
+from facial_expression.evaluate.tables import predictions, tables, trust
 from stages.plot import main
 from tests.helpers import make_archive, tiny_pictures
 
@@ -60,6 +60,8 @@ def write_evaluation(data: Path, split: str, paths: list[str]) -> None:
     written[f"predictions/{split}"] = predictions(paths, labels, probabilities, CLASSES)
     for name, table in written.items():
         write_table(folder / f"{name}.csv", table)
+    scores = trust(labels, probabilities, 1.5)
+    write_json(folder / "scores.json", {"reported_split": split, **scores})
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +147,7 @@ def test_a_parameter_changes_its_figures(before, data, changes, figures):
 
 
 def test_without_test_the_validation_split_is_shown(before, data):
-    (data / "evaluation" / "predictions" / "test.csv").unlink()
+    write_evaluation(data, "val", write_arrays(data, "val", 10))
     assert changed(before, plot(data)) >= {"confusion", "predictions", "hardest_mistakes"}
 
 

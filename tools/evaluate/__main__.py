@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.core.arrays import Split
+from facial_expression.core.arrays import Split, choose
 from facial_expression.core.command import parser
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import sha256_of, write_bytes, write_json
@@ -66,13 +66,14 @@ def draw(
     plain: NDArray[np.float64],
     classes: list[str],
     tables: Mapping[str, pd.DataFrame],
+    calibration: Mapping[str, Any],
 ) -> dict[str, Figure]:
     """The figures of these tables and two sheets of pictures, by name."""
     from facial_expression.plot import figures, sheets
 
     predicted, total = plain.argmax(axis=1), len(pictures.labels)
     scored = sheets.Predicted(pictures.images, pictures.labels, predicted, plain)
-    some, worst = sheets.choose(total, SHOWN, SEED), sheets.hardest(scored)[:SHOWN]
+    some, worst = choose(total, SHOWN, SEED), sheets.hardest(scored)[:SHOWN]
     chosen = f"Predictions for {len(some):,} pictures drawn at random from {total:,} of {name}"
     wrong = f"The {len(worst):,} most confident wrong predictions on {name} (n = {total:,})"
     per_class = tables["per_class"]
@@ -80,7 +81,7 @@ def draw(
     return {
         "confusion": figures.confusion(tables["confusion"], classes, name, COLOUR),
         "per_class_f1": figures.per_class_f1(present, name, COLOUR),
-        "reliability": figures.reliability(tables["reliability"], name, COLOUR),
+        "reliability": figures.reliability(tables["reliability"], calibration, name, COLOUR),
         "risk_coverage": figures.risk_coverage(tables["risk_coverage"], total, name, COLOUR),
         "predictions": sheets.prediction_sheet(classes, scored[some], chosen, COLOUR),
         "hardest_mistakes": sheets.prediction_sheet(classes, scored[worst], wrong, COLOUR),
@@ -132,7 +133,8 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     scores["calibration"]["fitted_on"] = "other pictures" if temperature != 1 else "nothing"
     for table, rows in written.items():
         write_table(args.out / f"{table}.csv", rows)
-    for figure, drawing in draw(name, pictures, plain, classes, written).items():
+    drawn = draw(name, pictures, plain, classes, written, scores["calibration"])
+    for figure, drawing in drawn.items():
         write_bytes(args.out / f"{figure}.png", png(drawing, DPI))
     write_json(args.out / "scores.json", scores)
     return scores
