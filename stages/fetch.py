@@ -17,7 +17,8 @@ from collections.abc import Sequence
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
 from facial_expression.core.params import load
-from facial_expression.fetch.run import FetchParameters, fetch, sha256_only
+from facial_expression.fetch.parameters import FetchParameters
+from facial_expression.fetch.run import fetch, sha256_only
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,24 +88,31 @@ def rounded(value: Any) -> Any:
 
 
 def write_zip(
-    path: Path, members: Iterable[tuple[str, Iterable[bytes]]], permissions: int = 0o100644
+    path: Path, members: Iterable[tuple[str, bytes | Iterable[bytes]]], permissions: int = 0o100644
 ) -> int:
     """Write a zip without compression, dates and other traces of the machine; not atomic.
 
     Args:
         path: the file to write.
-        members: names with the pieces of their bytes, in the order in which they are written.
+        members: names with their bytes, or the pieces of these, in the order of writing.
         permissions: Unix mode of every member.
 
     Returns:
         The number of members.
     """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, pieces in members:
+    with path.open("wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members:
             info = zipfile.ZipInfo(name, EPOCH)
             info.create_system, info.external_attr = UNIX, permissions << 16
-            with archive.open(info, "w") as member:
-                member.writelines(pieces)
+            if isinstance(content, bytes):  # a third of the time of `archive.open`
+                info.CRC, info.header_offset = zlib.crc32(content), archive.start_dir
+                info.file_size = info.compress_size = len(content)
+                archive.start_dir += stream.write(info.FileHeader(zip64=False) + content)
+                archive.filelist.append(info)
+                archive.comment = b""  # marks the archive as changed
+            else:
+                with archive.open(info, "w") as member:
+                    member.writelines(content)
         return len(archive.infolist())
 
 

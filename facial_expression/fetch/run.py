@@ -5,36 +5,12 @@ from __future__ import annotations
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
-from pydantic.dataclasses import dataclass
 
 from facial_expression.core.errors import ChecksumError, SourceError
 from facial_expression.core.files import atomic, sha256_of, write_json, write_text
-from facial_expression.core.params import CLOSED
 from facial_expression.fetch.download import Offline
+from facial_expression.fetch.parameters import FetchParameters
 from facial_expression.fetch.sources import parse, write_archive
-from facial_expression.fetch.unpack import Limits
-
-
-@dataclass(frozen=True, config=CLOSED)
-class FetchParameters:
-    """Section `fetch` of conf/data/*.yaml.
-
-    Attributes:
-        source: `sample`, a local path, a URL, `kaggle:owner/name` or `gdrive:<id>`.
-        licence: who may use the pictures, and for what; copied to source.json.
-        sha256: of the normalised archive; None where DVC itself notices a change.
-        max_bytes: a source that unpacks to more is refused as a decompression bomb.
-        max_files: a source with more members is refused.
-    """
-
-    source: str
-    licence: str
-    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None
-    max_bytes: Annotated[int, Field(gt=0)] = 4 << 30
-    max_files: Annotated[int, Field(gt=0)] = 1_000_000
 
 
 def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
@@ -88,5 +64,5 @@ def _write(params: FetchParameters, archive: Path) -> tuple[int, str]:
     """Write the archive; return the number of its pictures and its sha256."""
     source = parse(params.source)
     print(f"fetching {source.label}", file=sys.stderr)
-    files = write_archive(source, archive, Limits(params.max_bytes, params.max_files))
+    files = write_archive(source, archive, params)
     return files, sha256_of(archive)

@@ -11,7 +11,7 @@ from facial_expression.core.errors import SourceError
 from facial_expression.core.files import write_zip
 from facial_expression.fetch import download
 from facial_expression.fetch.layout import normalise
-from facial_expression.fetch.unpack import Limits
+from facial_expression.fetch.parameters import FetchParameters
 
 HANDLES = {"kaggle": r"[\w-]+/[\w-]+(/versions/\d+)?", "gdrive": r"[\w-]+"}
 KNOWN = (
@@ -72,7 +72,7 @@ def parse(text: str) -> Source:
     raise SourceError(f"fetch.source: expected {KNOWN}; found {text!r}")
 
 
-def write_archive(source: Source, out: Path, limits: Limits) -> int:
+def write_archive(source: Source, out: Path, params: FetchParameters) -> int:
     """Write the pictures of `source` to `out` as a normalised archive; return their number.
 
     A download lies beside `out` until it has been read.
@@ -84,15 +84,15 @@ def write_archive(source: Source, out: Path, limits: Limits) -> int:
     if source.kind == "sample":
         from facial_expression.sample import dataset
 
-        return write_zip(out, ((name, [jpeg]) for name, jpeg in sorted(dataset.draw())))
+        return write_zip(out, sorted(dataset.draw()))
     if source.kind == "local":
         if not (source.path.is_file() or source.path.is_dir()):
             raise SourceError(f"{source.label}: no such file or folder; correct fetch.source")
-        return normalise(source.path, out, limits, source.label)
+        return normalise(source.path, out, params, source.label)
     fetch = {
         "url": download.from_url,
         "kaggle": download.from_kaggle,
         "gdrive": download.from_drive,
     }[source.kind]
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
-        return normalise(fetch(source.address, Path(folder)), out, limits, source.label)
+        return normalise(fetch(source.address, Path(folder)), out, params, source.label)

@@ -1,9 +1,9 @@
 """Any source as a list of files, read under the limits for untrusted archives.
 
-A source is a folder, a zip, a tar or a table; the last two may be compressed by gzip, bzip2 or xz.
-The suffix of a picture is believed; what other files are, their content says.  Paths, links,
-declared sizes and compression ratios are checked before a file is read, and what is read is
-compared with what was declared.
+A source is a folder, a zip, a tar or a table; each may be compressed by gzip, bzip2 or xz.  The
+suffix of a picture is believed; what other files are, their content says.  Paths, links, declared
+sizes and compression ratios are checked before a file is read, and what is read is compared with
+what was declared.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ import tarfile
 import tempfile
 import unicodedata
 import zipfile
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,49 +30,22 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from facial_expression.core.errors import ArchiveError
+from facial_expression.fetch.parameters import FetchParameters
 from facial_expression.pictures import archive
 
-PIECE = 1 << 20  # bytes read at a time
+PIECE = 1 << 20  # bytes unpacked at a time
 LARGEST_RATIO = 200  # unpacked to packed; photographs reach 1, a blank drawing some 50
 HARMLESS = 16 << 20  # bytes that any archive may unpack to, whatever the ratio
-LARGEST_PICTURE = 256 << 20  # bytes; the index stage holds whole files in memory
+LARGEST_PICTURE = 256 << 20  # bytes; whole files are held in memory
 LONGEST_PATH = 1000  # characters
 LONGEST_TAR_HEADER = 4 << 20  # bytes; tarfile holds whole headers in memory
+DEEPEST = 4  # archives in one another, as a zip that holds a tar.gz
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 NOT_UTF8 = re.compile(r"[\ud800-\udfff]")  # how Python escapes bytes that are not
 HEAD = 512  # bytes that tell what a file is
-PASSED_OVER = {
-    "HEIF": ".heic (install the extra heic)",
-    "AVIF": ".avif (install a Pillow that reads it)",
-    "archive": "packed (unpack them), e.g. {}",
-    "": "not pictures, e.g. {}",
-}
 DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 DAMAGE = (*archive.DAMAGE, tarfile.TarError, lzma.LZMAError, LookupError, ArithmeticError)
 """What the readers of archives raise on bad bytes, beside an OSError without a number."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """Limits for reading untrusted archives."""
-
-    max_bytes: int
-    max_files: int
-
-    def check(self, total: int, files: int, packed: int, where: str) -> None:
-        """Refuse too many files, or too many bytes in `total` for `packed` bytes they came from."""
-        found = ((files, self.max_files, "files"), (total, self.max_bytes, "bytes"))
-        for number, most, unit in found:
-            if number > most:
-                raise ArchiveError(
-                    f"{where}: expected at most {most} {unit}, found more; raise fetch.max_{unit} "
-                    "if you trust this source"
-                )
-        if total > max(HARMLESS, LARGEST_RATIO * packed):
-            raise ArchiveError(
-                f"{where}: a decompression bomb: {packed} bytes unpack to {total} or more (at most "
-                f"{LARGEST_RATIO} times as many are read); do not trust this source"
-            )
 
 
 class File(NamedTuple):
@@ -86,22 +60,19 @@ class File(NamedTuple):
         """Open the file to read it from front to back; to be used under `reading`."""
         return self.opener(self.place)
 
-    def pieces(self, where: str) -> Iterator[bytes]:
-        """The bytes of a picture of the source `where`, piece by piece, if all is as declared."""
-        where, left = f"{where}: {self.path!r}", self.size
-        if left > LARGEST_PICTURE:
+    def content(self, where: str) -> bytes:
+        """The bytes of a file of the source `where`, if it is as large as declared."""
+        where = f"{where}: {self.path!r}"
+        if self.size > LARGEST_PICTURE:
             raise ArchiveError(
-                f"{where}: expected a picture of at most {LARGEST_PICTURE} bytes, found {left}; "
+                f"{where}: expected a file of at most {LARGEST_PICTURE} bytes, found {self.size}; "
                 "leave it out"
             )
         with reading(where), self.open() as stream:
-            while piece := stream.read(PIECE):
-                left -= len(piece)
-                if left < 0:
-                    break
-                yield piece
-            if left:
-                raise corrupt(where, "its size is not the one declared")
+            data = stream.read(self.size + 1)
+        if len(data) != self.size:
+            raise corrupt(where, "its size is not the one declared")
+        return data
 
 
 @dataclass
@@ -109,28 +80,25 @@ class Files:
     """The files of one source by what they are; hidden ones are left out."""
 
     where: str  # the source, for messages
-    limits: Limits
+    limits: FetchParameters
     scratch: Path  # folder for what is unpacked to the disk
-    stack: ExitStack  # closes what is unpacked to the disk
+    stack: ExitStack  # closes archives
     folders: list[str] = field(default_factory=list)
     pictures: list[File] = field(default_factory=list)
-    tables: list[File] = field(default_factory=list)  # with the columns of fer2013.csv
-    archives: list[File] = field(default_factory=list)
-    others: list[tuple[str, str]] = field(default_factory=list)
-    """Path and format of pictures that cannot be read here; path and "" of any other file."""
-    unpacked: int = 0  # bytes on the disk, of all archives together
-    packed: int = 0  # bytes that these came from
+    others: dict[str, list[File]] = field(default_factory=lambda: defaultdict(list))
+    """By kind: "archive"; "table", one with the columns of fer2013.csv; the format of pictures that
+    cannot be read here; "", any other file."""
+    count: int = 0  # files, and members of archives
+    total: int = 0  # bytes of the files, as declared
+    spooled: int = 0  # bytes unpacked to the disk
+    packed: int = 0  # bytes that all of these came from
 
-    def passed_over(self) -> str:
-        """One line about the files that are neither read nor hidden, "" if there are none."""
-        found = self.others + [(file.path, "archive") for file in self.archives]
-        parts = [
-            f"{len(paths)} {text.format(min(paths))}"
-            for kind, text in PASSED_OVER.items()
-            if (paths := [path for path, of in found if of == kind])
-        ]
-        files = "1 file" if len(found) == 1 else f"{len(found)} files"
-        return f"{self.where}: {files} passed over: {', '.join(parts)}" if parts else ""
+    def admit(self, name: str, where: str) -> str:
+        """The safe path of one more file of the folder, or member of the archive, `where`."""
+        self.count += 1
+        if self.count > self.limits.max_files:
+            raise self._too_many("files")
+        return safe_path(name, where)
 
     def add(self, file: File) -> None:
         """Find out what a file is; only one without a picture's suffix is opened."""
@@ -138,58 +106,58 @@ class Files:
             return
         if file.path.lower().endswith(archive.SUFFIXES):
             self.pictures.append(file)
-            return
-        from facial_expression.pictures import images  # NumPy and Pillow take a while
-
-        with reading(self.where), file.open() as stream:
-            head = stream.read(HEAD)
-        kind = images.format_of(head)
-        if kind in images.FORMATS:
-            self.pictures.append(file)
-        elif head.startswith((b"PK", *DECOMPRESSORS)) or _is_tar(head):
-            self.archives.append(file)
-        elif _is_table(head) or file.path.lower().endswith("fer2013.csv"):
-            self.tables.append(file)
         else:
-            self.others.append((file.path, kind))
+            with reading(f"{self.where}: {file.path!r}"), file.open() as stream:
+                kind = _kind(stream.read(HEAD), file.path)
+            if kind == "archive":  # what is in it counts
+                return self.others[kind].append(file)
+            (self.pictures if kind == "picture" else self.others[kind]).append(file)
+        self.total += file.size
+        self._check(self.total)
 
-    def add_archive(self, stream: IO[bytes], name: str) -> None:
-        """Add the files of an archive or a table, told apart by its first bytes."""
-        packed = stream.seek(0, os.SEEK_END)
-        head = _peek(stream)
+    def unpack(self, file: File, where: str) -> None:
+        """Add the files of an archive, or what a compressed file holds."""
+        with file.open() as stream:
+            head = stream.read(HEAD)
         for magic, decompressor in DECOMPRESSORS.items():
             if head.startswith(magic):
-                with decompressor(stream) as plain:
-                    stream = self.spool(plain, packed)
-                head = _peek(stream)
-                if not _is_table(head):
-                    return _list_tar(stream, self)
-        if head.startswith(b"PK"):
-            return _list_zip(zipfile.ZipFile(stream), packed, self)
-        if _is_tar(head):
-            return _list_tar(stream, self)
-        if _is_table(head) or name.lower().endswith(".csv"):
-            return self.tables.append(File(name, packed, stream, _open_already))
-        found = f"a file that begins with {head[:16]!r}; a download may have given an error page"
-        raise ArchiveError(
-            f"{self.where}: expected a zip, a tar, fer2013.csv or a folder, found "
-            f"{found if head else 'an empty file'}"
-        )
+                with file.open() as stream, decompressor(stream) as plain:
+                    name = file.path.rpartition(".")[0] or file.path
+                    return self.add(self.spool(_pieces(plain), name))
+        if file.opener is not _open_path:  # a member, and in those one cannot jump about
+            with file.open() as stream:
+                file = self.spool(_pieces(stream), file.path)
+        stream = self.stack.enter_context(file.open())
+        (_list_zip if head.startswith(b"PK") else _list_tar)(stream, where, self)
 
-    def spool(self, stream: IO[bytes], packed: int) -> IO[bytes]:
-        """A file on the disk with what `stream` unpacks from `packed` bytes."""
-        plain = tempfile.TemporaryFile(dir=self.scratch)  # noqa: SIM115
-        self.stack.callback(plain.close)
-        self.packed += packed
-        while piece := stream.read(PIECE):
-            plain.write(piece)
-            self.unpacked += len(piece)
-            self.limits.check(self.unpacked, 1, self.packed, self.where)
-        return plain
+    def spool(self, pieces: Iterable[bytes], path: str) -> File:
+        """A file on the disk, called `path` in messages, that holds `pieces`."""
+        with tempfile.NamedTemporaryFile(dir=self.scratch, delete=False) as plain:
+            for piece in pieces:
+                plain.write(piece)
+                self.spooled += len(piece)
+                self._check(self.spooled)
+            return File(path, plain.tell(), plain.name, _open_path)
+
+    def _check(self, unpacked: int) -> None:
+        if unpacked > self.limits.max_bytes:
+            raise self._too_many("bytes")
+        if unpacked > max(HARMLESS, LARGEST_RATIO * self.packed):
+            raise ArchiveError(
+                f"{self.where}: a decompression bomb: {self.packed} bytes unpack to {unpacked} or "
+                f"more (at most {LARGEST_RATIO} times as many are read); do not trust this source"
+            )
+
+    def _too_many(self, unit: str) -> ArchiveError:
+        most = getattr(self.limits, f"max_{unit}")
+        return ArchiveError(
+            f"{self.where}: expected at most {most} {unit}, found more; raise fetch.max_{unit} if "
+            "you trust this source"
+        )
 
 
 @contextmanager
-def opened(source: Path, limits: Limits, where: str, scratch: Path) -> Iterator[Files]:
+def opened(source: Path, limits: FetchParameters, where: str, scratch: Path) -> Iterator[Files]:
     """The files of `source`, checked and listed; messages call it `where`.
 
     Where there are neither pictures nor tables, all archives among the files are read together.
@@ -199,22 +167,23 @@ def opened(source: Path, limits: Limits, where: str, scratch: Path) -> Iterator[
         ArchiveError: the source is empty, of another kind, damaged or dangerous.
     """
     with ExitStack() as stack:
-        files = Files(where, limits, scratch, stack)
+        folder = stack.enter_context(tempfile.TemporaryDirectory(dir=scratch))
+        files = Files(where, limits, Path(folder), stack)
         with reading(where):
             if source.is_dir():
                 _list_folder(source, files)
             else:
-                files.add_archive(stack.enter_context(source.open("rb")), source.name)
-        if not files.pictures and not files.tables:
-            archives, files.archives = files.archives, []
-            for file in archives:
-                files.where = f"{where}/{file.path}"
-                with reading(files.where):
-                    stream = stack.enter_context(file.open())
-                    if not source.is_dir():
-                        stream = files.spool(stream, file.size)
-                    files.add_archive(stream, file.path)
-            files.where = where
+                files.packed = source.stat().st_size
+                files.add(File(source.name, files.packed, str(source), _open_path))
+                if files.others[""]:
+                    raise _no_archive(source, where)
+        for _ in range(DEEPEST):
+            if files.pictures or files.others["table"]:
+                break
+            for file in files.others.pop("archive", []):
+                inside = where if file.place == str(source) else f"{where}/{file.path}"
+                with reading(inside):
+                    files.unpack(file, inside)
         yield files
 
 
@@ -263,16 +232,22 @@ def safe_path(name: str, where: str) -> str:
 
 def is_junk(path: str) -> bool:
     """Whether a path is hidden (`.DS_Store`, `._x`) or inside the Mac's `__MACOSX`."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.split("/"))
+    return path.startswith(".") or "/." in path or "__MACOSX" in path.split("/")
 
 
-def _is_tar(head: bytes) -> bool:
-    return head[257:262] == b"ustar"
+def _kind(head: bytes, path: str) -> str:
+    """`picture`, or the key of `Files.others`, of a file that begins with `head`."""
+    from facial_expression.pictures import images  # NumPy and Pillow take a while
 
-
-def _is_table(head: bytes) -> bool:
+    kind = images.format_of(head)
+    if kind:
+        return "picture" if kind in images.FORMATS else kind
+    if head.startswith((b"PK", *DECOMPRESSORS)) or head[257:262] == b"ustar":
+        return "archive"
     line = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0].lower()
-    return {b"emotion", b"pixels", b"usage"} <= {cell.strip(b' "\r') for cell in line.split(b",")}
+    cells = {cell.strip(b' "\r') for cell in line.split(b",")}
+    named = path.lower().endswith("fer2013.csv")
+    return "table" if named or {b"emotion", b"pixels", b"usage"} <= cells else ""
 
 
 def _list_folder(folder: Path, files: Files) -> None:
@@ -280,15 +255,17 @@ def _list_folder(folder: Path, files: Files) -> None:
     while pending:
         with os.scandir(pending.pop()) as entries:
             for entry in entries:
-                path = Path(entry.path).relative_to(folder).as_posix()
                 if is_junk(entry.name):
                     continue
+                path = Path(entry.path).relative_to(folder).as_posix()
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
                     files.folders.append(path)
                 elif entry.is_file(follow_symlinks=False):
-                    path = safe_path(path, files.where)
-                    files.add(File(path, entry.stat().st_size, entry.path, _open_path))
+                    path = files.admit(path, files.where)
+                    size = entry.stat().st_size
+                    files.packed += size
+                    files.add(File(path, size, entry.path, _open_path))
                 else:
                     raise _refused(path, files.where, "is a link or a device")
 
@@ -297,28 +274,20 @@ def _open_path(path: str) -> IO[bytes]:
     return Path(path).open("rb")
 
 
-def _open_already(stream: IO[bytes]) -> IO[bytes]:
-    return stream
+def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
+    return iter(partial(stream.read, PIECE), b"")
 
 
-def _peek(stream: IO[bytes]) -> bytes:
-    stream.seek(0)
-    head = stream.read(HEAD)
-    stream.seek(0)
-    return head
-
-
-def _list_zip(zipped: zipfile.ZipFile, packed: int, files: Files) -> None:
-    infos, where = zipped.infolist(), files.where
-    files.limits.check(sum(info.file_size for info in infos), len(infos), packed, where)
+def _list_zip(stream: IO[bytes], where: str, files: Files) -> None:
+    zipped = zipfile.ZipFile(stream)
     opener = partial(_open_zipped, zipped)
-    for info in infos:
+    for info in zipped.infolist():
         name = info.filename
         if not info.flag_bits & 0x800 and name == info.orig_filename:
             # Without the flag of UTF-8, and without a field that says it, the code page is unknown:
             # what is not UTF-8 nonetheless is refused by `safe_path`.
             name = name.encode("cp437").decode("utf-8", "surrogateescape")
-        path = safe_path(name, where)
+        path = files.admit(name, where)
         if info.is_dir():
             files.folders.append(path)
         elif stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG):
@@ -327,8 +296,8 @@ def _list_zip(zipped: zipfile.ZipFile, packed: int, files: Files) -> None:
             raise _refused(path, where, "is encrypted")
         else:
             files.add(File(path, info.file_size, info, opener))
-    infos.clear()  # the archive's own list and table: `files` is enough to open members, and each
-    zipped.NameToInfo.clear()  # of its entries can be freed as soon as it has been read
+    zipped.filelist.clear()  # the archive's own list and table: `files` is enough to open members,
+    zipped.NameToInfo.clear()  # and each of its entries can be freed as soon as it has been read
 
 
 def _open_zipped(zipped: zipfile.ZipFile, info: zipfile.ZipInfo) -> IO[bytes]:
@@ -350,11 +319,9 @@ class _ShortReads(io.BufferedReader):
         return super().read(size)
 
 
-def _list_tar(stream: IO[bytes], files: Files) -> None:
+def _list_tar(stream: IO[bytes], where: str, files: Files) -> None:
     """Add the files of a tar that is not compressed."""
-    total, where = stream.seek(0, os.SEEK_END), files.where
     blocks = _ShortReads(cast(io.BufferedReader, stream).raw)
-    blocks.seek(0)
     tar = tarfile.TarFile(fileobj=blocks, errorlevel=2)
 
     def opener(place: tuple[int, int]) -> IO[bytes]:
@@ -362,10 +329,9 @@ def _list_tar(stream: IO[bytes], files: Files) -> None:
         info.offset_data, info.size = place
         return cast(IO[bytes], tar.extractfile(info))
 
-    for count, info in enumerate(tar, 1):
+    for info in tar:
         tar.members.clear()  # type: ignore[attr-defined]  # they take a KB each
-        files.limits.check(total, count, total, where)
-        path = safe_path(info.name, where)
+        path = files.admit(info.name, where)
         if info.isdir():
             files.folders.append(path)
         elif not info.isreg() or info.issparse():
@@ -375,6 +341,16 @@ def _list_tar(stream: IO[bytes], files: Files) -> None:
     blocks.seek(tar.offset)
     if blocks.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise corrupt(where, "a header is damaged or the end is missing")  # tarfile just stops
+
+
+def _no_archive(source: Path, where: str) -> ArchiveError:
+    with source.open("rb") as stream:
+        head = stream.read(16)
+    found = f"a file that begins with {head!r}; a download may have given an error page"
+    return ArchiveError(
+        f"{where}: expected a zip, a tar, fer2013.csv or a folder, found "
+        f"{found if head else 'an empty file'}"
+    )
 
 
 def _refused(

@@ -10,7 +10,7 @@ from PIL import Image
 
 from facial_expression.core.errors import ArchiveError
 from facial_expression.core.labels import FER2013_IDS
-from facial_expression.fetch import fer2013_csv
+from facial_expression.fetch.layouts import fer2013_csv
 
 FLAT = " ".join(["7"] * 2304)
 USAGES = ["Training", "PublicTest", "PrivateTest"]

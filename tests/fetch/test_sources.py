@@ -6,11 +6,11 @@ import pytest
 
 from facial_expression.core.errors import ArchiveError, SourceError
 from facial_expression.fetch import download
+from facial_expression.fetch.parameters import FetchParameters
 from facial_expression.fetch.sources import Source, parse, write_archive
-from facial_expression.fetch.unpack import Limits
 from tests.helpers import make_archive, make_folder, tiny_pictures
 
-LIMITS = Limits(1 << 30, 1000)
+LIMITS = FetchParameters("", "")
 
 
 @pytest.mark.parametrize(
@@ -62,5 +62,5 @@ def test_a_download_is_normalised_and_removed(
     expected = make_archive(tmp_path / "expected.zip", tiny_pictures())
     assert out.read_bytes() == expected.read_bytes()
     with pytest.raises(ArchiveError, match=r"^kaggle:a/b: expected at most 3 files"):
-        write_archive(parse("kaggle:a/b"), out, Limits(1 << 30, 3))
+        write_archive(parse("kaggle:a/b"), out, FetchParameters("", "", max_files=3))
     assert list(out.parent.iterdir()) == [out]

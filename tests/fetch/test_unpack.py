@@ -19,30 +19,36 @@ from hypothesis import strategies as st
 
 from facial_expression.core.errors import ArchiveError
 from facial_expression.fetch.layout import normalise
-from facial_expression.fetch.unpack import Limits, safe_path
+from facial_expression.fetch.parameters import FetchParameters
+from facial_expression.fetch.unpack import safe_path
 from facial_expression.pictures import archive
 from tests.fetch.test_layout import tarred, zipped
 from tests.helpers import make_archive, make_folder, tiny_pictures
 
-LIMITS = Limits(1 << 30, 1000)
+
+def limits(most_bytes: int, most_files: int) -> FetchParameters:
+    return FetchParameters("", "", max_bytes=most_bytes, max_files=most_files)
+
+
+LIMITS = limits(1 << 30, 1000)
 JUNK = ("__MACOSX/train/sad/._x.jpg", ".DS_Store", "train/Thumbs.db", "LICENCE.txt", "._a.png")
 PICTURES = tiny_pictures()
 GOOD = {"train/a/x.jpg": b"one", "test/a/y.jpg": b"two"}
 
 
-def packed(source: Path, limits: Limits = LIMITS) -> bytes:
+def packed(source: Path, allowed: FetchParameters = LIMITS) -> bytes:
     """What `normalise` makes of the source, in a folder in which it must leave nothing else."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "images.zip"
-        count = normalise(source, out, limits, "the source")
+        count = normalise(source, out, allowed, "the source")
         assert os.listdir(folder) == [out.name]  # noqa: PTH208
         assert count == len(archive.members(out))
         return out.read_bytes()
 
 
-def refuse(source: Path, fault: str, limits: Limits = LIMITS) -> None:
+def refuse(source: Path, fault: str, allowed: FetchParameters = LIMITS) -> None:
     with pytest.raises(ArchiveError, match=fault) as caught:
-        packed(source, limits)
+        packed(source, allowed)
     assert str(caught.value).startswith("the source")
     assert "\n" not in str(caught.value)
 
@@ -271,10 +277,10 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path, packer: str) -> None:
 def test_too_much_or_too_many_is_refused(tmp_path: Path, packer: str) -> None:
     source = PACKERS[packer](tmp_path / "source", PICTURES)
     size = sum(map(len, PICTURES.values()))
-    refuse(source, "at most 29 files, found more; raise fetch.max_files", Limits(1 << 30, 29))
-    refuse(source, "raise fetch.max_bytes", Limits(size - 1, 1000))
+    refuse(source, "at most 29 files, found more; raise fetch.max_files", limits(1 << 30, 29))
+    refuse(source, "raise fetch.max_bytes", limits(size - 1, 1000))
     if not packer.startswith("tar"):  # its headers count as well
-        packed(source, Limits(size, 30))
+        packed(source, limits(size, 30))
 
 
 @pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
@@ -289,8 +295,12 @@ def test_a_header_that_claims_gigabytes_is_refused(tmp_path: Path, kind: bytes) 
 def test_an_unreadable_folder_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = make_folder(tmp_path / "source", GOOD)
 
+    scan = os.scandir
+
     def deny(path: object) -> object:
-        raise PermissionError(13, "Permission denied", str(path))
+        if path == str(source):
+            raise PermissionError(13, "Permission denied", path)
+        return scan(path)  # type: ignore[call-overload]
 
     monkeypatch.setattr(os, "scandir", deny)
     with pytest.raises(ArchiveError, match=r"cannot be read: .*Permission denied"):

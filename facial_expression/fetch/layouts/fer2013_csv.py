@@ -7,8 +7,12 @@ import io
 from collections.abc import Iterator
 from typing import IO
 
+from tqdm import tqdm
+
 from facial_expression.core.errors import ArchiveError
 from facial_expression.core.labels import FER2013_IDS
+from facial_expression.fetch.rows import Row
+from facial_expression.fetch.unpack import File, Files, reading
 
 COLUMNS = ("emotion", "pixels", "usage")
 SIDE = 48
@@ -19,6 +23,42 @@ SIZE = len(HEADER) + SIDE * SIDE
 LONGEST_LINE = 1 << 16  # characters; a row has some 9,000
 
 _LEVELS = {str(level): level for level in range(256)}
+
+
+def read(files: Files) -> list[Row]:
+    """The rows of the only table, as files on the disk: they come unsorted.
+
+    Raises:
+        ArchiveError: there are two tables, or `pictures` finds a fault.
+    """
+    table, *more = files.others["table"]
+    if more:
+        raise ArchiveError(
+            f"{files.where}: expected one table, found {table.path!r} and {more[0].path!r}; "
+            "leave one"
+        )
+    names: list[str] = []
+
+    def contents() -> Iterator[bytes]:
+        with reading(files.where), table.open() as stream:
+            read = pictures(stream, files.where)
+            for name, content in tqdm(read, "fetch", unit=" rows", leave=False, disable=None):
+                names.append(files.admit(name, files.where))
+                yield content
+
+    stream = files.stack.enter_context(files.spool(contents(), table.path).open())
+
+    def opener(place: int) -> IO[bytes]:
+        stream.seek(place)
+        return io.BytesIO(stream.read(SIZE))
+
+    if not names:
+        raise ArchiveError(f"{files.where}: expected rows, found none; get a whole fer2013.csv")
+    rows = []
+    for number, path in enumerate(names):
+        split, label, name = path.split("/")
+        rows.append(Row(split, label, name, File(path, SIZE, number * SIZE, opener)))
+    return rows
 
 
 def pictures(stream: IO[bytes], where: str) -> Iterator[tuple[str, bytes]]:
