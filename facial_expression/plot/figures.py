@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from facial_expression.plot.style import INK, PALE, WIDTH, bare, ink_on, ramp, styled, tint
 
@@ -27,23 +27,19 @@ def class_counts(table: pd.DataFrame, classes: Sequence[str], colour: str) -> Fi
     counts = table.pivot(index="class", columns="split", values="count")
     counts = counts.reindex(index=classes, columns=table["split"].unique()).fillna(0).astype(int)
     splits = len(counts.columns)
-    size = WIDTH, 1.1 + len(classes) * (0.12 + 0.16 * splits)
-    figure = Figure(figsize=size, layout="constrained")
-    axes = figure.add_subplot()
-    rows = np.arange(len(classes))
-    height = 0.84 / splits
+    figure, axes = _chart(1.1 + len(classes) * (0.12 + 0.16 * splits))
+    rows, height = np.arange(len(classes)), 0.84 / splits
     for place, (split, values) in enumerate(counts.items()):
         offset = (place - (splits - 1) / 2) * height
         fill, hatch = looks[place % len(looks)]
         look: dict[str, Any] = {"facecolor": fill, "hatch": hatch, "edgecolor": colour, "lw": 0.7}
         label = f"{split} (n = {values.sum():,})"
         bars = axes.barh(rows + offset, values, height * 0.9, label=label, **look)
-        axes.bar_label(bars, [f"{value:,}" for value in values], padding=2, fontsize=7)
+        axes.bar_label(bars, fmt="{:,.0f}", padding=2, fontsize=7)
     axes.set_yticks(rows, classes)
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.xaxis.set_major_locator(_whole_numbers())
-    title = f"Pictures by class and split (n = {table['count'].sum():,})"
-    _finish_bars(axes, title, "pictures")
+    _finish_bars(axes, f"Pictures by class and split (n = {counts.to_numpy().sum():,})", "pictures")
     axes.margins(x=0.08)  # room for the numbers at the ends of the bars
     axes.set_xlim(left=0)
     figure.legend(loc="outside lower center", ncols=3)
@@ -69,13 +65,11 @@ def curves(history: pd.DataFrame, colour: str) -> Figure:
         axes.grid(axis="y")
         if len(epochs) == 1:  # a range of no width would get ticks at fractions of an epoch
             axes.set_xlim(epochs[0] - 1, epochs[0] + 1)
-    left.set_title("Loss")
-    left.set_ylabel("cross-entropy (nats)")
-    right.set_title("Accuracy")
-    right.set_ylabel("accuracy (%)")
+    left.set(title="Loss", ylabel="cross-entropy (nats)")
+    right.set(title="Accuracy", ylabel="accuracy (%)")
     right.yaxis.set_major_formatter(_percent())
-    handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, handlelength=3)
+    named = left.get_legend_handles_labels()
+    figure.legend(*named, loc="outside lower center", ncols=2, handlelength=3)
     return figure
 
 
@@ -106,10 +100,8 @@ def confusion(table: pd.DataFrame, classes: Sequence[str], split: str, colour: s
         axes.axhline(edge - 0.5, color="white", linewidth=1)
         axes.axvline(edge - 0.5, color="white", linewidth=1)
     bare(axes)
-    axes.set_xlabel("predicted")
-    axes.set_ylabel("actual")
-    n = counts.sum()
-    axes.set_title(f"Confusion on {split} (n = {n:,})\n% of the actual class; count below")
+    title = f"Confusion on {split} (n = {counts.sum():,})\n% of the actual class; count below"
+    axes.set(xlabel="predicted", ylabel="actual", title=title)
     return figure
 
 
@@ -118,19 +110,18 @@ def per_class_f1(table: pd.DataFrame, split: str, colour: str) -> Figure:
     """F1 score of each class as a bar, precision and recall as marks, from per_class.csv."""
     f1 = table["f1"]
     rows = np.arange(len(table))
-    figure = Figure(figsize=(WIDTH, 1.3 + 0.34 * len(table)), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = _chart(1.3 + 0.34 * len(table))
     axes.barh(rows, f1, 0.66, label="F1", **_filled(colour))
     for row, value in enumerate(f1):  # at the foot: the marks stand at the other end
         axes.text(0.012, row, f"{value:.2f}", va="center_baseline", fontsize=8)
     mark: dict[str, Any] = {"ls": "", "ms": 5.5, "c": INK, "mew": 1, "clip_on": False}
     axes.plot(table["precision"], rows, marker="o", mfc="white", label="precision", **mark)
     axes.plot(table["recall"], rows, marker="D", label="recall", **mark)
-    mean = axes.axvline(f1.mean(), color=INK, linestyle=DASHES, linewidth=1)
-    mean.set_label(f"macro F1 = {f1.mean():.3f}")
+    mean = f1.mean()
+    axes.axvline(mean, color=INK, linestyle=DASHES, linewidth=1, label=f"macro F1 = {mean:.3f}")
     axes.set_yticks(rows, _with_n(table["class"], table["support"]))
-    title = f"F1 by class on {split} (n = {table['support'].sum():,})"
-    _finish_bars(axes, title, "score (0 to 1)")
+    n = table["support"].sum()
+    _finish_bars(axes, f"F1 by class on {split} (n = {n:,})", "score (0 to 1)")
     axes.set_xlim(0, 1)
     handles = [*axes.containers, *axes.get_lines()]
     figure.legend(handles=handles, loc="outside lower center", ncols=4)
@@ -153,11 +144,10 @@ def reliability(
         width, mass = (bins[bins["binning"] == name] for name in ("equal_width", "equal_mass"))
         low, size, n = width["low"], width["high"] - width["low"], width["n"].sum()
         axes.plot((0, 1), (0, 1), c=INK, ls=DASHES, lw=1, label="as it should be")
-        filled = _filled(colour)
-        axes.bar(low, width["accuracy"], size, align="edge", label="bins of equal width", **filled)
-        mark: dict[str, Any] = {"ls": "", "ms": 4.5, "c": INK, "mfc": "white", "clip_on": False}
-        means = mass["confidence"], mass["accuracy"]
-        axes.plot(*means, marker="o", label="bins of equal mass", **mark)
+        bars: dict[str, Any] = {"label": "bins of equal width", **_filled(colour)}
+        axes.bar(low, width["accuracy"], size, align="edge", **bars)
+        mark: dict[str, Any] = {"label": "bins of equal mass", "mfc": "white", "clip_on": False}
+        axes.plot(mass["confidence"], mass["accuracy"], "o", ms=4.5, c=INK, **mark)
         axes.set(xlim=(0, 1), ylim=(0, 1))
         axes.yaxis.set_major_formatter(_percent())
         axes.set_title(
@@ -174,8 +164,8 @@ def reliability(
     upper[0].set_ylabel("accuracy (%)")
     lower[0].set_ylabel("pictures (%)")
     figure.suptitle(f"Reliability on {split} (n = {n:,})", x=0.01, ha="left")
-    handles, labels = upper[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, handlelength=3)
+    named = upper[0].get_legend_handles_labels()
+    figure.legend(*named, loc="outside lower center", ncols=3, handlelength=3)
     return figure
 
 
@@ -187,8 +177,7 @@ def risk_coverage(table: pd.DataFrame, n: int, split: str, colour: str) -> Figur
     """
     coverage, risk = table["coverage"].to_numpy(), table["risk"].to_numpy()
     error = risk[-1]
-    figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = _chart(3.2)
     axes.axhline(error, color=INK, linewidth=1, linestyle=DASHES, label="refusing at random")
     axes.plot(coverage, risk, color=colour, label="refusing the least sure")
     shares = np.linspace(0.001, 1, 1000)
@@ -198,19 +187,23 @@ def risk_coverage(table: pd.DataFrame, n: int, split: str, colour: str) -> Figur
         place = int(np.searchsorted(coverage, share - 1e-6))
         x, y = coverage[place], risk[place]
         axes.plot(x, y, marker="o", markersize=4.5, color=colour, clip_on=False)
-        near: dict[str, Any] = {"xytext": (-4, 5), "textcoords": "offset points", "ha": "right"}
-        axes.annotate(f"{100 * y:.1f} %", (x, y), fontsize=8, **near)
-    axes.set_xlim(0, 1)
-    axes.set_ylim(0, max(max(risk) * 1.18, 0.01))
+        said = f"{100 * y:.1f} %"
+        axes.annotate(said, (x, y), (-4, 5), textcoords="offset points", ha="right", fontsize=8)
+    axes.set(xlim=(0, 1), ylim=(0, max(max(risk) * 1.18, 0.01)), ylabel="wrong answers (%)")
     axes.xaxis.set_major_formatter(_percent())
     axes.yaxis.set_major_formatter(_percent(decimals=0))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.grid(axis="y")
     axes.set_xlabel("pictures answered, the surest first (%)")
-    axes.set_ylabel("wrong answers (%)")
     axes.set_title(f"Wrong answers by share of pictures answered on {split} (n = {n:,})")
     figure.legend(loc="outside lower center", ncols=3, handlelength=3)
     return figure
+
+
+def _chart(height: float) -> tuple[Figure, Axes]:
+    """A chart of this height, in inches, and its axes."""
+    figure = Figure(figsize=(WIDTH, height), layout="constrained")
+    return figure, figure.add_subplot()
 
 
 def _finish_bars(axes: Axes, title: str, label: str) -> None:
@@ -218,8 +211,7 @@ def _finish_bars(axes: Axes, title: str, label: str) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(axis="x")
     axes.margins(y=0.02)
-    axes.set_xlabel(label)
-    axes.set_title(title)
+    axes.set(xlabel=label, title=title)
 
 
 def _filled(colour: str) -> dict[str, Any]:
