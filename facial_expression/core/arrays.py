@@ -1,7 +1,7 @@
-"""Arrays on the disk.
+"""Arrays on the disk, and choices of their rows.
 
-Shards of decoded pictures: <split>/images-*.npy, labels-*.npy, rows.csv, with soft labels
-targets-*.npy as well.  The saliency maps that evaluate writes and plot draws: saliency.npz.
+Pictures: <split>/images-*.npy, labels-*.npy, rows.csv, and targets-*.npy if labels are soft.
+Saliency maps: saliency.npz.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def read_split(folder: Path, split: str) -> Split:
         kinds["targets"] = ("float32", 2)
     arrays = {name: _concatenated(where, name) for name in kinds}
     read = {name: (str(array.dtype), array.ndim) for name, array in arrays.items()}
-    if read != kinds or {len(rows), *map(len, arrays.values())} != {len(rows)}:
+    if read != kinds or any(len(array) != len(rows) for array in arrays.values()):
         shapes = ", ".join(f"{name} {a.dtype} {a.shape}" for name, a in arrays.items())
         raise DatasetError(
             f"{where}: expected images uint8 (N, side, side), labels int64 (N,), and targets, if "
@@ -123,11 +123,7 @@ def write_saliency(path: Path, saliency: Saliency) -> None:
 
 
 def read_saliency(path: Path) -> Saliency:
-    """Read saliency.npz.
-
-    Raises:
-        DatasetError: the file is missing, damaged, or holds other arrays.
-    """
+    """Read saliency.npz; a DatasetError if it is missing, damaged, or holds other arrays."""
     try:
         with np.load(path) as arrays:
             return Saliency(arrays["rows"], arrays["kinds"], arrays["maps"])

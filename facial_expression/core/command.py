@@ -1,8 +1,4 @@
-"""Command lines of stages, tools and benchmarks.
-
-`parser` makes the argument parser, `at_least` is a type of an argument, and `processors` is the
-default of `--threads`.  `tools.arguments` has what only tools use.
-"""
+"""Command lines of stages, tools and benchmarks; `tools.arguments` has what only tools use."""
 
 from __future__ import annotations
 
@@ -15,12 +11,9 @@ from pathlib import Path
 def parser(
     name: str, description: str | None, paths: Mapping[str, str] | None = None
 ) -> argparse.ArgumentParser:
-    """The argument parser of `python -m NAME`.
+    """The argument parser of `python -m NAME`, whose --help prints `description` unchanged.
 
-    Args:
-        name: of the module, such as `stages.index`.
-        description: printed by --help unchanged; usually the module's docstring.
-        paths: required options that take a path, such as `--out`, each with its help.
+    `paths` are required options that take a path, such as `--out`, each with its help.
     """
     made = argparse.ArgumentParser(
         prog=f"python -m {name}",

@@ -52,8 +52,8 @@ class TrainingError(PipelineError):
 def run(main: Callable[[], None]) -> None:
     """Call a script's `main`; print a user's mistake in one line on stderr, with exit code 1.
 
-    So are missing files and extras, wrong permissions and a full disk.  Ctrl-C gives exit code 130.
-    Any other exception is a bug and keeps its traceback.
+    Missing files and extras, wrong permissions and a full disk are such; Ctrl-C gives exit code
+    130.  Any other exception is a bug and keeps its traceback.
     """
     try:
         main()

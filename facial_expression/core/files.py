@@ -53,21 +53,16 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically: keys in the given order, floats rounded to `DECIMALS`, no NaN.
+    """Write JSON atomically: keys in the given order, floats rounded to `DECIMALS`.
 
-    Raises:
-        ValueError: a float is NaN or infinite (viewers of DVC's metrics break on them).
+    NaN and infinity, on which viewers of DVC's metrics break, are a ValueError.
     """
     text = json.dumps(rounded(value), indent=2, ensure_ascii=False, allow_nan=False)
     write_text(path, text + "\n")
 
 
 def read_json(path: Path, written_by: str) -> Any:
-    """The content of a JSON file that `written_by`, such as `the index stage`, writes.
-
-    Raises:
-        DatasetError: the file is missing or no JSON.
-    """
+    """A JSON file of `the index stage` or such; a DatasetError if it is missing or no JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -92,13 +87,8 @@ def write_zip(
 ) -> int:
     """Write a zip without compression, dates and other traces of the machine; not atomic.
 
-    Args:
-        path: the file to write.
-        members: names with their bytes, or the pieces of these, in the order of writing.
-        permissions: Unix mode of every member.
-
-    Returns:
-        The number of members.
+    `members` are names with their bytes, or the pieces of these, in the order of writing, and
+    `permissions` the Unix mode of each.  Returns the number of members.
     """
     with path.open("wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members:

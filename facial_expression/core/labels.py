@@ -22,11 +22,7 @@ SPLIT_FOLDERS = {
 
 
 def read_classes(path: Path) -> list[str]:
-    """Class names from classes.json, in label order.
-
-    Raises:
-        DatasetError: the file is missing or is not a list of distinct, sorted names.
-    """
+    """Class names from classes.json; a DatasetError if it is no sorted list of distinct names."""
     names = read_json(path, "the preprocess stage")
     texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
     if not texts or names != sorted(set(names)):

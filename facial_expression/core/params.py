@@ -26,8 +26,7 @@ Parameters = TypeVar("Parameters")
 def load(path: Path, section: str, kind: type[Parameters]) -> Parameters:
     """Read `section` of the YAML file at `path` as a `kind`.
 
-    Types are strict (the text "3" is not the number 3), a list becomes a tuple, and keys that
-    `kind` does not have are errors.
+    Types are strict (the text "3" is not the number 3), and a list becomes a tuple.
 
     Raises:
         ParameterError: the file or the section is missing, or a value is unknown, missing, of the
@@ -55,13 +54,10 @@ def load(path: Path, section: str, kind: type[Parameters]) -> Parameters:
 
 
 def pinned(path: str, sha256: str, key: str, remedy: str) -> Path:
-    """The file that the parameter `key` names, after a check of its sha256 (the pin).
+    """The file that the parameter `key` names; a ParameterError if its sha256 is another.
 
-    A pin makes DVC notice another file under the same name.  It is the parameter `sha256` beside
-    the last part of the dotted `key`.  `remedy` says what to do if there is no such file.
-
-    Raises:
-        ParameterError: the file cannot be read, or has another sha256.
+    `sha256` is the parameter of that name beside `key`: the pin, by which DVC notices another file
+    under the same name.  `remedy` says what to do if there is no file.
     """
     pin = f"{key.rpartition('.')[0]}.sha256"
     try:

@@ -17,17 +17,14 @@ Columns = Mapping[str, type]
 def read_table(
     path: Path, columns: Columns, written_by: str = "", empty: bool = False
 ) -> pd.DataFrame:
-    """Read a CSV table with a header.
+    """Read a CSV table with a header, in UTF-8: all columns of the file, in its order.
 
     Args:
-        path: a file in UTF-8, with or without a byte-order mark.
+        path: the file.
         columns: what it must have.  Texts are taken literally (`NA` is a name); an empty field
             is "" in a text and NaN in a float.  Other columns are read as text.
-        written_by: what to run if the table is missing or damaged, such as `the index stage`.
+        written_by: what to run if it is missing or damaged, such as `the index stage`.
         empty: whether a table may have no rows.
-
-    Returns:
-        All columns of the file, in its order.
 
     Raises:
         DatasetError: the file is missing or no CSV table, a column is missing, or a value is not

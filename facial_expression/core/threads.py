@@ -14,10 +14,9 @@ Result = TypeVar("Result")
 def map_ahead(
     function: Callable[[Item], Result], items: Iterable[Item], threads: int, ahead: int
 ) -> Iterator[Result]:
-    """`map(function, items)` computed in `threads` threads.
+    """`map(function, items)` computed in `threads` threads, at most `ahead` items ahead.
 
-    At most `ahead` items are taken from `items` before their results are asked for, so memory
-    stays bounded.  An error in `function` is raised where its result would come.
+    An error in `function` is raised where its result would come.
     """
     with ThreadPoolExecutor(threads) as pool:
         pending: deque[Future[Result]] = deque()

@@ -50,30 +50,17 @@ CALIBRATION = {
 
 @dataclass(frozen=True)
 class Facts:
-    """What the stages wrote about one run; everything that a card is made of.
+    """What the stages wrote about one run; everything that a card is made of."""
 
-    Attributes:
-        texts: `dataset`, `licence`, `terms`, `labels` and `people` of the section `export` of
-            conf/data.
-        source: source.json.
-        audit: audit.json.
-        metrics: scores.json.
-        per_class: per_class.csv.
-        recipe: name of the recipe.
-        parameters: its section `train`.
-        model: sha256 of model.keras.
-        size: its bytes.
-    """
-
-    texts: Mapping[str, str]
-    source: Mapping[str, Any]
-    audit: Mapping[str, Any]
-    metrics: Mapping[str, Any]
-    per_class: pd.DataFrame
-    recipe: str
-    parameters: Mapping[str, Any]
-    model: str
-    size: int
+    texts: Mapping[str, str]  # dataset, licence, terms, labels, people: `export` of conf/data
+    source: Mapping[str, Any]  # source.json
+    audit: Mapping[str, Any]  # audit.json
+    metrics: Mapping[str, Any]  # scores.json
+    per_class: pd.DataFrame  # per_class.csv
+    recipe: str  # its name
+    parameters: Mapping[str, Any]  # its section `train`
+    model: str  # sha256 of model.keras
+    size: int  # bytes of model.keras
 
 
 def render(facts: Facts) -> str:
@@ -131,9 +118,10 @@ def render(facts: Facts) -> str:
 
 def _front_matter(facts: Facts) -> str:
     """What the hub reads: github.com/huggingface/hub-docs, modelcard.md."""
-    split, dataset = facts.metrics["reported_split"], facts.texts["dataset"]
-    slug = "-".join(dataset.lower().split())
-    scored = facts.metrics[split]
+    split = facts.metrics["reported_split"]
+    dataset, licence = facts.texts["dataset"], facts.texts["licence"]
+    slug, scored = "-".join(dataset.lower().split()), facts.metrics[split]
+    terms = {"license_name": "terms-in-the-card", "license_link": "README.md"}
     result = {
         "task": {"type": "image-classification"},
         "dataset": {"type": slug, "name": dataset, "split": split},
@@ -142,10 +130,9 @@ def _front_matter(facts: Facts) -> str:
             {"type": "f1", "name": "macro f1", "value": scored["macro_f1"]},
         ],
     }
-    metadata: dict[str, Any] = {"license": facts.texts["licence"]}
-    if facts.texts["licence"] == "other":
-        metadata |= {"license_name": "terms-in-the-card", "license_link": "README.md"}
-    metadata |= {
+    metadata = {
+        "license": licence,
+        **(terms if licence == "other" else {}),
         "library_name": "keras",
         "pipeline_tag": "image-classification",
         "tags": ["facial-expression", slug],

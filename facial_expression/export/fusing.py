@@ -27,7 +27,6 @@ Constants = dict[str, NDArray[Any]]
 def fold(graph: onnx.GraphProto) -> None:
     """Fold what can be folded, in place; remove nodes and constants that are no longer read."""
     constants = {each.name: numpy_helper.to_array(each) for each in graph.initializer}
-    known = set(constants)
     for chain in list(_chains(graph, ("Cast", "Mul", "Add", "Reshape", "Conv"))):
         _fold_rescaling(chain, constants)
     for chain in list(_chains(graph, ("Conv", "MaxPool", "Mul", "Add", "Relu"))):
@@ -35,10 +34,9 @@ def fold(graph: onnx.GraphProto) -> None:
     _tidy(graph)  # removes a folded rescaling, which still reads the pictures
     for chain in list(_chains(graph, ("Cast", "Reshape", "Conv"))):
         graph.node.extend(_read_blocks(chain, graph.input[0], constants))
+    del graph.initializer[:]
     graph.initializer.extend(
-        numpy_helper.from_array(value, name)
-        for name, value in constants.items()
-        if name not in known
+        numpy_helper.from_array(array, name) for name, array in constants.items()
     )
     _tidy(graph)
 
@@ -63,12 +61,9 @@ def _fold_normalisation(chain: Nodes, constants: Constants) -> None:
     scale, shift, kernel = (constants.get(n.input[1]) for n in (multiply, add, convolution))
     if scale is None or shift is None or kernel is None or not (scale > 0).all():
         return
-    filters = len(kernel)
-    bias = constants.get(convolution.input[2]) if len(convolution.input) > 2 else np.zeros(filters)
-    if bias is None:
-        return
+    bias = constants[convolution.input[2]] if len(convolution.input) > 2 else 0.0
     _give(convolution, 1, "kernel", kernel * scale.reshape(-1, 1, 1, 1), constants)
-    shifted = np.broadcast_to(bias * scale.ravel() + shift.ravel(), filters)
+    shifted = np.broadcast_to(bias * scale.ravel() + shift.ravel(), len(kernel))
     _give(convolution, 2, "bias", shifted, constants)
     between, end = f"{convolution.output[0]}_rectified", rectifier.output[0]
     rectifier.input[:], rectifier.output[:] = [convolution.output[0]], [between]
@@ -78,9 +73,8 @@ def _fold_normalisation(chain: Nodes, constants: Constants) -> None:
 def _read_blocks(chain: Nodes, pictures: onnx.ValueInfoProto, constants: Constants) -> Nodes:
     """Let a strided convolution over pictures of one channel read blocks.
 
-    Returns:
-        The node that makes the blocks, in a list.  The list is empty if the convolution has another
-        stride, a dilation or automatic padding, or if a side of the pictures is odd or unknown.
+    Returns the node that makes the blocks, in a list.  The list is empty if the convolution has
+    another stride, a dilation or automatic padding, or a side of the pictures is odd or unknown.
     """
     *_, reshape, convolution = chain
     _, rows, columns, channels = (each.dim_value for each in pictures.type.tensor_type.shape.dim)
@@ -100,11 +94,10 @@ def _read_blocks(chain: Nodes, pictures: onnx.ValueInfoProto, constants: Constan
         position, aside = divmod(column - left + 2 * before, 2)
         blocks[:, down, aside, place, position] = kernel[:, 0, row, column]
     _give(convolution, 1, "kernel", blocks.reshape(len(kernel), 4, over, across), constants)
-    name = f"{reshape.output[0]}_blocks"
-    convolution.input[0] = name
+    name = convolution.input[0] = f"{reshape.output[0]}_blocks"
+    pads = helper.make_attribute("pads", [above, before, below, behind])
     del convolution.attribute[:]
-    pads = [above, before, below, behind]
-    convolution.attribute.append(helper.make_attribute("pads", pads))
+    convolution.attribute.append(pads)
     return [helper.make_node("SpaceToDepth", [reshape.output[0]], [name], blocksize=2)]
 
 
@@ -119,10 +112,10 @@ def _blocks(taps: int, before: int, behind: int, side: int) -> tuple[int, int, i
 def _give(
     node: onnx.NodeProto, place: int, what: str, value: NDArray[Any], constants: Constants
 ) -> None:
-    """Replace an input of a node by a constant of its own."""
+    """Replace an input of a node, or add it, as a constant of its own."""
     name = f"{node.output[0]}_{what}"
     constants[name] = value.astype(np.float32)
-    node.input[:] = [*node.input[:place], name, *node.input[place + 1 :]]
+    node.input[place : place + 1] = [name]
 
 
 def _chains(graph: onnx.GraphProto, kinds: tuple[str, ...]) -> Iterator[Nodes]:

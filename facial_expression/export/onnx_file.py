@@ -37,12 +37,12 @@ def serving_network(model: keras.Model, temperature: float) -> keras.Model:
     2016, "Learning Deep Features for Discriminative Localization", arXiv:1512.04150).
 
     Args:
-        model: ends in a layer of logits and their softmax.
+        model: ends in a layer of logits and their softmax; uint8 (N, side, side, 1) in.
         temperature: above 0; the logits are divided by it.
 
     Returns:
-        A network from uint8 (N, side, side, 1) to "probabilities" (N, classes) and, if there is a
-        map, "class_activation" (N, rows, columns, classes), float32.
+        A network whose outputs are "probabilities" (N, classes) and, if there is a map,
+        "class_activation" (N, rows, columns, classes), float32.
     """
     calibrated = layers.Rescaling(1 / temperature, name="temperature")(model.layers[-1].input)
     outputs = {PROBABILITIES: layers.Softmax(name=PROBABILITIES)(calibrated)}
@@ -57,10 +57,7 @@ def serving_network(model: keras.Model, temperature: float) -> keras.Model:
 def write_onnx(model: keras.Model, path: Path, facts: Mapping[str, str]) -> None:
     """Write a network of `serving_network` as an ONNX file; equal networks give equal bytes.
 
-    Args:
-        model: float32 throughout; Keras must run on TensorFlow.
-        path: of the file.
-        facts: the file's metadata, by name.
+    The network is float32 throughout, Keras runs on TensorFlow, and `facts` become metadata.
     """
     model(np.zeros((1, *model.input_shape[1:]), np.uint8))  # Keras exports only what was called
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
@@ -107,31 +104,27 @@ def _maker(tensor: keras.KerasTensor) -> keras.Operation:
 
 def _canonical(graph: onnx.GraphProto) -> None:
     """Give nodes and constants names that do not depend on what the process converted before."""
-    kept = {each.name for each in [*graph.input, *graph.output]}
-    names = {name: name for name in kept}
+    ends = [*graph.input, *graph.output]
+    names = {each.name: each.name for each in ends}
     constants = {each.name: each for each in graph.initializer}
     seen: Counter[str] = Counter()
-    ordered = []
     for node in graph.node:
         kind = node.op_type.lower()
         seen[kind] += 1
         node.name = f"{kind}_{seen[kind]}"
         for place, name in enumerate(node.input):
-            if name in constants and name not in names:
-                names[name] = f"{node.name}.{place}"
-                ordered.append(constants[name])
+            if name in constants:
+                names.setdefault(name, f"{node.name}.{place}")
         for place, name in enumerate(node.output):
             names.setdefault(name, node.name if place == 0 else f"{node.name}:{place}")
         node.input[:] = [names[name] for name in node.input]
         node.output[:] = [names[name] for name in node.output]
-    for constant in ordered:
-        constant.name = names[constant.name]
     del graph.initializer[:], graph.value_info[:]
-    graph.initializer.extend(ordered)
-    for value in [*graph.input, *graph.output]:
+    for old in filter(constants.get, names):  # in the order in which they are read
+        constants[old].name = names[old]
+        graph.initializer.append(constants[old])
+    for value in ends:
         for axis, size in zip(AXES[value.name], value.type.tensor_type.shape.dim, strict=True):
             if not size.dim_value:
                 size.dim_param = axis
-    ranked = sorted(graph.output, key=lambda value: list(AXES).index(value.name))
-    del graph.output[:]
-    graph.output.extend(ranked)
+    graph.output.sort(key=lambda value: list(AXES).index(value.name))

@@ -15,19 +15,12 @@ LIMIT = 1e-4
 
 
 class Parity(NamedTuple):
-    """A comparison of the probabilities of N pictures in two forms.
+    """A comparison of the probabilities of pictures in two forms."""
 
-    Attributes:
-        n: pictures.
-        decisive: those whose two largest probabilities differ by more than `DECISIVE`.
-        other_class: decisive ones for which the other form predicts another class.
-        largest_difference: between a probability in one form and in the other, in [0, 1].
-    """
-
-    n: int
-    decisive: int
-    other_class: int
-    largest_difference: float
+    n: int  # pictures
+    decisive: int  # those whose two largest probabilities differ by more than `DECISIVE`
+    other_class: int  # decisive ones for which the other form predicts another class
+    largest_difference: float  # between a probability in one form and in the other, in [0, 1]
 
     @property
     def holds(self) -> bool:

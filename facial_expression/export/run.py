@@ -14,8 +14,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from facial_expression.core.arrays import read_split
-from facial_expression.core.errors import DatasetError, ModelError
-from facial_expression.core.files import atomic, sha256_of, write_json, write_text
+from facial_expression.core.errors import ModelError
+from facial_expression.core.files import atomic, read_json, sha256_of, write_json, write_text
 from facial_expression.core.params import CLOSED
 from facial_expression.core.tables import read_table
 from facial_expression.export.card import Facts, interval, render
@@ -87,38 +87,26 @@ def export(
     evaluation: Path,
     out: Path,
 ) -> None:
-    """Write every file of the stage.
+    """Write every file of the stage into `out`.
 
-    Args:
-        params: see there.
-        file: where they stand, for the card.
-        recipe: that the network was trained with.
-        name: of the recipe.
-        source: source.json of the fetch stage.
-        audit: audit.json of the index stage.
-        arrays: folder of the preprocess stage; the reported split is read.
-        model: model.keras.
-        evaluation: folder of the evaluate stage.
-        out: folder to write to.
+    `params` stand in `file`, and `name` is that of the recipe.  `source` is source.json, `audit` is
+    audit.json and `model` is model.keras; `arrays` and `evaluation` are folders of stages.
 
     Raises:
         DatasetError: a file of an earlier stage is missing or damaged.
         ModelError: the network cannot be read, or model.onnx predicts something else.
     """
-    try:
-        digest, size = sha256_of(model), model.stat().st_size
-    except OSError as error:
-        raise ModelError(f"{model}: {error.strerror}; run the train stage") from None
+    digest = sha256_of(model)
     facts = Facts(
         texts=params.texts(file),
-        source=_read_json(source),
-        audit=_read_json(audit),
-        metrics=_read_json(evaluation / "scores.json"),
+        source=read_json(source, "the fetch stage"),
+        audit=read_json(audit, "the index stage"),
+        metrics=read_json(evaluation / "scores.json", "the evaluate stage"),
         per_class=read_table(evaluation / "per_class.csv", PER_CLASS, "the evaluate stage"),
         recipe=name,
         parameters=asdict(recipe),
         model=digest,
-        size=size,
+        size=model.stat().st_size,
     )
     split, classes = facts.metrics["reported_split"], facts.per_class["class"].tolist()
     scores, calibration = facts.metrics[split], facts.metrics["calibration"]
@@ -180,12 +168,3 @@ def convert(
                 "nothing was written; please report it"
             )
     return {"split": split, **found._asdict()}
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(
-            f"{path}: expected a JSON file of an earlier stage: {error!r}; run dvc repro"
-        ) from None
