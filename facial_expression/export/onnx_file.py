@@ -12,16 +12,18 @@ import keras
 import numpy as np
 import onnx
 from keras import layers
+from numpy.typing import NDArray
 
 from facial_expression.core.files import write_bytes
 from facial_expression.export.fusing import fold
-from facial_expression.inference.network import ACTIVATION, INPUT, PROBABILITIES
 
+PICTURES, PROBABILITIES, ACTIVATION = "pictures", "probabilities", "class_activation"
 AXES = {
-    INPUT: ("batch", "row", "column", "channel"),
+    PICTURES: ("batch", "row", "column", "channel"),
     PROBABILITIES: ("batch", "class"),
     ACTIVATION: ("batch", "map_row", "map_column", "class"),
 }
+BATCH = 64
 OPSET = 17
 IR_VERSION = 10
 """Read by onnxruntime 1.18 and later."""
@@ -70,6 +72,19 @@ def write_onnx(model: keras.Model, path: Path, facts: Mapping[str, str]) -> None
     onnx.helper.set_model_props(proto, dict(sorted(facts.items())))
     onnx.checker.check_model(proto, full_check=True)
     write_bytes(path, proto.SerializeToString(deterministic=True))
+
+
+def run_onnx(path: Path, images: NDArray[np.uint8], threads: int) -> NDArray[np.float32]:
+    """Probabilities (N, classes) of an exported network for uint8 pictures (N, side, side)."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3  # errors only; they are raised as well
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    batches = np.split(images[..., None], range(BATCH, len(images), BATCH))
+    parts = [session.run([PROBABILITIES], {PICTURES: batch})[0] for batch in batches]
+    return np.concatenate(parts)
 
 
 def _pooled(model: keras.Model) -> tuple[layers.Dense, keras.KerasTensor] | None:

@@ -149,7 +149,6 @@ def convert(
     configure("tensorflow", threads)
     from facial_expression.export import onnx_file
     from facial_expression.export.parity import LIMIT, parity
-    from facial_expression.inference.network import Network
     from facial_expression.metrics.calibration import with_temperature
     from facial_expression.network import keras_file
     from facial_expression.network.predict import predicted
@@ -159,8 +158,8 @@ def convert(
     with atomic(out) as temporary:
         network = onnx_file.serving_network(keras_model, temperature)
         onnx_file.write_onnx(network, temporary, metadata)
-        output = Network(temporary, threads).predict(images)
-        found = parity(expected, output.probabilities.astype(np.float64))
+        output = onnx_file.run_onnx(temporary, images, threads)
+        found = parity(expected, output.astype(np.float64))
         if not found.holds:
             raise ModelError(
                 f"{model}: expected model.onnx to predict the same for {split}, found another "

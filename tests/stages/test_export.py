@@ -16,7 +16,7 @@ from facial_expression.core.tables import write_table
 from facial_expression.export.card import render
 from facial_expression.export.run import ExportParameters
 from facial_expression.inference.boxes import CropRule
-from facial_expression.inference.network import Network, Output
+from facial_expression.inference.network import Network
 from facial_expression.network.backend import configure
 from stages import export
 from tests.clones import ROOT
@@ -99,8 +99,10 @@ def test_the_same_run_gives_the_same_bytes(original, exported, tmp_path):
 
 
 def test_a_network_that_predicts_something_else_is_not_written(original, tmp_path, monkeypatch):
-    half = Output(np.full((20, 2), 0.5, np.float32), None)
-    monkeypatch.setattr(Network, "predict", lambda *_: half)  # a defect of the runtime
+    from facial_expression.export import onnx_file
+
+    half = np.full((20, 2), 0.5, np.float32)
+    monkeypatch.setattr(onnx_file, "run_onnx", lambda *_: half)  # a defect of the runtime
     with pytest.raises(ModelError, match="nothing was written"):
         export.main(arguments(original, out=tmp_path / "out"))
     assert list((tmp_path / "out").iterdir()) == []
@@ -109,7 +111,7 @@ def test_a_network_that_predicts_something_else_is_not_written(original, tmp_pat
 @pytest.mark.parametrize(
     ("option", "name", "error"),
     [
-        ("model", "model.keras", FileNotFoundError),
+        ("model", "model.keras", ModelError),
         ("evaluation", "scores.json", DatasetError),
         ("params", "ours.yaml", ParameterError),
     ],
