@@ -12,7 +12,6 @@ A model with a class contempt is scored on eight classes, any other on seven.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -67,7 +66,7 @@ def compared(table: pd.DataFrame, votes: ferplus.Votes, classes: Sequence[str]) 
     agreement = []
     count: Literal[7, 8] = 8 if "contempt" in classes else 7
     for name, pictures in FILTERS.items():
-        rules = replace(ferplus.FOLDERS, source="ferplus", classes=count, filter=name)
+        rules = ferplus.Labels("ferplus", "", "", "majority", count, name)
         labels = ferplus.labelled(votes, rules, pd.Series(False, index=table.index))["class"]
         some = labels != ""
         rows.append((pictures, "folders", scored(guess[some], folders[some], classes)))

@@ -41,11 +41,13 @@ def duplicate_of(table: pd.DataFrame) -> pd.Series:
     return first.mask((first == table["path"]) | (table["sha256"] == ""), "")
 
 
-def comparable(table: pd.DataFrame) -> pd.DataFrame:
-    """The pictures to search for near-duplicates: the first of each group of duplicates, not blank.
+def originals(table: pd.DataFrame) -> pd.Series:
+    """The first path with the same decoded pixels, or the picture's own: what names its group."""
+    return table["duplicate_of"].mask(table["duplicate_of"] == "", table["path"])
 
-    Undecodable, blank and almost blank pictures are left out.
-    """
+
+def comparable(table: pd.DataFrame) -> pd.DataFrame:
+    """The pictures to search for near-duplicates: decoded, no duplicates, not (almost) blank."""
     seen = (table["sha256"] != "") & (table["duplicate_of"] == "")
     return table[seen & (table["std"] >= ALMOST_BLANK_STD)]
 
@@ -112,9 +114,7 @@ def summary(
     reasons = dropped.str.split(":").str[0].str.replace(" ", "_").value_counts().sort_index()
     counts = class_counts(table)
     sizes = counts[counts["count"] > 0].groupby("split")["count"]
-    equal = table.assign(
-        group=table["duplicate_of"].mask(table["duplicate_of"] == "", table["path"])
-    )
+    equal = table.assign(group=originals(table))
     near = found[found["kind"] == "near_duplicate"].reset_index(names="group")
     near = near.melt("group", ["path", "partner"], value_name="of")
     near = near.merge(table[["path", "split", "class"]], left_on="of", right_on="path")

@@ -8,25 +8,26 @@ from typing import Literal, get_args
 import pandas as pd
 
 from facial_expression.core.errors import DatasetError
+from facial_expression.index.audit import originals
 
 Drop = Literal[
     "leak",
     "near_leak",
-    "duplicate",
-    "near_duplicate",
     "conflicting_label",
     "blank",
     "almost_blank",
     "size_outlier",
     "mode_outlier",
+    "duplicate",
+    "near_duplicate",
 ]
 """Kinds of training pictures that can leave training:
 
 - leak: its pixels also are in val or test;
 - near_leak: a near-duplicate is in val or test;
-- duplicate, near_duplicate: an earlier one stays in train;
 - conflicting_label: a duplicate or near-duplicate in any split has another label;
-- blank, almost_blank, size_outlier, mode_outlier: as the audit finds them.
+- blank, almost_blank, size_outlier, mode_outlier: as the audit finds them;
+- duplicate, near_duplicate: an earlier one stays in train.
 """
 NEAR: tuple[Drop, ...] = ("near_leak", "near_duplicate")
 """Kinds that only a search for near-duplicates finds."""
@@ -51,49 +52,51 @@ def drop(
         DatasetError: an excluded path is unknown, or in val or test.
     """
     path, train = table["path"], table["split"] == "train"
-    for known, expected, end in (
-        (path, "paths of images.zip", ""),
-        (path[train], "training pictures", " of val or test, which nothing leaves"),
-    ):
-        if strange := sorted(set(excluded) - set(known)):
-            more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
-            raise DatasetError(
-                f"index.exclude: expected {expected}, found {', '.join(strange[:3])}{more}{end}; "
-                "remove them"
-            )
-    group = table["duplicate_of"].mask(table["duplicate_of"] == "", path)
-    equal = table[["split", "class"]].assign(group=group)
-    near = found.loc[found["kind"] == "near_duplicate", ["path", "partner"]].to_numpy()
-    related = pd.DataFrame([*near, *near[:, ::-1]], columns=["group", "other"], dtype=str)
-    alike = related.merge(equal.drop_duplicates().rename(columns={"group": "other"}))
+    if strange := sorted(set(excluded) - set(path[train])):
+        more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
+        raise DatasetError(
+            "index.exclude: expected paths of training pictures in images.zip, found "
+            f"{', '.join(strange[:3])}{more}; remove them"
+        )
+    original = originals(table)
+    equal = table[["split", "class"]].assign(original=original)
+    near = found.loc[found["kind"] == "near_duplicate", ["path", "partner"]]
+    near = pd.concat([near, near.set_axis(["partner", "path"], axis=1)])
+    alike = near.set_axis(["original", "of"], axis=1).merge(
+        equal.drop_duplicates().rename(columns={"original": "of"})
+    )
+    labelled = pd.concat([equal, alike]).query("`class` != ''")
+    conflict = labelled.groupby("original")["class"].nunique() > 1
+    words = {kind: kind.replace("_", " ") for kind in get_args(Drop)}
+    named = {
+        "excluded": path.map(dict.fromkeys(excluded, "excluded")),
+        "leak": original.map(_outside(equal, "also in")),
+        "near_leak": original.map(_outside(alike, "nearly in")),
+        "conflicting_label": original.map(conflict.map({True: words["conflicting_label"]})),
+    }
+    for kind, paths in found.groupby("kind")["path"]:
+        named.setdefault(kind, path.map(dict.fromkeys(paths, words.get(kind))))
+    reasons = table["dropped_because"].copy()
+    for kind in ("excluded", *get_args(Drop)[:-2]):
+        if kind in named and kind in {"excluded", *kinds}:
+            reasons = reasons.mask(train & (reasons == "") & named[kind].notna(), named[kind])
 
-    first = table["dropped_because"]  # the reasons that come before duplicates
-    first = first.mask(train & (first == "") & path.isin(excluded), "excluded")
-    for kind, words, members in (("leak", "also in", equal), ("near_leak", "nearly in", alike)):
-        outside = members[members["split"] != "train"].sort_values("split")
-        splits = outside.groupby("group")["split"].unique()
-        texts = {of: f"{words} {' and '.join(names)}" for of, names in splits.items()}
-        if kind in kinds:
-            first = first.mask(train & (first == "") & group.isin(texts), group.map(texts))
-
-    labels = pd.concat([equal, alike]).query("`class` != ''").groupby("group")["class"].nunique()
-    fitting = {"conflicting_label": group.isin(labels.index[labels > 1])}
-    last = pd.Series("", table.index)  # the reasons that come after duplicates
-    for kind in get_args(Drop)[4:]:
-        fits = fitting.get(kind, path.isin(found.loc[found["kind"] == kind, "path"]))
-        if kind in kinds:
-            last = last.mask((last == "") & fits, kind.replace("_", " "))
-
-    reasons = first.copy()
-    others = related.groupby("group")["other"].agg(list).to_dict()
-    kept: set[str] = set()  # groups of which a picture stays in train
-    for i in table.index[train & (first == "")]:
-        if "duplicate" in kinds and group[i] in kept:
-            reasons[i] = "duplicate"
-        elif "near_duplicate" in kinds and not kept.isdisjoint(others.get(group[i], ())):
-            reasons[i] = "near duplicate"
-        elif last[i]:
-            reasons[i] = last[i]
+    if not {"duplicate", "near_duplicate"} & set(kinds):
+        return reasons
+    others = near.groupby("path")["partner"].agg(list).to_dict()
+    kept: set[str] = set()  # originals of which a copy stays in train
+    for i, of in original[train & (reasons == "")].items():
+        if "duplicate" in kinds and of in kept:
+            reasons[i] = words["duplicate"]
+        elif "near_duplicate" in kinds and not kept.isdisjoint(others.get(of, ())):
+            reasons[i] = words["near_duplicate"]
         else:
-            kept.add(group[i])
+            kept.add(of)
     return reasons
+
+
+def _outside(members: pd.DataFrame, words: str) -> pd.Series:
+    """By original: `words` and the splits other than train that hold members of it."""
+    outside = members[members["split"] != "train"].drop_duplicates(["original", "split"])
+    splits = outside.sort_values("split").groupby("original")["split"].agg(" and ".join)
+    return words + " " + splits

@@ -71,9 +71,6 @@ class Labels:
         return {"labels": self.source} | (ferplus if self.source == "ferplus" else {})
 
 
-FOLDERS = Labels("folders", "", "", "majority", 7, "published")
-
-
 def relabelled(table: pd.DataFrame, rules: Labels) -> pd.DataFrame:
     """The index with FER+ classes, and a column votes if targets are distributions.
 
@@ -169,50 +166,41 @@ def read_votes(path: Path, pictures: pd.Series) -> Votes:
         DatasetError: the file is not such a table, or none of its rows belongs to these pictures.
     """
     table = read_table(path, {}, empty=True)
-    if tuple(table) == PUBLISHED:
-        some = table["Image name"] != ""
-        made = pictures.str.extract(r"/(Training|PublicTest|PrivateTest)_(\d+)\.pgm$")
-        if (others := made[0].isna()).any():
-            raise DatasetError(
-                f"{path}: its rows are those of fer2013.csv, expected pictures made from that file "
-                f"(Training_0.pgm), found {pictures[others].iloc[0]!r}; fetch fer2013.csv instead, "
-                "or name a table joined on file names"
-            )
-        rows = made[1].astype("int64")
-        usage = rows.map(table["Usage"]).fillna("")
-        if (wrong := usage != made[0]).any():
-            i = wrong.idxmax()
-            raise DatasetError(
-                f"{path}: row {rows[i] + 1}: expected the Usage {made[0][i]} of {pictures[i]!r}, "
-                f"found {usage[i]!r}; get the whole fer2013new.csv that belongs to this fer2013.csv"
-            )
+    if published := tuple(table) == PUBLISHED:
+        keys = table["Usage"] + "_" + table.index.astype(str)  # Training_0
+        wanted = pictures.str.extract(r"/(\w+)\.pgm$")[0]
+        table = table.assign(
+            **{name: table[name].mask(table["Image name"] == "", "") for name in COLUMNS}
+        )
     elif set(JOINED) <= set(table):
-        names = table.loc[table["path"].isin(pictures), "path"]
-        if (twice := names.duplicated()).any():
-            row = names.index[twice][0]
-            raise DatasetError(f"{path}: row {row + 1}: {names[row]} is there twice; keep one row")
-        if names.empty:
-            raise DatasetError(
-                f"{path}: expected rows for pictures such as {pictures.iloc[0]!r}, found none for "
-                f"any of {len(pictures)}; name the table that was joined on these file names"
-            )
-        rows = pictures.map(pd.Series(names.index, index=names))
-        some = (table[list(COLUMNS)] != "").any(axis=1)
+        keys, wanted = table["path"], pictures
     else:
         raise DatasetError(
             f"{path}: expected the columns {','.join(PUBLISHED)} (fer2013new.csv) or "
             f"{','.join(JOINED)} (joined on file names), found {','.join(table)[:120]!r}; "
             "name one of these tables in index.labels.votes"
         )
-    listed = rows.isin(table.index[some]).to_numpy()
-    cells = table.loc[rows[listed], list(COLUMNS)]
-    wrong = ~cells.apply(lambda column: column.str.fullmatch(r"\s*[0-9]{1,9}\s*")).all(axis=1)
-    if wrong.any():
-        row, found = cells.index[wrong][0], cells[wrong].iloc[0]
+    table = table[list(COLUMNS)].set_axis(keys)[keys.isin(wanted).to_numpy()]
+    if (twice := table.index.duplicated()).any():
+        raise DatasetError(f"{path}: {table.index[twice][0]} is there twice; keep one row")
+    lost = ~wanted.isin(table.index)
+    if published and lost.any():
         raise DatasetError(
-            f"{path}: row {row + 1}: expected {len(COLUMNS)} counts of votes, found "
-            f"{','.join(found)[:80]!r}; get a whole table"
+            f"{path}: its rows are those of fer2013.csv, expected pictures made from that file "
+            f"(Training_0.pgm for the first row), found {pictures[lost].iloc[0]!r}; fetch the "
+            "fer2013.csv that it belongs to, or name a table joined on file names"
         )
-    votes = np.zeros((len(pictures), len(COLUMNS)), np.int64)
-    votes[listed] = cells.astype("int64").to_numpy()
-    return votes
+    if lost.all():
+        raise DatasetError(
+            f"{path}: expected rows for pictures such as {pictures.iloc[0]!r}, found none for "
+            f"any of {len(pictures)}; name the table that was joined on these file names"
+        )
+    cells = table.reindex(wanted).fillna("")
+    listed = (cells != "").any(axis=1)
+    right = cells.apply(lambda column: column.str.fullmatch(r"\s*[0-9]{1,9}\s*")).all(axis=1)
+    if (wrong := listed & ~right).any():
+        raise DatasetError(
+            f"{path}: {cells.index[wrong][0]}: expected {len(COLUMNS)} counts of votes, found "
+            f"{','.join(cells[wrong].iloc[0])[:80]!r}; get a whole table"
+        )
+    return cells.where(listed, "0", axis=0).astype("int64").to_numpy()

@@ -60,7 +60,7 @@ def assign_splits(
         # pixels that also are in another split stay in train, where the audit finds them
         free = train & ~table["sha256"].isin({"", *table.loc[~train, "sha256"]})
         distinct = table[free].drop_duplicates("sha256").sort_values("sha256")
-        # milliseconds; StratifiedGroupKFold takes 29 s for 10 folds of FER2013's training pictures
+        # docs/decisions.md, "The hold-out is ours", says why not StratifiedGroupKFold
         for _, pixels in distinct.groupby("class")["sha256"]:
             count = min(max(1, round(fraction * len(pixels))), len(pixels) - 1)
             held = pixels.iloc[rng.permutation(len(pixels))[:count]]

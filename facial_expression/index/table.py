@@ -22,14 +22,10 @@ from facial_expression.core.tables import read_table
 from facial_expression.index import audit, dropping, ferplus, near_duplicates, splits
 from facial_expression.pictures.archive import members, read_members
 from facial_expression.pictures.images import decode, square
-from facial_expression.pictures.squares import read_squares
 
-FACTS = (
-    *("path", "class", "split", "sha256", "width", "height", "mode", "mean", "std"),
-    *("dropped_because", "perceptual_hash"),
-)
+FACTS = ("path", "class", "split", "sha256", "width", "height", "mode", "mean", "std")
+SIDE = near_duplicates.SIDE
 CHUNK = 4096  # pictures a task: large enough to open the archive rarely, small enough to balance
-BLANK = np.zeros((near_duplicates.SIDE, near_duplicates.SIDE), np.uint8)
 SHOWN = 5  # undecodable pictures that an error message lists
 
 
@@ -61,7 +57,7 @@ class IndexParameters:
         seed: of the hold-out.
         on_bad_image: a picture that cannot be decoded is an `error`, or the stage should `skip` it
             and count it.
-        labels: where the classes come from; by default from the pictures' folders.
+        labels: where the classes come from.
     """
 
     protocol: splits.Protocol
@@ -72,7 +68,7 @@ class IndexParameters:
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
     seed: Annotated[int, Field(ge=0)]
     on_bad_image: Literal["error", "skip"]
-    labels: ferplus.Labels = ferplus.FOLDERS
+    labels: ferplus.Labels
 
 
 def build_index(
@@ -103,7 +99,7 @@ def build_index(
             )
         reviewed = pinned(name, params.exclude.sha256, key, "correct the path")
         excluded = set(read_table(reviewed, {"path": str}, empty=True)["path"])
-    table = scan(images, workers)
+    table, thumbnails = scan(images, workers, searched=least is not None)
     bad = table.loc[table["dropped_because"] != "", ["path", "dropped_because"]]
     if len(bad) and params.on_bad_image == "error":
         listed = "; ".join(f"{path} ({reason})" for path, reason in bad[:SHOWN].to_numpy())
@@ -121,55 +117,61 @@ def build_index(
     table["duplicate_of"] = audit.duplicate_of(table)
     near = pd.DataFrame(columns=["path", "partner", "score"])
     if least is not None:
-        read = partial(read_squares, images, side=near_duplicates.SIDE, workers=workers)
-        near = near_duplicates.search(audit.comparable(table), least, read, workers)
+        seen = audit.comparable(table)["path"]
+        near = near_duplicates.search(seen.to_numpy(), thumbnails[seen.index], least, workers)
     found = audit.findings(table, near)
     if params.protocol == "clean":
         table["dropped_because"] = dropping.drop(table, found, params.drop, excluded)
     table["leak_free"] = audit.leak_free(table, found)
     splits.check_classes(table)
     votes = [name for name in ["votes"] if name in table]
-    return table[[*FACTS[:-2], "duplicate_of", "dropped_because", *votes, "leak_free"]], found
+    return table[[*FACTS, "duplicate_of", "dropped_because", *votes, "leak_free"]], found
 
 
-def scan(images: Path, workers: int) -> pd.DataFrame:
+def scan(images: Path, workers: int, searched: bool) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
     """`FACTS` about every member, in their order whatever the number of worker processes.
 
-    Columns: sha256 of the decoded grey pixels; width, height, in pixels; mode of the file; mean and
-    std of the grey levels, 0 to 255; perceptual_hash, what near-duplicates are found by.  `split`
-    is still the name of the top folder.  A picture that cannot be decoded has no sha256, and
-    `dropped_because` is "undecodable: REASON".
+    sha256 is that of the decoded grey pixels; width and height are in pixels; mode is that of the
+    file; mean and std are of the grey levels, 0 to 255; split is still the name of the top folder.
+    A picture that cannot be decoded has no sha256, and `dropped_because` is "undecodable: REASON".
+
+    Returns:
+        The table, and a thumbnail of each picture, uint8 (N, SIDE, SIDE), if near-duplicates are
+        searched; none otherwise, because a large set is not searched.
     """
     places = list(members(images).items())
     chunks = [places[start : start + CHUNK] for start in range(0, len(places), CHUNK)]
     rows: list[tuple[Any, ...]] = []
+    thumbnails = [np.zeros((0, SIDE, SIDE), np.uint8)]
     with (
         tqdm(total=len(places), desc="index", unit=" pictures", leave=False, disable=None) as bar,
         ProcessPoolExecutor(min(workers, len(chunks))) as pool,
     ):
         run = pool.map if len(chunks) > 1 else map
-        for part in run(partial(_describe_chunk, images), chunks):
+        for part, squares in run(partial(_describe_chunk, images, searched), chunks):
             rows += part
+            thumbnails.append(squares)
             bar.update(len(part))
-    return pd.DataFrame(rows, columns=list(FACTS))
+    return pd.DataFrame(rows, columns=[*FACTS, "dropped_because"]), np.concatenate(thumbnails)
 
 
-def _describe_chunk(images: Path, places: Sequence[tuple[str, int]]) -> list[tuple[Any, ...]]:
-    """The rows of some members."""
-    rows, thumbnails = zip(*(describe(*item) for item in read_members(images, places)), strict=True)
-    hashes = near_duplicates.perceptual_hashes(np.stack(thumbnails)).tolist()
-    return [(*row, phash) for row, phash in zip(rows, hashes, strict=True)]
-
-
-def describe(name: str, data: bytes) -> tuple[tuple[Any, ...], NDArray[np.uint8]]:
-    """`FACTS` about one picture but the hash, and the thumbnail that the hash is made of."""
-    folder, label, _ = map(sys.intern, name.split("/"))  # one text object for all rows
-    try:
-        picture = decode(data)
-    except ImageError as error:
-        reason = f"undecodable: {error}"
-        return (name, label, folder, "", 0, 0, "", 0.0, 0.0, reason), BLANK
-    pixels = np.asarray(picture.grey)
-    facts = (*picture.grey.size, picture.mode, float(pixels.mean()), float(pixels.std()))
-    row = (name, label, folder, picture.fingerprint, *facts, "")
-    return row, square(picture, near_duplicates.SIDE)
+def _describe_chunk(
+    images: Path, searched: bool, places: Sequence[tuple[str, int]]
+) -> tuple[list[tuple[Any, ...]], NDArray[np.uint8]]:
+    """The rows of some members, and their thumbnails if `searched`."""
+    rows = []
+    thumbnails = np.zeros((len(places) if searched else 0, SIDE, SIDE), np.uint8)
+    for i, (name, data) in enumerate(read_members(images, places)):
+        folder, label, _ = map(sys.intern, name.split("/"))  # one text object for all rows
+        try:
+            picture = decode(data)
+        except ImageError as error:
+            facts = ("", 0, 0, "", 0.0, 0.0, f"undecodable: {error}")
+        else:
+            pixels = np.asarray(picture.grey)
+            grey = float(pixels.mean()), float(pixels.std())
+            facts = (picture.fingerprint, *picture.grey.size, picture.mode, *grey, "")
+            if searched:
+                thumbnails[i] = square(picture, SIDE)
+        rows.append((name, label, folder, *facts))
+    return rows, thumbnails

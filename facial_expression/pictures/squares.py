@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,27 +14,17 @@ from facial_expression.pictures.images import decode, square
 
 Pictures = NDArray[np.uint8]
 
-CHUNK = 2048  # pictures a task
 
-
-def read_squares(images: Path, paths: Sequence[str], side: int, workers: int) -> Pictures:
+def read_squares(images: Path, paths: Sequence[str], side: int) -> Pictures:
     """The pictures at `paths` of images.zip as grey squares, uint8 (N, side, side), in their order.
 
-    `workers` is a number of processes; smaller pictures are enlarged.
+    Smaller pictures are enlarged.
 
     Raises:
         ArchiveError: there is no such member.
         ImageError: a picture cannot be decoded.
     """
-    wanted = located(images, paths)
-    chunks = [wanted[start : start + CHUNK] for start in range(0, len(wanted), CHUNK)]
-    work = partial(decode_all, images, side=side)
-    if workers == 1 or len(chunks) <= 1:
-        parts = list(map(work, chunks))
-    else:
-        with ProcessPoolExecutor(workers) as pool:
-            parts = list(pool.map(work, chunks))
-    return np.concatenate([np.zeros((0, side, side), np.uint8), *parts])
+    return decode_all(images, located(images, paths), side)
 
 
 def located(images: Path, paths: Iterable[str]) -> list[tuple[str, int]]:

@@ -154,7 +154,7 @@ def draw_findings(path: Path, images: Path, each: int) -> Figure:
     found = tables.read(path, ())
     shown = found.groupby("kind", sort=False).head(each)
     paths = sorted({*shown["path"], *shown["partner"]} - {""})
-    pictures = dict(zip(paths, read_squares(images, paths, SIDE, workers=1), strict=True))
+    pictures = dict(zip(paths, read_squares(images, paths, SIDE), strict=True))
     return sheets.audit_sheet(shown, found["kind"].value_counts().to_dict(), pictures)
 
 

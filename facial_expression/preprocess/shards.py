@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -39,16 +39,6 @@ class PreprocessParameters:
     shard_size: Annotated[int, Field(ge=1)]
 
 
-class Shard(NamedTuple):
-    """Some rows of one split: what one worker turns into two files, or three."""
-
-    split: str
-    number: int
-    places: list[tuple[str, int]]
-    labels: NDArray[np.int64]
-    targets: NDArray[np.float32] | None
-
-
 def read_index(path: Path) -> pd.DataFrame:
     """The rows of index.csv that are used, with the number of each row as `row`.
 
@@ -62,22 +52,18 @@ def read_index(path: Path) -> pd.DataFrame:
     return used
 
 
-def shares(votes: Sequence[str], classes: Sequence[str]) -> NDArray[np.float32]:
+def shares(votes: Iterable[str], classes: Sequence[str]) -> NDArray[np.float32]:
     """Soft targets (N, classes), rows sum to 1, of votes such as `happy:6 sad:3`."""
     cast = [dict(pair.split(":") for pair in text.split()) for text in votes]
     counts = np.array([[float(of.get(name, 0)) for name in classes] for of in cast])
     return (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def write_shard(images: Path, out: Path, side: int, shard: Shard) -> int:
-    """Decode one shard and write its files; returns how many pictures it holds."""
-    stem = out / shard.split
-    pictures = decode_all(images, shard.places, side)
-    write_array(stem / f"images-{shard.number:03d}.npy", pictures)
-    write_array(stem / f"labels-{shard.number:03d}.npy", shard.labels)
-    if shard.targets is not None:
-        write_array(stem / f"targets-{shard.number:03d}.npy", shard.targets)
-    return len(shard.places)
+def write_pictures(images: Path, side: int, shard: tuple[Path, Sequence[tuple[str, int]]]) -> int:
+    """Decode some members of the archive into one file; returns how many they are."""
+    path, places = shard
+    write_array(path, decode_all(images, places, side))
+    return len(places)
 
 
 def write_arrays(
@@ -86,30 +72,26 @@ def write_arrays(
     """Write every split's shards with `workers` processes, whole or not at all."""
     used = read_index(index)
     classes = sorted(set(used["class"]))
-    used["place"] = [place for _, place in located(images, used["path"])]
     used["label"] = pd.Categorical(used["class"], classes).codes.astype(np.int64)
-    shards = [
-        Shard(
-            split,
-            number,
-            list(zip(part["path"], part["place"], strict=True)),
-            part["label"].to_numpy(),
-            shares(part["votes"].tolist(), classes) if "votes" in part else None,
-        )
-        for split, rows in used.groupby("split")
-        for number, part in rows.groupby(np.arange(len(rows)) // params.shard_size)
-    ]
+    used["member"] = located(images, used["path"])
+    shards = []
     with atomic(out) as folder:
         folder.mkdir()
+        write_json(folder / "classes.json", classes)
         for split, rows in used.groupby("split"):
             write_rows(folder, split, rows)
-        write_json(folder / "classes.json", classes)
+            for number, start in enumerate(range(0, len(rows), params.shard_size)):
+                part, end = rows[start : start + params.shard_size], f"{number:03d}.npy"
+                write_array(folder / split / f"labels-{end}", part["label"].to_numpy())
+                if "votes" in part:
+                    write_array(folder / split / f"targets-{end}", shares(part["votes"], classes))
+                shards.append((folder / split / f"images-{end}", part["member"].tolist()))
         with (
             tqdm(
                 total=len(used), desc="preprocess", unit=" pictures", leave=False, disable=None
             ) as bar,
             ProcessPoolExecutor(min(workers, len(shards))) as pool,
         ):
-            for count in pool.map(partial(write_shard, images, folder, params.side), shards):
+            for count in pool.map(partial(write_pictures, images, params.side), shards):
                 bar.update(count)
     print(f"wrote {len(used)} pictures of {len(classes)} classes to {out}")

@@ -38,10 +38,10 @@ def expected(
         possible = [
             ("leak", evaluated and "also in " + " and ".join(sorted(evaluated))),
             ("near_leak", nearly and "nearly in " + " and ".join(sorted(nearly))),
+            ("conflicting_label", conflict and "conflicting label"),
+            *((kind, kind in of_it and kind.replace("_", " ")) for kind in KINDS[3:7]),
             ("duplicate", any(one.path in kept for one in equal) and "duplicate"),
             ("near_duplicate", any(one.path in kept for one in alike) and "near duplicate"),
-            ("conflicting_label", conflict and "conflicting label"),
-            *((kind, kind in of_it and kind.replace("_", " ")) for kind in KINDS[5:]),
         ]
         reason = row.dropped_because
         if row.split == "train" and not reason:
@@ -93,9 +93,8 @@ def test_an_excluded_picture_leaves_before_the_kinds(excluded, expected):
 @pytest.mark.parametrize(
     ("paths", "reason"),
     [
-        (["train/sad/9.png"], "expected paths of images.zip, found train/sad/9.png; remove"),
-        (["val/sad/2.png"], "expected training pictures, found val/sad/2.png of val or test"),
-        (["test/sad/3.png"], "expected training pictures, found test/sad/3.png of val or test"),
+        (["train/sad/9.png"], "training pictures in images.zip, found train/sad/9.png; remove"),
+        (["val/sad/2.png", "test/sad/3.png"], "found test/sad/3.png, val/sad/2.png; remove"),
         ([f"a{i}" for i in range(9)], "found a0, a1, a2 and 6 more; remove"),
     ],
 )

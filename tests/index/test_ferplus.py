@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from facial_expression.core.errors import DatasetError, ParameterError
 from facial_expression.core.files import sha256_of
 from facial_expression.index import ferplus
-from facial_expression.index.ferplus import CLASSES, COLUMNS, FOLDERS, labelled, read_votes
+from facial_expression.index.ferplus import CLASSES, COLUMNS, Labels, labelled, read_votes
 from tests.index.tables import pictures
 
-RULES = replace(FOLDERS, source="ferplus")
+RULES = Labels("ferplus", "", "", "majority", 7, "published")
 SOFT = replace(RULES, targets="distribution")
 NAMES = [*CLASSES, "unknown", "not a face"]
 
@@ -158,14 +158,18 @@ def test_a_picture_that_a_joined_table_does_not_list_has_no_votes(table):
         ("", MADE, "expected a CSV table"),
         (JOINED, MADE, r"rows for pictures such as 'train/angry/Training_0\.pgm', found none"),
         (PUBLISHED, COPIED, r"expected pictures made from that file .*'train/angry/Training_1\.j"),
-        (PUBLISHED, ["train/sad/Training_2.pgm"], "row 3: .* Usage Training .* 'PublicTest'"),
-        (PUBLISHED, ["train/sad/Training_3.pgm"], "row 4: .* Usage Training .* found ''"),
-        (JOINED.replace(",3,2,", ",x,2,"), COPIED, "row 1: expected 10 counts of votes"),
-        (JOINED.replace(",3,2,", ",,2,"), COPIED, "row 1: expected 10 counts of votes"),
-        (JOINED.replace(",0,2,0\n", ",0\n"), COPIED, "row 3: expected 10 counts of votes"),
-        (PUBLISHED.replace(",3,2,", ",-3,2,"), MADE, "row 1: expected 10 counts of votes"),
-        (PUBLISHED.replace(",3,2,", ",3,"), MADE, "row 1: expected 10 counts of votes"),
-        (JOINED + JOINED.splitlines()[1], COPIED, "row 4: .*Training_1.jpg is there twice"),
+        (PUBLISHED, ["train/sad/Training_2.pgm"], r"found 'train/sad/Training_2\.pgm'"),
+        (PUBLISHED, ["train/sad/Training_3.pgm"], r"found 'train/sad/Training_3\.pgm'"),
+        (JOINED.replace(",3,2,", ",x,2,"), COPIED, "Training_1.jpg: expected 10 counts of votes"),
+        (JOINED.replace(",3,2,", ",,2,"), COPIED, "Training_1.jpg: expected 10 counts of votes"),
+        (
+            JOINED.replace(",0,2,0\n", ",0\n"),
+            COPIED,
+            "PublicTest_9.jpg: expected 10 counts of votes",
+        ),
+        (PUBLISHED.replace(",3,2,", ",-3,2,"), MADE, "Training_0: expected 10 counts of votes"),
+        (PUBLISHED.replace(",3,2,", ",3,"), MADE, "Training_0: expected 10 counts of votes"),
+        (JOINED + JOINED.splitlines()[1], COPIED, "Training_1.jpg is there twice"),
     ],
 )
 def test_a_table_that_does_not_fit_the_pictures_is_refused_in_one_line(table, text, names, message):

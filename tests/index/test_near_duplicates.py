@@ -51,9 +51,7 @@ def thumbnail(grey: Grey, quality: int | None = None) -> Grey:
 
 def found(thumbnails: Grey, least: float, threads: int = 1) -> pd.DataFrame:
     """Near-duplicates by their positions."""
-    table = pd.DataFrame({"path": range(len(thumbnails))})
-    table["perceptual_hash"] = perceptual_hashes(thumbnails)
-    return search(table, least, lambda places: thumbnails[places], threads)
+    return search(np.arange(len(thumbnails)), thumbnails, least, threads)
 
 
 COPIES = {

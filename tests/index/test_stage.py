@@ -18,7 +18,7 @@ from facial_expression.fetch import fer2013_csv
 from facial_expression.index import ferplus
 from facial_expression.index import table as index_table
 from facial_expression.index.near_duplicates import SIDE
-from facial_expression.index.table import describe
+from facial_expression.index.table import scan
 from stages import fetch, index
 from tests.helpers import make_archive, picture, tiny_pictures
 
@@ -32,6 +32,10 @@ PARAMS = {
     "test_fraction": 0.2,
     "seed": 0,
     "on_bad_image": "error",
+    "labels": {
+        **{"source": "folders", "votes": "", "sha256": ""},
+        **{"targets": "majority", "classes": 7, "filter": "published"},
+    },
 }
 FILES = ["audit.csv", "audit.json", "class_counts.csv", "index.csv"]
 
@@ -77,14 +81,17 @@ def faulty(tmp_path: Path) -> Path:
     return make_archive(tmp_path / "images.zip", pictures)
 
 
-def test_facts_about_a_picture():
+def test_facts_about_a_picture(tmp_path):
     pixels = np.array([[0, 10, 20], [30, 40, 50]], np.uint8)
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "PNG")
-    facts, thumbnail = describe("train/sad/a.png", stream.getvalue())
-    assert (thumbnail.shape, thumbnail.dtype) == ((SIDE, SIDE), np.uint8)
-    assert (facts[:3], facts[4:7]) == (("train/sad/a.png", "sad", "train"), (3, 2, "L"))
-    assert facts[7:9] == pytest.approx((25, np.sqrt(((pixels - 25.0) ** 2).mean())))
+    images = make_archive(tmp_path / "images.zip", {"train/sad/a.png": stream.getvalue()})
+    for searched in (False, True):
+        table, thumbnails = scan(images, 1, searched)
+        assert (thumbnails.shape, thumbnails.dtype) == ((int(searched), SIDE, SIDE), np.uint8)
+        (facts,) = table.to_numpy().tolist()
+        assert (facts[:3], facts[4:7]) == (["train/sad/a.png", "sad", "train"], [3, 2, "L"])
+        assert facts[7:9] == pytest.approx([25, np.sqrt(((pixels - 25.0) ** 2).mean())])
 
 
 def test_four_files_with_the_columns_of_the_contract(tiny_archive, tmp_path):
@@ -185,8 +192,12 @@ def test_pictures_on_a_person_s_list_leave_training(tiny_archive, tmp_path, text
 @pytest.mark.parametrize(
     ("text", "changed", "reason"),
     [
-        ("path\ntrain/happy/no.jpg\n", {}, "paths of images.zip, found train/happy/no.jpg"),
-        ("path\ntest/sad/PublicTest_0.jpg\n", {}, "test/sad/PublicTest_0.jpg of val or test"),
+        (
+            "path\ntrain/happy/no.jpg\n",
+            {},
+            "training pictures in images.zip, found train/happy/no.jpg",
+        ),
+        ("path\ntest/sad/PublicTest_0.jpg\n", {}, "found test/sad/PublicTest_0.jpg; remove"),
         ("name\ntrain/happy/no.jpg\n", {}, "expected a column path, found name"),
         ("path\n", {"sha256": "0" * 64}, "index.exclude.sha256: expected '0+', found [0-9a-f]{64}"),
         ("path\n", {"table": "no.csv"}, "index.exclude.table: cannot read no.csv"),

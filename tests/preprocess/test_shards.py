@@ -184,7 +184,7 @@ def test_a_full_disk_in_a_worker_is_one_line_and_leaves_the_old_arrays(
 ):
     preprocess.main(arguments(images, tmp_path / "arrays"))
     old = contents(tmp_path / "arrays")
-    monkeypatch.setattr(shards, "write_shard", write_to_a_full_disk)
+    monkeypatch.setattr(shards, "write_pictures", write_to_a_full_disk)
     with pytest.raises(SystemExit) as caught:
         run(lambda: preprocess.main(arguments(images, tmp_path / "arrays", 2)))
     assert str(caught.value.code) == (
@@ -194,7 +194,7 @@ def test_a_full_disk_in_a_worker_is_one_line_and_leaves_the_old_arrays(
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
-def write_to_a_full_disk(images: Path, out: Path, side: int, shard: shards.Shard) -> int:
-    """Stands for `write_shard` in the workers: some bytes arrive, then the disk is full."""
-    (out / shard.split / "images-000.npy").write_bytes(b"half")
+def write_to_a_full_disk(images: Path, side: int, shard: tuple[Path, Any]) -> int:
+    """Stands for `write_pictures` in the workers: some bytes arrive, then the disk is full."""
+    shard[0].write_bytes(b"half")
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "images-000.npy")
