@@ -14,7 +14,7 @@ from PIL import Image
 from facial_expression.core.errors import DatasetError, ImageError, ParameterError, PipelineError
 from facial_expression.core.files import sha256_of
 from facial_expression.core.tables import read_table
-from facial_expression.fetch import fer2013_csv
+from facial_expression.fetch.layouts import fer2013_csv
 from facial_expression.index import ferplus
 from facial_expression.index import table as index_table
 from facial_expression.index.near_duplicates import SIDE
