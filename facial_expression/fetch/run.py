@@ -11,6 +11,7 @@ from facial_expression.core.files import atomic, sha256_of, write_json, write_te
 from facial_expression.fetch.download import Offline
 from facial_expression.fetch.parameters import FetchParameters
 from facial_expression.fetch.sources import parse, write_archive
+from facial_expression.fetch.unpack import in_dvc_cache
 
 
 def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
@@ -42,7 +43,8 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
                 "find out why they differ before you change the pin"
             )
         watched = out.parent / "source" / params_file.stem
-        inside = source.path.resolve().is_relative_to(watched.resolve())
+        place = source.path.resolve()
+        inside = place.is_relative_to(watched.resolve()) or in_dvc_cache(place)
         if pin is None and source.kind == "local" and not inside:
             raise SourceError(
                 f"{params_file}: {source.label} lies outside {watched}, where DVC would notice a "

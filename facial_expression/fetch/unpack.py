@@ -42,6 +42,7 @@ LONGEST_TAR_HEADER = 4 << 20  # bytes; tarfile holds whole headers in memory
 DEEPEST = 4  # archives in one another, as a zip that holds a tar.gz
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 NOT_UTF8 = re.compile(r"[\ud800-\udfff]")  # how Python escapes bytes that are not
+CACHED = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}$")  # of an object
 HEAD = 512  # bytes that tell what a file is
 DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 DAMAGE = (*archive.DAMAGE, tarfile.TarError, lzma.LZMAError, LookupError, ArithmeticError)
@@ -250,24 +251,37 @@ def _kind(head: bytes, path: str) -> str:
     return "table" if named or {b"emotion", b"pixels", b"usage"} <= cells else ""
 
 
+def in_dvc_cache(path: Path) -> bool:
+    """Whether a path is that of an object of a DVC cache, which is named after its content."""
+    return CACHED.search(path.as_posix()) is not None
+
+
 def _list_folder(folder: Path, files: Files) -> None:
-    pending = [str(folder)]
+    """Add the files of a folder; links are followed inside the folder and into a DVC cache."""
+    pending, listed = [str(folder)], {os.path.realpath(folder)}
     while pending:
         with os.scandir(pending.pop()) as entries:
             for entry in entries:
-                if is_junk(entry.name):
+                if is_junk(entry.name) or entry.name.endswith(".dvc"):  # what DVC writes
                     continue
                 path = Path(entry.path).relative_to(folder).as_posix()
-                if entry.is_dir(follow_symlinks=False):
+                if entry.is_symlink():
+                    target = os.path.realpath(entry.path)
+                    inside = Path(target).is_relative_to(os.path.realpath(folder))
+                    if target in listed or not (inside or in_dvc_cache(Path(target))):
+                        fault = "is a link that leads out of the source, or round in it"
+                        raise _refused(path, files.where, fault, "put a copy there")
+                if entry.is_dir():
                     pending.append(entry.path)
+                    listed.add(os.path.realpath(entry.path))
                     files.folders.append(path)
-                elif entry.is_file(follow_symlinks=False):
+                elif entry.is_file():
                     path = files.admit(path, files.where)
                     size = entry.stat().st_size
                     files.packed += size
                     files.add(File(path, size, entry.path, _open_path))
                 else:
-                    raise _refused(path, files.where, "is a link or a device")
+                    raise _refused(path, files.where, "is a link to nothing or a device")
 
 
 def _open_path(path: str) -> IO[bytes]:

@@ -209,10 +209,33 @@ def test_a_link_or_pipe_in_a_zip_or_folder_is_refused(tmp_path: Path) -> None:
         info.create_system, info.external_attr = 3, 0o120777 << 16
         opened.writestr(info, "/etc/passwd")
     refuse(source, "'train/a/link.jpg' is a link or a device")
-    for number, make in enumerate([lambda path: path.symlink_to(tmp_path), os.mkfifo]):
+    for number, (make, fault) in enumerate(
+        [
+            (lambda path: path.symlink_to(tmp_path), "is a link that leads out"),
+            (lambda path: path.symlink_to("../../elsewhere.jpg"), "is a link that leads out"),
+            (lambda path: path.symlink_to("../train"), "is a link that leads out .* or round"),
+            (lambda path: path.symlink_to("nothing"), "is a link to nothing"),
+            (os.mkfifo, "is a link to nothing or a device"),
+        ]
+    ):
         source = make_folder(tmp_path / str(number), GOOD)
         make(source / "train" / "link")
-        refuse(source, "'train/link' is a link or a device")
+        refuse(source, f"'train/link' {fault}")
+
+
+def test_links_inside_a_folder_and_into_a_dvc_cache_are_followed(tmp_path: Path) -> None:
+    plain = make_folder(tmp_path / "plain", PICTURES)
+    linked = tmp_path / "linked"
+    for number, name in enumerate(PICTURES):
+        place = tmp_path / "cache/files/md5/0f" / f"{number:030x}" if number % 2 else None
+        place = place or linked / ".store" / str(number)
+        for path in (place, linked / name):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(PICTURES[name])
+        (linked / name).symlink_to(place)
+    (linked / "train.dvc").write_text("outs: []", encoding="utf-8")
+    (tmp_path / "whole").symlink_to(linked)
+    assert packed(linked) == packed(tmp_path / "whole") == packed(plain)
 
 
 def patched(source: Path, offset: int, form: str, value: int) -> Path:

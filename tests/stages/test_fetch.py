@@ -107,6 +107,14 @@ def test_a_link_out_of_the_watched_folder_is_elsewhere(
     link.symlink_to(packed)
     with pytest.raises(SourceError, match="lies outside"):
         project.fetch(source=str(link))
+    cached = (
+        tmp_path / f"cache/files/md5/0f/{'0' * 30}"
+    )  # as DVC links an object, cache.type symlink
+    cached.parent.mkdir(parents=True)
+    packed.rename(cached)
+    link.unlink()
+    link.symlink_to(cached)
+    project.fetch(source=str(link))
 
 
 def test_a_mismatch_names_both_hashes_and_leaves_nothing(
