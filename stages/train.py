@@ -15,6 +15,7 @@ from pathlib import Path
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
+from facial_expression.core.files import repository
 from facial_expression.core.params import load
 from facial_expression.network.recipe import Recipe
 from facial_expression.train.run import train
@@ -29,7 +30,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     }
     arguments = parser("stages.train", __doc__, paths)
     arguments.add_argument(
-        "--resume", type=Path, default=Path(".resume"), help="folder for interrupted runs' states"
+        "--resume",
+        type=Path,
+        default=repository() / ".resume",
+        help="folder for interrupted runs' states",
     )
     args = arguments.parse_args(argv)
     recipe = load(args.params, "train", Recipe)

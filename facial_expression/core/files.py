@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 import zipfile
@@ -22,6 +23,14 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every member of a zip: the first that a zip can hold."""
 
 UNIX = 3  # the system that every zip claims to come from
+
+
+def repository() -> Path:
+    """The folder of the repository, also while DVC runs a stage in a temporary copy of it.
+
+    `dvc exp run --temp` and the queue copy what git or DVC tracks, from DVC_ROOT.
+    """
+    return Path(os.environ.get("DVC_ROOT", ""))
 
 
 @contextmanager

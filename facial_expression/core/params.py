@@ -15,7 +15,7 @@ import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from facial_expression.core.errors import ParameterError
-from facial_expression.core.files import sha256_of
+from facial_expression.core.files import repository, sha256_of
 
 CLOSED = ConfigDict(extra="forbid", allow_inf_nan=False)
 """Configuration of every parameter dataclass: unknown keys, NaN and infinity are errors."""
@@ -57,11 +57,13 @@ def pinned(path: str, sha256: str, key: str, remedy: str) -> Path:
     """The file that the parameter `key` names; a ParameterError if its sha256 is another.
 
     `sha256` is the parameter of that name beside `key`: the pin, by which DVC notices another file
-    under the same name.  `remedy` says what to do if there is no file.
+    under the same name.  `remedy` says what to do if there is no file.  A file that git ignores is
+    not in the temporary copies that DVC runs: there it is read from the repository.
     """
     pin = f"{key.rpartition('.')[0]}.sha256"
+    file = Path(path) if Path(path).exists() else repository() / path
     try:
-        found = sha256_of(Path(path))
+        found = sha256_of(file)
     except OSError as error:
         raise ParameterError(f"{key}: cannot read {path}: {error.strerror}; {remedy}") from None
     if found != sha256:
@@ -69,7 +71,7 @@ def pinned(path: str, sha256: str, key: str, remedy: str) -> Path:
             f"{pin}: expected '{sha256}', found {found} in {path}; if that file is the one you "
             f"mean, set {pin} to it, so that dvc notices another"
         )
-    return Path(path)
+    return file
 
 
 def read_yaml(path: Path) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facial_expression.core.errors import SourceError
-from facial_expression.core.files import write_zip
+from facial_expression.core.files import repository, write_zip
 from facial_expression.fetch import download
 from facial_expression.fetch.layout import normalise
 from facial_expression.fetch.parameters import FetchParameters
@@ -34,8 +34,9 @@ class Source:
 
     @property
     def path(self) -> Path:
-        """The path of a local source, `~` being the home folder."""
-        return Path(self.address).expanduser()
+        """The path of a local source, `~` being the home folder; see `params.pinned`."""
+        path = Path(self.address).expanduser()
+        return path if path.exists() else repository() / path
 
     @property
     def label(self) -> str:
