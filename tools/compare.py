@@ -21,6 +21,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -65,14 +66,15 @@ def read_run(revision: str, split: str) -> Predictions:
         DatasetError: it has no predictions for this split, their content is not here, or the table
             is damaged.
     """
-    from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
+    from dvc.repo import Repo
 
     name = "workspace" if revision in WORKSPACE else revision
     path = f"{PREDICTIONS}/{split}.csv"
     try:
-        files = DVCFileSystem(rev=None if revision in WORKSPACE else revision)
-        text = files.read_text(path, encoding="utf-8", newline="")
+        # DVCFileSystem(rev=...) finds nothing if the pipeline is a folder of a larger repository
+        with Repo() as repo, nullcontext() if revision in WORKSPACE else repo.switch(revision):
+            text = repo.dvcfs.read_text(path, encoding="utf-8", newline="")
     except DvcException as error:
         reason = " ".join(str(error).split())
         raise PipelineError(

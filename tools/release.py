@@ -29,6 +29,12 @@ from facial_expression.core.tables import read_table, write_table
 
 REMOTE = Path(".dvc/remote")
 OBJECTS = REMOTE / "files" / "md5"
+IGNORED = """\
+# Only `python -m tools.release` adds objects here (docs/remotes.md)
+*
+!*/
+!.gitignore
+"""
 LARGEST_REMOTE = 20_000_000  # bytes that travel with every clone
 LARGEST_FILE = 10_000_000  # bytes of a file in released/
 NAME = "expression"
@@ -116,7 +122,10 @@ def release(root: Path) -> None:
     named, tracked = named_objects(root), tracked_objects(root)
     for path in tracked - named:  # what git does not track may be somebody's own push: it stays
         (root / path).unlink(missing_ok=True)
-    paths = sorted(map(str, named | tracked))
+    # Whoever copies the repository into a larger one adds these objects by a plain `git add`.
+    listed = "".join(f"!/{path.relative_to(REMOTE).as_posix()}\n" for path in sorted(named))
+    write_text(root / REMOTE / ".gitignore", IGNORED + listed)
+    paths = sorted(map(str, {REMOTE / ".gitignore"} | named | tracked))
     output(["git", "add", "--all", "--force", "--", *paths], root)
     print(f"staged {len(named)} objects; commit them together with dvc.lock")
 
