@@ -32,8 +32,12 @@ def finished(clone: Path) -> None:
     run(clone, "dvc", "exp", "run", "-S", f"{RATE}=0.006")
 
 
-def failed(clone: Path) -> None:
-    run(clone, "dvc", "exp", "run", "-S", f"{RATE}=-1", check=False)
+def failed(override: str) -> Callable[[Path], None]:
+    def state(clone: Path) -> None:
+        said = run(clone, "dvc", "exp", "run", "-S", override, check=False)
+        assert "ERROR" in said
+
+    return state
 
 
 def edited(clone: Path) -> None:
@@ -76,7 +80,9 @@ def stopped(by: signal.Signals) -> Callable[[Path], None]:
 
 STATES = {
     "finished": finished,
-    "failed": failed,
+    "failed": failed(f"{RATE}=-1"),
+    "wrong data set": failed("data=fer2031"),
+    "wrong recipe": failed("recipe=fats"),
     "edited": edited,
     "interrupted": stopped(signal.SIGINT),
     "killed": stopped(signal.SIGKILL),
@@ -93,3 +99,13 @@ def test_back_to_the_committed_state(pulled, tmp_path, state):
     assert (clone / RECIPE).read_bytes() == (pulled / RECIPE).read_bytes()
     assert "up to date" in run(clone, "dvc", "status")
     assert stages_run(run(clone, "dvc", "repro")) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("data=fer2031", "data=sample"), ("recipe=fats", "recipe=sample")]
+)
+def test_the_right_name_takes_the_place_of_a_wrong_one(pulled, tmp_path, wrong, right):
+    clone = copied(pulled, tmp_path / "clone")
+    failed(wrong)(clone)
+    assert stages_run(run(clone, "dvc", "exp", "run", "-S", right)) == []
+    assert run(clone, "git", "status", "--porcelain") == ""
