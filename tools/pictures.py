@@ -90,7 +90,7 @@ def draw_charts() -> dict[str, Image.Image]:
     classes = read_classes(Path("released/classes.json"))
     counts = read_table(Path("released/confusion.csv"), {"count": int})
     confusion = counts.loc[counts.index.repeat(counts["count"])]
-    history = tables.read(Path("results/fer2013-best/history.csv"), classes)
+    history = tables.read(Path("results/fer2013-best/history.csv"))
     drawn = {
         "confusion": figures.confusion(confusion, classes, "PrivateTest", look.colour),
         "curves": figures.curves(history, look.colour),

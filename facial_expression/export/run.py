@@ -36,9 +36,7 @@ SUBJECTS = {
 class CropParameters:
     """How the training pictures are framed, so that faces in photographs are cropped alike.
 
-    Attributes:
-        scale: side of the square over the square root of the area of the detector's box.
-        drop: how far the square's centre lies below the box's, in sides of the square.
+    See `inference.boxes.CropRule`.
     """
 
     scale: Annotated[float, Field(gt=0, le=10)]
@@ -49,21 +47,14 @@ class CropParameters:
 class ExportParameters:
     """Section `export` of conf/data/*.yaml: what only people know of a data set.
 
-    Attributes:
-        dataset: its name.
-        licence: of the weights, an identifier of huggingface.co/docs/hub/repositories-licenses.
-        terms: who may use the weights, and for what.
-        labels: where the labels come from, and how far people agree with them.
-        people: what is known of the people in the pictures.  None, as of `terms` and `labels`:
-            the card says that it is not stated.
-        crop: how the training pictures are framed.
+    What is None is not stated, and the card says so.
     """
 
-    dataset: Text
-    licence: Text
-    terms: Text | None
-    labels: Text | None
-    people: Text | None
+    dataset: Text  # its name
+    licence: Text  # of the weights; an identifier of huggingface.co/docs/hub/repositories-licenses
+    terms: Text | None  # who may use the weights, and for what
+    labels: Text | None  # where the labels come from, and how far people agree with them
+    people: Text | None  # what is known of the people in the pictures
     crop: CropParameters
 
     def texts(self, file: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ from facial_expression.core.errors import DatasetError
 from facial_expression.core.files import read_json, write_bytes
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import CLOSED
+from facial_expression.core.tables import read_table
 from facial_expression.pictures.squares import read_squares
 from facial_expression.plot import figures, sheets, tables
 from facial_expression.plot.style import fonts_for, png
@@ -30,23 +31,14 @@ SIDE = 96
 
 @dataclass(frozen=True, config=CLOSED)
 class PlotParameters:
-    """Section `plot` of params.yaml.
-
-    Attributes:
-        dpi: pixels an inch.
-        colour: of bars and of the training curve, #rrggbb.
-        pictures_per_class: on the sheets of samples and of confused classes.
-        predictions: pictures on the sheets of predictions and of mistakes.
-        findings_per_kind: pictures or pairs on the audit sheet.
-        seed: of the choice of pictures.
-    """
+    """Section `plot` of params.yaml."""
 
     dpi: Annotated[int, Field(ge=50, le=600)]
-    colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]
-    pictures_per_class: Annotated[int, Field(ge=1, le=40)]
-    predictions: Annotated[int, Field(ge=1, le=60)]
-    findings_per_kind: Annotated[int, Field(ge=1, le=40)]
-    seed: Annotated[int, Field(ge=0)]
+    colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]  # of bars and the training curve
+    pictures_per_class: Annotated[int, Field(ge=1, le=40)]  # of samples, and of confused classes
+    predictions: Annotated[int, Field(ge=1, le=60)]  # pictures; and as many mistakes
+    findings_per_kind: Annotated[int, Field(ge=1, le=40)]  # pictures or pairs
+    seed: Annotated[int, Field(ge=0)]  # of the choice of pictures
 
 
 def plot(
@@ -73,37 +65,31 @@ def plot(
     split = scores["reported_split"]
     scored = read_predictions(evaluation / "predictions" / f"{split}.csv", arrays, classes, split)
     confusion, pairs, per_class, bins, curve = (
-        tables.read(evaluation / f"{name}.csv", classes)
+        tables.read(evaluation / f"{name}.csv")
         for name in ("confusion", "confused_pairs", "per_class", "reliability", "risk_coverage")
     )
-    counts = tables.read(index / "class_counts.csv", classes)
+    counts = tables.read(index / "class_counts.csv")
     maps = read_saliency(evaluation / "saliency.npz")
-    wrong = sheets.hardest(scored)
-    colour, n = params.colour, len(scored.images)
+    colour, n, wrong = params.colour, len(scored.images), sheets.hardest(scored)
+    some, worst = choose(n, params.predictions, params.seed), wrong[: params.predictions]
     totals = n - len(wrong), len(wrong)
+    of_some = f"Predictions for {len(some):,} pictures drawn at random from {n:,} of {split}"
+    most = f"The {len(worst):,} most confident of {len(wrong):,} " if len(worst) else "No "
+    of_worst = f"{most}wrong predictions on {split} (n = {n:,})"
     drawings = {
         "class_counts": figures.class_counts(counts, classes, colour),
-        "curves": figures.curves(tables.read(history, classes), colour),
+        "curves": figures.curves(tables.read(history), colour),
         "confusion": figures.confusion(confusion, classes, split, colour),
         "per_class_f1": figures.per_class_f1(per_class, split, colour),
         "reliability": figures.reliability(bins, scores["calibration"], split, colour),
         "risk_coverage": figures.risk_coverage(curve, n, split, colour),
+        "predictions": sheets.prediction_sheet(classes, scored[some], of_some, colour),
+        "hardest_mistakes": sheets.prediction_sheet(classes, scored[worst], of_worst, colour),
         "sample_sheet": draw_samples(arrays, classes, params),
         "audit_sheet": draw_findings(index / "audit.csv", images, params.findings_per_kind),
         "confused_pairs": draw_confused(pairs.head(PAIRS), scored, classes, split, params),
         "saliency": sheets.saliency_sheet(classes, scored[maps.rows], maps.maps, totals, split),
     }
-    some, worst = choose(n, params.predictions, params.seed), wrong[: params.predictions]
-    most = f"The {len(worst):,} most confident of {len(wrong):,} " if len(worst) else "No "
-    for name, rows, title in (
-        (
-            "predictions",
-            some,
-            f"Predictions for {len(some):,} pictures drawn at random from {n:,} of {split}",
-        ),
-        ("hardest_mistakes", worst, f"{most}wrong predictions on {split} (n = {n:,})"),
-    ):
-        drawings[name] = sheets.prediction_sheet(classes, scored[rows], title, colour)
     for name, figure in drawings.items():
         write_bytes(out / f"{name}.png", png(figure, params.dpi))
 
@@ -124,8 +110,7 @@ def read_predictions(
 ) -> sheets.Predicted:
     """The scored pictures; the rows of the table must be those of the arrays."""
     columns = {"path": str, "predicted": str, **dict.fromkeys(classes, float)}
-    table = tables.read(path, classes, columns)
-    pictures = read_split(arrays, split)
+    table, pictures = read_table(path, columns, "evaluate"), read_split(arrays, split)
     if table["path"].tolist() != pictures.paths:
         raise DatasetError(
             f"{path}: expected the {len(pictures)} pictures of {arrays / split} in their order, "
@@ -151,7 +136,7 @@ def draw_samples(arrays: Path, classes: Sequence[str], params: PlotParameters) -
 
 def draw_findings(path: Path, images: Path, each: int) -> Figure:
     """The first `each` findings of every kind; audit.csv has the most important ones first."""
-    found = tables.read(path, ())
+    found = tables.read(path)
     shown = found.groupby("kind", sort=False).head(each)
     paths = sorted({*shown["path"], *shown["partner"]} - {""})
     pictures = dict(zip(paths, read_squares(images, paths, SIDE), strict=True))

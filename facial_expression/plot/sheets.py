@@ -94,13 +94,9 @@ def shortened(name: str, most: int) -> str:
 def rows_of_pictures(
     labels: Sequence[str], pictures: Sequence[Pictures], columns: int, title: str
 ) -> Figure:
-    """A sheet of rows of pictures; "none" without a row.
+    """A sheet of rows of pictures, each row uint8 (N, S, S) beside its label; "none" without a row.
 
-    Args:
-        labels: text beside each row.
-        pictures: of each row, uint8 (N, S, S), N from 0 to `columns`; rows may differ in N.
-        columns: how many pictures there is room for, so that a single one is not drawn large.
-        title: of the sheet.
+    There is room for `columns` pictures, so that a single one is not drawn large; N may differ.
     """
     if not pictures:
         figure = Figure(figsize=(WIDTH, 0.62))
@@ -139,11 +135,8 @@ def prediction_sheet(classes: Sequence[str], shown: Predicted, title: str, colou
     rows = -(-len(shown.images) // columns)
     figure, axes = blank(head + max(rows * cell, 0.5))
     axes.text(MARGIN, 0.2, title, fontsize=10)
-    if rows:
-        key = "Bars: probability, the grey line is 1. Bold and dark: the actual class."
-        axes.text(MARGIN, 0.38, key, fontsize=7.5)
-    else:
-        axes.text(MARGIN, 0.55, "none")
+    key = "Bars: probability, the grey line is 1. Bold and dark: the actual class."
+    axes.text(MARGIN, 0.38, key if rows else "none", fontsize=7.5)
     for index in range(len(shown.images)):
         row, column = divmod(index, columns)
         corner = MARGIN + column * (WIDTH - MARGIN) / columns, head + row * cell
@@ -171,10 +164,8 @@ def _draw_prediction(
     pitch = side / len(labels)
     for place, label in enumerate(labels):
         middle = top + (place + 0.5) * pitch
-        is_actual = label == actual
-        fill = colour if is_actual else PALE
+        fill, weight = (colour, "bold") if label == actual else (PALE, "normal")
         axes.barh(middle, probabilities[label] * bar, pitch * 0.72, left=base, color=fill)
-        weight = "bold" if is_actual else "normal"
         name, anchor = shortened(classes[label], 11), {"ha": "right", "va": "center_baseline"}
         axes.text(base - 0.04, middle, name, anchor, fontsize=6.5, fontweight=weight)
     axes.vlines([base, base + bar], top, top + side, [INK, "#dddddd"], linewidth=0.7)
@@ -186,10 +177,8 @@ def audit_sheet(
 ) -> Figure:
     """Findings of each kind, pairs side by side, with score, label and file name.
 
-    Args:
-        shown: rows of audit.csv (path, kind, partner, score), kinds from top to bottom.
-        totals: how many findings of each of these kinds there are.
-        pictures: squares, uint8 (S, S), by path.
+    `shown` are rows of audit.csv, kinds from top to bottom, and `totals` how many findings of each
+    of these kinds there are.  `pictures` are squares, uint8 (S, S), by path.
     """
     columns, head, heading, cell, side = 4, 0.5, 0.26, 1.22, 0.78
     kinds = list(shown.groupby("kind", sort=False))
@@ -222,14 +211,8 @@ def saliency_sheet(
 ) -> Figure:
     """Each picture, and beside it the same one under its saliency map; a row a class.
 
-    Right predictions stand on the left of wrong ones.
-
-    Args:
-        classes: names in label order, from top to bottom.
-        shown: the pictures (N, S, S), N from 0.
-        maps: uint8 (N, S, S), 255 where most spoke for the predicted class.
-        totals: how many right and wrong predictions there are to choose from.
-        split: the split that was scored.
+    Right predictions stand on the left of wrong ones; `totals` says how many of both there are.
+    `maps` are uint8 (N, S, S), 255 where most spoke for the predicted class.
     """
     head, names, gap, caption = 0.78, 0.78, 0.1, 0.22
     wrong = shown.actual != shown.predicted
@@ -243,8 +226,9 @@ def saliency_sheet(
     height = head + len(classes) * (side + caption)
     figure, axes = blank(height)
     starts = names, names + columns * cell + gap
-    title = f"Where the network found its prediction (Grad-CAM, {split})"
-    axes.text(MARGIN, 0.2, title, fontsize=10)
+    axes.text(
+        MARGIN, 0.2, f"Where the network found its prediction (Grad-CAM, {split})", fontsize=10
+    )
     says = "Rows: label. Captions: predicted class and its probability. Spoke for that class:"
     axes.text(MARGIN, 0.4, says, fontsize=7.5)
     left, right = WIDTH - 2.15, WIDTH - 1.15
@@ -267,7 +251,7 @@ def saliency_sheet(
                 left = start + column * cell
                 put(axes, (left, top), side, shown.images[row])
                 put(axes, (left + side, top), side, overlay(shown.images[row], maps[row]))
-                guess = int(shown.predicted[row])
+                guess = shown.predicted[row]
                 share = percent(shown.probabilities[row, guess])
                 said = f"{shortened(classes[guess], 11)}, {share}"
                 axes.text(left, top + side + 0.11, said, fontsize=6.5)

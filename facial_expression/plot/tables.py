@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from facial_expression.core.errors import DatasetError
 from facial_expression.core.tables import Columns, read_table
 
 COLUMNS: dict[str, Columns] = {
@@ -23,21 +21,9 @@ COLUMNS: dict[str, Columns] = {
     "risk_coverage": {"coverage": float, "risk": float},
 }
 """Of each table, by the name of its file."""
-EMPTY = ("audit", "confused_pairs")
-"""Tables that may have no row."""
 
 
-def read(path: Path, classes: Sequence[str], columns: Columns | None = None) -> pd.DataFrame:
-    """Read a table whose columns are in `COLUMNS` or given.
-
-    Raises:
-        DatasetError: the table is missing or incomplete, or names a class that is not in `classes`.
-    """
-    table = read_table(path, columns or COLUMNS[path.stem], "dvc repro", empty=path.stem in EMPTY)
-    for column in ("class", "actual", "predicted"):
-        if strange := set(table.get(column, ())) - set(classes):
-            raise DatasetError(
-                f"{path}: expected a class of {', '.join(classes)}, found {min(strange)!r}; "
-                "run dvc repro again"
-            )
-    return table
+def read(path: Path) -> pd.DataFrame:
+    """Read a table of `COLUMNS`; a DatasetError if it is missing or incomplete."""
+    empty = path.stem in ("audit", "confused_pairs")  # these may have no row
+    return read_table(path, COLUMNS[path.stem], "dvc repro", empty)
