@@ -2,76 +2,147 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
+from typing import NamedTuple
 
 from tqdm import tqdm
 
-from facial_expression.core.errors import ArchiveError
+from facial_expression.core.errors import ArchiveError, ImageError
 from facial_expression.core.files import write_zip
-from facial_expression.fetch.layouts import fer2013_csv, folders
+from facial_expression.fetch.layouts import choose
 from facial_expression.fetch.parameters import FetchParameters
-from facial_expression.fetch.rows import Row
-from facial_expression.fetch.unpack import Files, opened
+from facial_expression.fetch.rows import Box, Row
+from facial_expression.fetch.unpack import Files, is_junk, opened, safe_path
 
 PASSED_OVER = {
     "HEIF": ".heic (install the extra heic)",
     "AVIF": ".avif (install a Pillow that reads it)",
     "archive": "packed (unpack them), e.g. {}",
+    "unlabelled": "pictures without a label, e.g. {}",
     "": "not pictures, e.g. {}",
 }
+NO_PEOPLE = "path,group\n"
+
+Named = list[tuple[str, Row]]
+"""Rows with the names of their members, by name."""
 
 
-def normalise(source: Path, out: Path, params: FetchParameters, where: str) -> int:
-    """Write the pictures of `source` to `out` as a normalised archive; return their number.
+class Normalised(NamedTuple):
+    """What an archive was made of."""
+
+    layout: str
+    files: int  # pictures
+    people: str = NO_PEOPLE  # the text of people.csv
+
+
+def normalise(source: Path, out: Path, params: FetchParameters, where: str) -> Normalised:
+    """Write the pictures of `source` to `out` as a normalised archive.
 
     The same pictures give the same bytes, however they are packed, wrapped in folders and ordered.
-    Where there are no picture files, a table like fer2013.csv is read.  One line on stderr says
-    what is passed over.  Messages call the source `where`; temporary files lie beside `out`.
+    A picture with a box is cut out and encoded as PNG; the bytes of others stay.  One line on
+    stderr says what is passed over.  Messages call the source `where`; temporary files lie beside
+    `out`.
 
     Raises:
-        ArchiveError: the source is empty, corrupt, dangerous, or has no pictures in
-            `<split>/<class>/` folders.
+        ArchiveError: the source is empty, corrupt, dangerous, or not laid out in a known way.
     """
     with opened(source, params, where, out.parent) as files:
-        if line := _passed_over(files):
-            print(line, file=sys.stderr)
-        layout = fer2013_csv if files.others["table"] and not files.pictures else folders
-        rows = [(f"{row.split}/{row.label}/{row.name}", row) for row in layout.read(files)]
-        rows.sort(key=itemgetter(0))
-        _refuse_collisions(rows, where)
-        files.pictures.clear()  # a million of them take a gigabyte
-        return write_zip(out, _contents(rows, where))
+        layout, reader = choose(files)
+        found: list[Row] = []
+        try:
+            found = reader.read(files)
+        finally:
+            if line := _passed_over(files, found):
+                print(line, file=sys.stderr)
+        rows = _named(found, params.classes, where)
+        people = _people(rows)
+        found.clear()  # a million pictures take a gigabyte, so each is freed when it is written
+        files.pictures.clear()
+        rows.reverse()
+        return Normalised(layout, write_zip(out, _contents(rows, where)), people)
 
 
-def _contents(rows: list[tuple[str, Row]], where: str) -> Iterator[tuple[str, bytes]]:
-    rows.reverse()  # so that each is freed before the next is read
+def _contents(rows: Named, where: str) -> Iterator[tuple[str, bytes]]:
     for _ in tqdm(range(len(rows)), "fetch", unit=" pictures", leave=False, disable=None):
         name, row = rows.pop()
-        yield name, row.file.content(where)
+        content = row.file.content(where)
+        yield (
+            name,
+            _cut_out(content, row.box, f"{where}: {row.file.path!r}") if row.box else content,
+        )
 
 
-def _passed_over(files: Files) -> str:
+def _cut_out(data: bytes, box: Box, where: str) -> bytes:
+    """The part of a picture in a box, as PNG; what cannot be decoded stays, for stage index."""
+    from facial_expression.pictures.images import decode  # NumPy and Pillow take a while
+
+    try:
+        picture = decode(data).upright
+    except ImageError:
+        return data
+    left, top, right, bottom = map(round, box)
+    inside = max(left, 0), max(top, 0), min(right, picture.width), min(bottom, picture.height)
+    if not (inside[0] < inside[2] and inside[1] < inside[3]):
+        raise ArchiveError(
+            f"{where}: expected a box in the picture, found {box}; correct its label"
+        )
+    stream = io.BytesIO()
+    picture.crop(inside).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def _passed_over(files: Files, rows: list[Row]) -> str:
     """One line about the files that are neither read nor hidden, "" if there are none."""
-    found = {kind: files.others[kind] for kind in PASSED_OVER if files.others[kind]}
-    count = sum(map(len, found.values()))
+    found = dict(files.others)
+    if files.used:
+        found[""] = [file for file in found[""] if file.path not in files.used]
+        labelled = {row.file.path for row in rows}
+        found["unlabelled"] = [file for file in files.pictures if file.path not in labelled]
     parts = [
-        f"{len(those)} {PASSED_OVER[kind].format(min(file.path for file in those))}"
-        for kind, those in found.items()
+        f"{len(found[kind])} {text.format(min(file.path for file in found[kind]))}"
+        for kind, text in PASSED_OVER.items()
+        if found.get(kind)
     ]
+    count = sum(len(found.get(kind, [])) for kind in PASSED_OVER)
     noun = "file" if count == 1 else "files"
     return f"{files.where}: {count} {noun} passed over: {', '.join(parts)}" if parts else ""
 
 
-def _refuse_collisions(rows: list[tuple[str, Row]], where: str) -> None:
-    """Refuse names and classes that would be one on a disk that ignores case."""
-    classes: dict[str, str] = {}
+def _named(rows: list[Row], classes: Mapping[str, str], where: str) -> Named:
+    """The rows with names of members, by name, and classes as `fetch.classes` calls them.
+
+    Raises:
+        ArchiveError: a class cannot be the name of a folder, names or classes would be one on a
+            disk that ignores case, or `classes` names a class that is not there.
+    """
+    if unknown := sorted(set(classes) - {row.label for row in rows}):
+        known = ", ".join(sorted({row.label for row in rows}))
+        raise ArchiveError(
+            f"{where}: expected fetch.classes to name some of {known[:200]}, found {unknown[0]!r}; "
+            "correct it"
+        )
+    named = []
+    for row in rows:
+        label = classes.get(row.label, row.label)
+        name = f"{row.name.rpartition('.')[0]}.png" if row.box else row.name
+        named.append((f"{row.split}/{label}/{name}", row))
+    named.sort(key=itemgetter(0))
+    folders: dict[str, str] = {}
     paths: dict[str, str] = {}
-    for name, row in rows:
+    for name, row in named:
+        _, label, *rest = name.split("/")
+        if len(rest) != 1 or is_junk(label) or safe_path(label, where) != label:
+            raise ArchiveError(
+                f"{where}: expected a class that can be the name of a folder, found {row.label!r}; "
+                "name it by fetch.classes"
+            )
         same = name.casefold()
-        first, second = classes.setdefault(row.label.casefold(), row.label), row.label
+        first, second = folders.setdefault(label.casefold(), label), label
         if first == second and same in paths:
             first, second = paths[same], row.file.path
         elif first == second:
@@ -79,3 +150,15 @@ def _refuse_collisions(rows: list[tuple[str, Row]], where: str) -> None:
             continue
         both = " and ".join(sorted([repr(first), repr(second)]))
         raise ArchiveError(f"{where}: expected distinct names, found {both}; rename one")
+    return named
+
+
+def _people(rows: Named) -> str:
+    """The text of people.csv: groups and attributes of the pictures that have some."""
+    about = [(name, row.group, row.facts) for name, row in rows if row.group or row.facts]
+    columns = dict.fromkeys(column for *_, facts in about for column in facts)
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, ["path", "group", *columns], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({"path": name, "group": group, **facts} for name, group, facts in about)
+    return stream.getvalue()

@@ -9,6 +9,7 @@ from pathlib import Path
 from facial_expression.core.errors import ChecksumError, SourceError
 from facial_expression.core.files import atomic, sha256_of, write_json, write_text
 from facial_expression.fetch.download import Offline
+from facial_expression.fetch.layout import Normalised
 from facial_expression.fetch.parameters import FetchParameters
 from facial_expression.fetch.sources import parse, write_archive
 from facial_expression.fetch.unpack import in_dvc_cache
@@ -33,7 +34,7 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
         )
     with atomic(out / "images.zip") as archive:
         try:
-            files, sha256 = _write(params, archive)
+            made, sha256 = _write(params, archive)
         except Offline as error:
             raise SourceError(f"{error} with -S {params_file}:fetch.source=PATH") from None
         size = archive.stat().st_size
@@ -50,10 +51,20 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
                 f"{params_file}: {source.label} lies outside {watched}, where DVC would notice a "
                 f"change; move it there, or pin it with fetch.sha256: {sha256}"
             )
-    record = {"kind": source.kind, "source": source.record, "sha256": sha256, "bytes": size}
-    write_text(out / "people.csv", "path,group\n")
-    write_json(out / "source.json", {**record, "files": files, "licence": params.licence})
-    print(f"fetched {files} pictures to {out}")
+    write_text(out / "people.csv", made.people)
+    write_json(
+        out / "source.json",
+        {
+            "kind": source.kind,
+            "source": source.record,
+            "layout": made.layout,
+            "sha256": sha256,
+            "bytes": size,
+            "files": made.files,
+            "licence": params.licence,
+        },
+    )
+    print(f"fetched {made.files} pictures to {out}")
 
 
 def sha256_only(params: FetchParameters) -> str:
@@ -62,9 +73,8 @@ def sha256_only(params: FetchParameters) -> str:
         return _write(params, Path(folder) / "images.zip")[1]
 
 
-def _write(params: FetchParameters, archive: Path) -> tuple[int, str]:
-    """Write the archive; return the number of its pictures and its sha256."""
+def _write(params: FetchParameters, archive: Path) -> tuple[Normalised, str]:
+    """Write the archive; return what it was made of, and its sha256."""
     source = parse(params.source)
     print(f"fetching {source.label}", file=sys.stderr)
-    files = write_archive(source, archive, params)
-    return files, sha256_of(archive)
+    return write_archive(source, archive, params), sha256_of(archive)

@@ -10,7 +10,7 @@ from pathlib import Path
 from facial_expression.core.errors import SourceError
 from facial_expression.core.files import repository, write_zip
 from facial_expression.fetch import download
-from facial_expression.fetch.layout import normalise
+from facial_expression.fetch.layout import Normalised, normalise
 from facial_expression.fetch.parameters import FetchParameters
 
 HANDLES = {"kaggle": r"[\w-]+/[\w-]+(/versions/\d+)?", "gdrive": r"[\w-]+"}
@@ -73,19 +73,19 @@ def parse(text: str) -> Source:
     raise SourceError(f"fetch.source: expected {KNOWN}; found {text!r}")
 
 
-def write_archive(source: Source, out: Path, params: FetchParameters) -> int:
-    """Write the pictures of `source` to `out` as a normalised archive; return their number.
+def write_archive(source: Source, out: Path, params: FetchParameters) -> Normalised:
+    """Write the pictures of `source` to `out` as a normalised archive.
 
     A download lies beside `out` until it has been read.
 
     Raises:
         SourceError: the source is missing or cannot be reached.
-        ArchiveError: it is empty, corrupt, dangerous, or not laid out in `<split>/<class>/`.
+        ArchiveError: it is empty, corrupt, dangerous, or not laid out in a known way.
     """
     if source.kind == "sample":
         from facial_expression.sample import dataset
 
-        return write_zip(out, sorted(dataset.draw()))
+        return Normalised("sample", write_zip(out, sorted(dataset.draw())))
     if source.kind == "local":
         if not (source.path.is_file() or source.path.is_dir()):
             raise SourceError(f"{source.label}: no such file or folder; correct fetch.source")

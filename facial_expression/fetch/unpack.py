@@ -81,7 +81,7 @@ class Files:
     """The files of one source by what they are; hidden ones are left out."""
 
     where: str  # the source, for messages
-    limits: FetchParameters
+    params: FetchParameters
     scratch: Path  # folder for what is unpacked to the disk
     stack: ExitStack  # closes archives
     folders: list[str] = field(default_factory=list)
@@ -89,6 +89,7 @@ class Files:
     others: dict[str, list[File]] = field(default_factory=lambda: defaultdict(list))
     """By kind: "archive"; "table", one with the columns of fer2013.csv; the format of pictures that
     cannot be read here; "", any other file."""
+    used: set[str] = field(default_factory=set)  # paths of other files that have been read
     count: int = 0  # files, and members of archives
     total: int = 0  # bytes of the files, as declared
     spooled: int = 0  # bytes unpacked to the disk
@@ -97,7 +98,7 @@ class Files:
     def admit(self, name: str, where: str) -> str:
         """The safe path of one more file of the folder, or member of the archive, `where`."""
         self.count += 1
-        if self.count > self.limits.max_files:
+        if self.count > self.params.max_files:
             raise self._too_many("files")
         return safe_path(name, where)
 
@@ -115,6 +116,16 @@ class Files:
             (self.pictures if kind == "picture" else self.others[kind]).append(file)
         self.total += file.size
         self._check(self.total)
+
+    def other(self, *endings: str) -> list[File]:
+        """The files of no kind whose paths end in one of `endings`, in lower case, by path."""
+        found = (file for file in self.others[""] if file.path.lower().endswith(endings))
+        return sorted(found, key=lambda file: file.path)
+
+    def text(self, file: File) -> str:
+        """What a file says, in UTF-8."""
+        self.used.add(file.path)
+        return file.content(self.where).decode("utf-8-sig", "replace")
 
     def unpack(self, file: File, where: str) -> None:
         """Add the files of an archive, or what a compressed file holds."""
@@ -141,7 +152,7 @@ class Files:
             return File(path, plain.tell(), plain.name, _open_path)
 
     def _check(self, unpacked: int) -> None:
-        if unpacked > self.limits.max_bytes:
+        if unpacked > self.params.max_bytes:
             raise self._too_many("bytes")
         if unpacked > max(HARMLESS, LARGEST_RATIO * self.packed):
             raise ArchiveError(
@@ -150,7 +161,7 @@ class Files:
             )
 
     def _too_many(self, unit: str) -> ArchiveError:
-        most = getattr(self.limits, f"max_{unit}")
+        most = getattr(self.params, f"max_{unit}")
         return ArchiveError(
             f"{self.where}: expected at most {most} {unit}, found more; raise fetch.max_{unit} if "
             "you trust this source"
@@ -158,7 +169,7 @@ class Files:
 
 
 @contextmanager
-def opened(source: Path, limits: FetchParameters, where: str, scratch: Path) -> Iterator[Files]:
+def opened(source: Path, params: FetchParameters, where: str, scratch: Path) -> Iterator[Files]:
     """The files of `source`, checked and listed; messages call it `where`.
 
     Where there are neither pictures nor tables, all archives among the files are read together.
@@ -169,7 +180,7 @@ def opened(source: Path, limits: FetchParameters, where: str, scratch: Path) -> 
     """
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=scratch))
-        files = Files(where, limits, Path(folder), stack)
+        files = Files(where, params, Path(folder), stack)
         with reading(where):
             if source.is_dir():
                 _list_folder(source, files)
@@ -225,7 +236,10 @@ def safe_path(name: str, where: str) -> str:
     if ".." in parts:
         raise _refused(name, where, "climbs out of the archive")
     if NOT_UTF8.search(path):
-        raise _refused(name, where, "has a name that is not UTF-8", "unpack it yourself")
+        raise _refused(
+            name, where, "has a name that is not UTF-8",
+            "set fetch.encoding to the code page of the archive, such as gbk or cp437",
+        )  # fmt: skip
     if len(path) > LONGEST_PATH or UNPRINTABLE.search(path):
         raise _refused(name, where, "has a path that is too long or holds control characters")
     return "/".join(parts)
@@ -299,8 +313,8 @@ def _list_zip(stream: IO[bytes], where: str, files: Files) -> None:
         name = info.filename
         if not info.flag_bits & 0x800 and name == info.orig_filename:
             # Without the flag of UTF-8, and without a field that says it, the code page is unknown:
-            # what is not UTF-8 nonetheless is refused by `safe_path`.
-            name = name.encode("cp437").decode("utf-8", "surrogateescape")
+            # what `fetch.encoding` cannot decode is refused by `safe_path`.
+            name = name.encode("cp437").decode(files.params.encoding, "surrogateescape")
         path = files.admit(name, where)
         if info.is_dir():
             files.folders.append(path)
@@ -336,7 +350,7 @@ class _ShortReads(io.BufferedReader):
 def _list_tar(stream: IO[bytes], where: str, files: Files) -> None:
     """Add the files of a tar that is not compressed."""
     blocks = _ShortReads(cast(io.BufferedReader, stream).raw)
-    tar = tarfile.TarFile(fileobj=blocks, errorlevel=2)
+    tar = tarfile.TarFile(fileobj=blocks, errorlevel=2, encoding=files.params.encoding)
 
     def opener(place: tuple[int, int]) -> IO[bytes]:
         info = tarfile.TarInfo()

@@ -40,7 +40,7 @@ def packed(source: Path, allowed: FetchParameters = LIMITS) -> bytes:
     """What `normalise` makes of the source, in a folder in which it must leave nothing else."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "images.zip"
-        count = normalise(source, out, allowed, "the source")
+        count = normalise(source, out, allowed, "the source").files
         assert os.listdir(folder) == [out.name]  # noqa: PTH208
         assert count == len(archive.members(out))
         return out.read_bytes()

@@ -77,6 +77,7 @@ def test_a_watched_folder_needs_no_pin(project: Project, expected: str) -> None:
     assert json.loads((project.out / "source.json").read_text()) == {
         "kind": "local",
         "source": "folder",
+        "layout": "folders",
         "sha256": expected,
         "bytes": images.stat().st_size,
         "files": len(tiny_pictures()),

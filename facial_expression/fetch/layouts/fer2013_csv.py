@@ -25,6 +25,11 @@ LONGEST_LINE = 1 << 16  # characters; a row has some 9,000
 _LEVELS = {str(level): level for level in range(256)}
 
 
+def recognises(files: Files) -> bool:
+    """Whether there is such a table, and no picture."""
+    return bool(files.others["table"]) and not files.pictures
+
+
 def read(files: Files) -> list[Row]:
     """The rows of the only table, as files on the disk: they come unsorted.
 

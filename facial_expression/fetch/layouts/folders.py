@@ -1,36 +1,53 @@
-"""Class folders, `<split>/<class>/`, with any folders around and in them."""
+"""Class folders, in those of splits (`train/happy/1.jpg`) or not (`happy/1.jpg`)."""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
 
 from facial_expression.core.errors import ArchiveError
-from facial_expression.core.labels import SPLIT_FOLDERS
+from facial_expression.core.labels import FER2013_SPLITS, SPLIT_FOLDERS
+from facial_expression.fetch.layouts.names import with_people
 from facial_expression.fetch.rows import Row
 from facial_expression.fetch.unpack import File, Files, is_junk
 
+SPLITS = {
+    **{name: name for name in SPLIT_FOLDERS},
+    **{"training": "train", "dev": "val", "testing": "test"},
+    **{name.lower(): split for name, split in FER2013_SPLITS.items()},
+}
+"""What the folder of a split may be called, in lower case -> its folder in images.zip."""
+
+
+def recognises(files: Files) -> bool:
+    """Whether a picture lies in the folders of a split and a class."""
+    return any(place_of(file.path) for file in files.pictures)
+
 
 def read(files: Files) -> list[Row]:
-    """The pictures; of a data set that the source holds twice, the copy in deeper folders is left.
+    """The pictures; those in one folder inside that of a class are a group.
+
+    Of a data set that the source holds twice, the copy in deeper folders is left.  Without folders
+    of splits, all is train.
 
     Raises:
-        ArchiveError: there is no picture, a class folder holds none, a picture is not in a folder
-            of a split and a class, or there are several data sets.
+        ArchiveError: there is no picture, a class folder holds none, a picture is not in the folder
+            of a class, or there are several data sets.
     """
+    if not recognises(files):
+        return _without_splits(files)
     sets: dict[str, list[Row]] = defaultdict(list)
     lost = []
     for file in files.pictures:
         if place := place_of(file.path):
-            sets[place[0]].append(Row(*place[1:], file))
+            around, split, label, *inner, name = place
+            sets[around].append(_row(split, label, inner, name, file))
         else:
-            lost.append(file.path)
-    if lost or not sets:
-        raise ArchiveError(
-            f"{files.where}: expected pictures in <split>/<class>/ folders, the split one of "
-            f"{', '.join(SPLIT_FOLDERS)}, found {repr(min(lost)) if lost else 'none'}; "
-            "sort them into train/<class>/ and test/<class>/"
-        )
+            lost.append(file)
+    if lost:
+        raise _lost(files, lost)
     first, *others = sorted(sets, key=lambda around: (len(around.split("/")), around))
     rows = sets[first]
     known = {row[:3]: row.file for row in rows} if others else {}
@@ -48,43 +65,71 @@ def read(files: Files) -> list[Row]:
             f"{first or '.'!r}: read once",
             file=sys.stderr,
         )
-    _refuse_empty_classes(files, first, {row[:2] for row in rows})
-    return rows
+    filled = {row[:2] for row in rows}
+    splits = {split for split, _ in filled}
+    for path in files.folders:
+        place = place_of(f"{path}/x")
+        if place is None or len(place) != 4 or place[0] != first or is_junk(path):
+            continue
+        if place[1] in splits and place[1:3] not in filled:
+            raise ArchiveError(
+                f"{files.where}: expected pictures in every class folder, found none in "
+                f"'{place[1]}/{place[2]}'; add some or remove the folder"
+            )
+    return with_people(rows)
 
 
-def place_of(path: str) -> tuple[str, str, str, str] | None:
-    """The folders around a data set; split, class and name in it.  None without such folders.
+def place_of(path: str) -> tuple[str, ...] | None:
+    """The folders around a data set; split, class, folders in that, name.  None without a split.
 
-    The split is the first folder with the name of one, or the last of several in a row.  Folders
-    inside that of a class become part of the name.
+    The split is the first folder with the name of one, or the last of several in a row.
 
-    >>> place_of("download/faces/train/happy/2026/may/1.jpg")
-    ('download/faces', 'train', 'happy', '2026_may_1.jpg')
+    >>> place_of("download/faces/Train/happy/may/1.jpg")
+    ('download/faces', 'train', 'happy', 'may', '1.jpg')
     """
     parts = path.split("/")
-    splits = [part in SPLIT_FOLDERS for part in parts[:-2]]
-    if True not in splits:
+    splits = [SPLITS.get(part.lower(), "") for part in parts[:-2]]
+    start = next((place for place, split in enumerate(splits) if split), None)
+    if start is None:
         return None
-    start = splits.index(True)
-    while splits[start + 1 : start + 2] == [True]:
+    while any(splits[start + 1 : start + 2]):
         start += 1
-    split, label = map(sys.intern, parts[start : start + 2])  # one text object for all pictures
-    return "/".join(parts[:start]), split, label, "_".join(parts[start + 2 :])
+    return "/".join(parts[:start]), splits[start], parts[start + 1].strip(), *parts[start + 2 :]
+
+
+def _without_splits(files: Files) -> list[Row]:
+    folders = [file.path.rpartition("/")[0] for file in files.pictures]
+    top = os.path.commonpath(folders or [""])
+    rows, lost = [], []
+    holders: dict[str, set[str]] = defaultdict(set)
+    for file in files.pictures:
+        label, *inner = file.path.removeprefix(top).lstrip("/").split("/")
+        if not inner:
+            lost.append(file)
+            continue
+        rows.append(_row("train", label, inner[:-1], inner[-1], file))
+        for folder in inner[:-1][:1]:
+            holders[folder].add(label)
+            if len(holders[folder]) > 1:  # a person in each class, or a class for each person?
+                lost.append(file)
+    if lost or not rows:
+        raise _lost(files, lost)
+    return with_people(rows)
+
+
+def _row(split: str, label: str, inner: list[str], name: str, file: File) -> Row:
+    label = sys.intern(label.strip())  # one text object for all pictures
+    return Row(split, label, "_".join([*inner, name]), file, "/".join(inner))
+
+
+def _lost(files: Files, lost: Iterable[File]) -> ArchiveError:
+    found = repr(min((file.path for file in lost), default="none")) if lost else "none"
+    return ArchiveError(
+        f"{files.where}: expected pictures in <split>/<class>/ folders, the split one of "
+        f"{', '.join(SPLIT_FOLDERS)}, found {found}; sort them into train/<class>/ and "
+        "test/<class>/, or set fetch.layout or fetch.table"
+    )
 
 
 def _equal(one: File, other: File, where: str) -> bool:
     return one.size == other.size and one.content(where) == other.content(where)
-
-
-def _refuse_empty_classes(files: Files, around: str, filled: set[tuple[str, str]]) -> None:
-    """Refuse the folder of a class without a picture, in that of a split that has some."""
-    splits = {split for split, _ in filled}
-    for path in files.folders:
-        found, split, label, name = place_of(f"{path}/x") or ("", "", "", "")
-        if (found, name) != (around, "x") or (split, label) in filled or is_junk(path):
-            continue
-        if split in splits:
-            raise ArchiveError(
-                f"{files.where}: expected pictures in every class folder, found none in "
-                f"'{split}/{label}'; add some or remove the folder"
-            )

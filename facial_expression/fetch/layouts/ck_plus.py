@@ -1,0 +1,52 @@
+"""CK+ (Lucey et al. 2010): sequences of frames from the neutral face to the full expression.
+
+`cohn-kanade-images/S005/001/S005_001_00000001.png` and so on, and for the sequences that have a
+label `Emotion/S005/001/S005_001_00000011_emotion.txt`.  Class folders, as CK+48, are `folders`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from facial_expression.core.errors import ArchiveError
+from facial_expression.fetch.rows import Label, Row, joined
+from facial_expression.fetch.unpack import Files
+
+CLASSES = {
+    "0": "neutral", "1": "angry", "2": "contempt", "3": "disgust", "4": "fear", "5": "happy",
+    "6": "sad", "7": "surprise",
+}  # fmt: skip
+LABEL = "_emotion.txt"
+PEAK = 3  # the last frames of a sequence show its expression, the first shows none
+
+
+def recognises(files: Files) -> bool:
+    """Whether there are labels of sequences."""
+    return bool(files.other(LABEL))
+
+
+def read(files: Files) -> list[Row]:
+    """The last three frames and the first of each sequence with a label; a subject is a group."""
+    return joined(files, _labels(files), CLASSES)
+
+
+def _labels(files: Files) -> Iterator[Label]:
+    sequences = defaultdict(list)
+    for file in files.pictures:
+        name = file.path.rpartition("/")[2]
+        sequences["_".join(name.split("_")[:2])].append(name)
+    for file in files.other(LABEL):
+        sequence = "_".join(file.path.rpartition("/")[2].split("_")[:2])
+        subject, text = sequence.partition("_")[0], files.text(file).strip()
+        try:
+            label = str(int(float(text)))  # such as "   3.0000000e+00"
+        except ValueError:
+            raise ArchiveError(
+                f"{files.where}: {file.path!r}: expected a number 0 to 7, found {text[:20]!r}; "
+                "correct it"
+            ) from None
+        first, *frames = sorted(set(sequences[sequence])) or [f"{sequence}_*.png"]
+        yield Label(first, "0", group=subject)
+        for name in frames[-PEAK:]:
+            yield Label(name, label, group=subject)
