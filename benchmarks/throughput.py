@@ -54,13 +54,14 @@ def measure(combination: Combination, side: int, batch: int, threads: int, secon
     import keras  # noqa: PLC0415  its backend is chosen first
 
     from facial_expression.network.macs import macs  # noqa: PLC0415
+    from facial_expression.network.predict import logits_of  # noqa: PLC0415
     from facial_expression.train import models  # noqa: PLC0415
 
     model = models.build(combination.model, side, CLASSES, combination.precision)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (batch, side, side, 1), dtype=np.uint8)
     targets = np.eye(CLASSES, dtype=np.float32)[rng.integers(0, CLASSES, batch)]
-    trained = models.logits_of(model)
+    trained = logits_of(model)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     trained.compile(keras.optimizers.SGD(0.01, 0.9), loss)
     return Speed(

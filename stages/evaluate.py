@@ -5,8 +5,9 @@ Reads   ARRAYS/<split> of the splits to score, MODEL, protocol and labels from I
 Writes  OUT/metrics.json             the headline: accuracy, macro F1, calibration error
         OUT/scores.json              scores by split: plain, averaged over both mirror images
                                      (_flip), averaged over 18 moved views (_views), and plain
-                                     without leaks (_leak_free); calibration, selective
-                                     prediction, protocol, labels, model size, versions
+                                     without leaks (_leak_free); classes without a picture
+                                     by split, calibration, selective prediction, protocol,
+                                     labels, model size, versions
         OUT/predictions/<split>.csv  path, actual, predicted, one probability a class
         OUT/confusion.csv            actual and predicted class
         OUT/confused_pairs.csv       each kind of mistake: count, share of the actual class
@@ -49,6 +50,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{name}: accuracy {s['accuracy']:.4f} (95 % interval {s['accuracy_low']:.4f} to "
             f"{s['accuracy_high']:.4f}), macro F1 {s['macro_f1']:.4f}, n = {s['n']}"
         )
+        if absent := scores["classes_absent"][name]:
+            print(
+                f"{name}: no picture of {', '.join(absent)}; macro F1 counts them as 0, balanced "
+                "accuracy leaves them out"
+            )
 
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ def test_the_onnx_twin_says_the_same(pulled):
     from facial_expression.export.parity import parity
     from facial_expression.metrics.calibration import with_temperature
     from facial_expression.network import keras_file
+    from facial_expression.network.predict import predicted_logits
 
     assert (pulled / TWIN).stat().st_size <= 10e6
     network = Network(pulled / TWIN)
@@ -52,7 +53,7 @@ def test_the_onnx_twin_says_the_same(pulled):
     assert network.facts["model_sha256"] == sha256_of(pulled / MODEL)
     assert network.facts["protocol"] == "clean"
     pictures = np.random.default_rng(0).integers(0, 256, (40, 48, 48), dtype=np.uint8)
-    keras_says = np.asarray(keras_file.load(pulled / MODEL)(pictures[..., None]))
+    keras_says = predicted_logits(keras_file.load(pulled / MODEL), pictures)
     temperature = json.loads((ROOT / "released/calibration.json").read_text("utf-8"))["temperature"]
     found = network.predict(pictures)
     assert parity(with_temperature(keras_says, temperature), found.probabilities).holds

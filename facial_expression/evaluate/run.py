@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from facial_expression.core.arrays import Saliency, read_split, write_saliency
+from facial_expression.core.arrays import SPLITS, read_split, write_saliency
 from facial_expression.core.errors import DatasetError, ParameterError
 from facial_expression.core.files import atomic, write_json
 from facial_expression.core.labels import read_classes
@@ -21,51 +21,36 @@ from facial_expression.core.tables import write_table
 from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
 
-ORDER = ("train", "val", "test")
-
 
 @dataclass(frozen=True, config=CLOSED)
 class SaliencyParameters:
-    """Which predictions get a saliency map.
+    """Which predictions get a saliency map."""
 
-    Attributes:
-        per_class: right predictions of each class, and as many wrong ones.
-        seed: of the choice.
-    """
-
-    per_class: Annotated[int, Field(ge=1, le=8)]
-    seed: Annotated[int, Field(ge=0)]
+    per_class: Annotated[int, Field(ge=1, le=8)]  # right predictions, and as many wrong ones
+    seed: Annotated[int, Field(ge=0)]  # of the choice
 
 
 @dataclass(frozen=True, config=CLOSED)
 class EvaluateParameters:
     """Section `evaluate` of conf/data/*.yaml.
 
-    Attributes:
-        splits: what to score, in the order train, val, test.  val is always among them, because
-            the temperature is fitted on it.  The last one is reported.  FER2013's test
-            (PrivateTest) is scored only when a recipe is frozen.
-        batch_size: pictures a forward pass.
-        saliency: which predictions get a saliency map.
+    `splits` are scored in the order train, val, test, and the last one is reported.  val is always
+    among them, because the temperature is fitted on it.  FER2013's test (PrivateTest) is scored
+    only when a recipe is frozen.
     """
 
     splits: Annotated[tuple[Literal["train", "val", "test"], ...], Field(min_length=1)]
-    batch_size: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=1)]  # pictures a forward pass
     saliency: SaliencyParameters
 
 
 def evaluate(
     params: EvaluateParameters, recipe: Recipe, arrays: Path, path: Path, index: Path, out: Path
 ) -> dict[str, Any]:
-    """Score a network and write every file of the stage.
+    """Score the model.keras at `path`, write every file of the stage to the folder `out`.
 
-    Args:
-        params: see there.
-        recipe: its backend and threads are used.
-        arrays: folder of the preprocess stage.
-        path: model.keras.
-        index: folder of the index stage; its audit.json names protocol and labels.
-        out: folder to write to.
+    `arrays` and `index` are the folders of those stages; audit.json names protocol and labels.  Of
+    the recipe, backend and threads are used.
 
     Returns:
         The content of scores.json.
@@ -75,66 +60,66 @@ def evaluate(
         DatasetError: audit.json or the arrays cannot be read.
         ModelError: the network cannot be read, or does not fit the arrays.
     """
-    if "val" not in params.splits or params.splits != tuple(
-        name for name in ORDER if name in params.splits
-    ):
+    ordered = tuple(name for name in SPLITS if name in params.splits)
+    if "val" not in params.splits or params.splits != ordered:
         raise ParameterError(
             "evaluate.splits: expected distinct splits in the order train, val, test, with val "
             f"(the temperature is fitted on it), found {', '.join(params.splits)}"
         )
-    reported = params.splits[-1]
-    scores: dict[str, Any] = {**read_origin(index / "audit.json"), "reported_split": reported}
+    origin = _read_origin(index / "audit.json")
     splits = {name: read_split(arrays, name) for name in params.splits}
     classes = read_classes(arrays / "classes.json")
     configure(recipe.backend, recipe.threads)
     from facial_expression.evaluate import tables
-    from facial_expression.evaluate.saliency import choose_predictions, grad_cam
-    from facial_expression.metrics.calibration import fit_temperature
+    from facial_expression.evaluate.saliency import explained
+    from facial_expression.metrics.calibration import fit_temperature, with_temperature
+    from facial_expression.network import predict
     from facial_expression.network.keras_file import check_probabilities, load_classifier
     from facial_expression.network.macs import macs
-    from facial_expression.network.predict import averaged_predictions, predicted
 
+    reported, size = params.splits[-1], params.batch_size
     model, side = load_classifier(path, len(classes), splits[reported].images.shape[1])
+    scores: dict[str, Any] = {**origin, "reported_split": reported, "classes_absent": {}}
     plain: dict[str, NDArray[np.float64]] = {}
     with atomic(out / "predictions") as folder:
         folder.mkdir()
         for name, split in splits.items():
-            if name == "train":  # plain only: it is large, and there only to be compared
-                rows = predicted(model, split.images, params.batch_size)
-                means = {"plain": rows.astype(np.float64)}
+            if name == "train":  # it is large, and there only to be compared
+                means = {"plain": predict.predicted(model, split.images, size).astype(np.float64)}
             else:
-                means = averaged_predictions(model, split.images, params.batch_size)
+                means = predict.averaged_predictions(model, split.images, size)
             plain[name] = means["plain"]
             check_probabilities(path, plain[name])
             scores |= tables.split_scores(name, split.labels, means, split.leak_free)
+            absent = sorted({*range(len(classes))} - {*split.labels.tolist()})
+            scores["classes_absent"][name] = [classes[label] for label in absent]
             table = tables.predictions(split.paths, split.labels, plain[name], classes)
             write_table(folder / f"{name}.csv", table)
-    temperature = fit_temperature(splits["val"].labels, plain["val"])
-    scored = splits[reported].labels, plain[reported], temperature
+
+    logits = {
+        name: predict.predicted_logits(model, splits[name].images, size)
+        for name in {"val", reported}
+    }
+    temperature = fit_temperature(splits["val"].labels, logits["val"])
+    calibrated = with_temperature(logits[reported], temperature)
+    scored = splits[reported].labels, plain[reported], calibrated, temperature
     for file, table in tables.tables(*scored, classes).items():
         write_table(out / f"{file}.csv", table)
-    guesses = plain[reported].argmax(axis=1)
-    split, chosen = splits[reported], params.saliency
-    each = chosen.per_class, chosen.seed
-    shown, kinds = choose_predictions(split.labels, guesses, len(classes), *each)
-    maps = np.rint(255 * grad_cam(model, split.images[shown], guesses[shown])).astype(np.uint8)
-    write_saliency(out / "saliency.npz", Saliency(shown, kinds, maps))
+    guesses, chosen = plain[reported].argmax(axis=1), params.saliency
+    maps = explained(model, splits[reported], guesses, chosen.per_class, chosen.seed)
+    write_saliency(out / "saliency.npz", maps)
     scores |= {
         **tables.trust(*scored),
         "model": {"side": side, "parameters": model.count_params(), "macs": macs(model)},
         "versions": versions(recipe.backend),
     }
     write_json(out / "scores.json", scores)
-    write_json(out / "metrics.json", headline(scores))
+    write_json(out / "metrics.json", _headline(scores))
     return scores
 
 
-def headline(scores: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of scores.json that `dvc exp show` and `dvc metrics diff` compare.
-
-    Accuracy and macro F1 of val and test, where they were scored, and the expected calibration
-    error of the reported split (bins of equal mass, after the temperature).
-    """
+def _headline(scores: Mapping[str, Any]) -> dict[str, float]:
+    """What `dvc exp show` compares: accuracy, macro F1; calibration error after the temperature."""
     found = {
         f"{split}_{name}": scores[split][score]
         for split in ("val", "test")
@@ -145,7 +130,7 @@ def headline(scores: Mapping[str, Any]) -> dict[str, float]:
     return found | {f"{scores['reported_split']}_ece": error}
 
 
-def read_origin(audit: Path) -> dict[str, Any]:
+def _read_origin(audit: Path) -> dict[str, Any]:
     """Protocol and labels (with FER+ also its rules) of the index stage, from audit.json."""
     try:
         found = json.loads(audit.read_text(encoding="utf-8"))

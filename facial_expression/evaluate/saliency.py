@@ -11,32 +11,36 @@ from keras import layers, ops
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.core.arrays import RIGHT, WRONG, choose
+from facial_expression.core.arrays import RIGHT, WRONG, Saliency, Split, choose
 from facial_expression.core.errors import ModelError
 
 LOCAL = (layers.MaxPooling2D, layers.AveragePooling2D, layers.Dropout, layers.SpatialDropout2D)
 """Layers between the last feature map and the flattening that only make the map coarser."""
 
 Floats = NDArray[np.float32]
+Labels = NDArray[np.int64]
+
+
+def explained(
+    model: keras.Model, split: Split, predicted: Labels, per_class: int, seed: int
+) -> Saliency:
+    """Maps of the predicted classes, int64 (N,), of a seeded choice of the split's N pictures.
+
+    The choice is that of `choose_predictions`.
+    """
+    classes = model.output_shape[-1]
+    rows, kinds = choose_predictions(split.labels, predicted, classes, per_class, seed)
+    maps = np.rint(255 * grad_cam(model, split.images[rows], predicted[rows])).astype(np.uint8)
+    return Saliency(rows, kinds, maps)
 
 
 def choose_predictions(
-    actual: NDArray[np.int64],
-    predicted: NDArray[np.int64],
-    classes: int,
-    per_class: int,
-    seed: int,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    actual: Labels, predicted: Labels, classes: int, per_class: int, seed: int
+) -> tuple[Labels, Labels]:
     """Up to `per_class` right and as many wrong predictions of each actual class, at random.
 
     Each class and kind has its own random generator, so that no choice depends on the others.
-
-    Args:
-        actual: labels, int64 (N,).
-        predicted: as `actual`.
-        classes: number of classes.
-        per_class: most pictures of each class and kind.
-        seed: of the choice.
+    Labels are int64 (N,).
 
     Returns:
         Rows and kinds (`RIGHT`, `WRONG`), int64; rows ascend within a class and kind.
@@ -46,17 +50,14 @@ def choose_predictions(
         for kind in (RIGHT, WRONG):
             among = np.flatnonzero((actual == label) & ((predicted != actual) == kind))
             rows.append(choose(among, per_class, [seed, label, kind]))
-            kinds.append(np.full(len(rows[-1]), kind))
-    return np.concatenate(rows).astype(np.int64), np.concatenate(kinds).astype(np.int64)
+            kinds += [kind] * len(rows[-1])
+    return np.concatenate(rows).astype(np.int64), np.array(kinds, np.int64)
 
 
 def grad_cam(
-    model: keras.Model,
-    images: NDArray[np.uint8],
-    labels: NDArray[np.int64],
-    batch_size: int = 64,
+    model: keras.Model, images: NDArray[np.uint8], labels: Labels, batch_size: int = 64
 ) -> Floats:
-    """Grad-CAM: how much each place of a picture speaks for a class.
+    """How much each place of pictures, uint8 (N, side, side), speaks for a class, int64 (N,).
 
     Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via Gradient-based
     Localization" (arXiv:1610.02391).  Each channel of the last feature map is weighted by the mean
@@ -64,11 +65,7 @@ def grad_cam(
     as that feature map (3x3 in most networks of this project) and enlarged bilinearly.  A softmax
     inside the last dense layer stays in the score.
 
-    Args:
-        model: a network with one chain of layers between its last feature map and its output.
-        images: uint8 (N, side, side).
-        labels: int64 (N,), the class in question for each picture.
-        batch_size: pictures a forward pass.
+    One chain of layers must lead from the last feature map to the output.
 
     Returns:
         float32 (N, side, side) in [0, 1].  Each map is divided by its own maximum, so maps of two
@@ -80,8 +77,7 @@ def grad_cam(
     features = last_feature_map(model)
     body = keras.Model(model.input, features)
     last = model.layers[-1]
-    scores = last.input if isinstance(last, layers.Softmax) else model.output
-    head = keras.Model(features, scores)
+    head = keras.Model(features, last.input if isinstance(last, layers.Softmax) else model.output)
     one_hot = np.eye(model.output_shape[-1], dtype=np.float32)
     side = images.shape[1]
     maps = np.zeros(images.shape, np.float32)
@@ -92,8 +88,7 @@ def grad_cam(
         def score(at: Any, chosen: Floats = one_hot[labels[part]]) -> Any:
             return ops.sum(head(at, training=False) * chosen)
 
-        slopes = gradient(score, values)
-        weights = slopes.mean(axis=(1, 2), keepdims=True)  # (N, 1, 1, channels)
+        weights = gradient(score, values).mean(axis=(1, 2), keepdims=True)  # (N, 1, 1, channels)
         for place, coarse in enumerate(np.maximum((values * weights).sum(axis=-1), 0), start):
             large = Image.fromarray(coarse).resize((side, side), Image.Resampling.BILINEAR)
             maps[place] = np.asarray(large)

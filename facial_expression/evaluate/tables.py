@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from facial_expression.metrics import calibration, scores
 from facial_expression.metrics.intervals import intervals
 from facial_expression.metrics.scores import Labels, Probabilities, headline
-from facial_expression.metrics.selective import risk_coverage, selective_scores
 
 LEAK_FREE = (
     *("n", "accuracy", "accuracy_low", "accuracy_high"),
@@ -22,21 +21,13 @@ LEAK_FREE = (
 
 
 def split_scores(
-    name: str,
-    labels: Labels,
-    means: Mapping[str, Probabilities],
-    leak_free: NDArray[np.bool_],
+    name: str, labels: Labels, means: Mapping[str, Probabilities], leak_free: NDArray[np.bool_]
 ) -> dict[str, dict[str, float]]:
-    """The entries of scores.json for one split.
+    """The entries of scores.json for the split `name`.
 
     The training split has plain scores only, without bootstrap intervals: it is no sample of new
-    pictures.  If no row is leak-free, the entry for the leak-free rows is missing.
-
-    Args:
-        name: of the split.
-        labels: int64 (N,), the actual classes.
-        means: "plain" and each kind of test-time averaging -> float (N, classes).
-        leak_free: bool (N,), whether a picture has no duplicate in any split.
+    pictures.  If no row is leak-free, the entry for the leak-free rows is missing.  `means` are
+    probabilities (N, classes), "plain" and of each kind of test-time averaging.
     """
     entries = {
         name if kind == "plain" else f"{name}_{kind}": headline(labels, mean)
@@ -51,17 +42,21 @@ def split_scores(
     return entries
 
 
-def trust(labels: Labels, probabilities: Probabilities, temperature: float) -> dict[str, Any]:
-    """Entries `calibration` and `selective` of scores.json; the temperature was fitted on val."""
-    after = calibration.with_temperature(probabilities, temperature)
+def trust(
+    labels: Labels, probabilities: Probabilities, calibrated: Probabilities, temperature: float
+) -> dict[str, Any]:
+    """Entries `calibration` and `selective` of scores.json.
+
+    `calibrated` are the probabilities (N, classes) after the temperature, which was fitted on val.
+    """
     return {
         "calibration": {
             "temperature": temperature,
             "fitted_on": "val",
             "before": calibration.calibration_scores(labels, probabilities),
-            "after": calibration.calibration_scores(labels, after),
+            "after": calibration.calibration_scores(labels, calibrated),
         },
-        "selective": selective_scores(labels, probabilities),
+        "selective": scores.selective_scores(labels, probabilities),
     }
 
 
@@ -76,17 +71,22 @@ def predictions(
 
 
 def tables(
-    labels: Labels, probabilities: Probabilities, temperature: float, classes: Sequence[str]
+    labels: Labels,
+    probabilities: Probabilities,
+    calibrated: Probabilities,
+    temperature: float,
+    classes: Sequence[str],
 ) -> dict[str, pd.DataFrame]:
     """The CSV tables of one split by name; `classes` are the names in label order."""
-    predicted = probabilities.argmax(axis=1)
-    names = np.array(classes)
-    after = calibration.with_temperature(probabilities, temperature)
+    predicted, names = probabilities.argmax(axis=1), np.array(classes)
     bins = [
         calibration.reliability(labels, rows, binning).assign(
             when=when, temperature=degree, binning=binning
         )
-        for when, degree, rows in (("before", 1.0, probabilities), ("after", temperature, after))
+        for when, degree, rows in (
+            ("before", 1.0, probabilities),
+            ("after", temperature, calibrated),
+        )
         for binning in calibration.BINNINGS
     ]
     order = ["when", "temperature", "binning", "low", "high", "n", "confidence", "accuracy"]
@@ -95,5 +95,5 @@ def tables(
         "confused_pairs": scores.confused_pairs(labels, predicted, classes),
         "per_class": scores.per_class(labels, predicted, classes),
         "reliability": pd.concat(bins, ignore_index=True)[order],
-        "risk_coverage": risk_coverage(labels, probabilities),
+        "risk_coverage": scores.risk_coverage(labels, probabilities),
     }

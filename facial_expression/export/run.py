@@ -142,10 +142,10 @@ def convert(
     from facial_expression.export.parity import LIMIT, parity
     from facial_expression.metrics.calibration import with_temperature
     from facial_expression.network import keras_file
-    from facial_expression.network.predict import predicted
+    from facial_expression.network.predict import predicted_logits
 
     keras_model, images = keras_file.load(model), read_split(arrays, split).images
-    expected = with_temperature(predicted(keras_model, images).astype(np.float64), temperature)
+    expected = with_temperature(predicted_logits(keras_model, images), temperature)
     with atomic(out) as temporary:
         network = onnx_file.serving_network(keras_model, temperature)
         onnx_file.write_onnx(network, temporary, metadata)

@@ -7,18 +7,10 @@ short for fewer than some hundred pictures, and for shares near 0 or 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.metrics.scores import (
-    TAILS,
-    Labels,
-    Probabilities,
-    normalised,
-    top_2_hits,
-)
+from facial_expression.metrics.scores import TAILS, Labels, Probabilities, normalised, top_2_hits
 
 DRAWS = 10_000
 CHUNK = 2**20
@@ -45,57 +37,35 @@ def intervals(
 def resampled(
     labels: Labels, probabilities: Probabilities, draws: int, seed: int
 ) -> dict[str, Floats]:
-    """Every score of `headline` in each of `draws` samples of N rows with replacement.
+    """Every score of `headline`, float64 (draws,), in samples of N rows with replacement.
 
     Every score is a function of sums over rows: the rows in each cell of the confusion matrix, the
     rows with their label among the top two, and the two losses.  So a sample is scored by a matrix
-    product: how often each row was drawn, times the columns to sum.
-
-    Args:
-        labels: int64 (N,), the actual classes.
-        probabilities: float (N, classes), rows sum to 1 up to rounding.
-        draws: how many samples.
-        seed: of the generator, which gives N integers below N for one sample after another.
-
-    Returns:
-        score -> float64 (draws,).
+    product: how often each row was drawn, times the columns to sum.  `seed` is of the generator,
+    which gives N integers below N for one sample after another.
     """
     n, classes = probabilities.shape
+    rows, sure = np.arange(n), normalised(probabilities)
+    log_loss = -np.log(sure[rows, labels])
+    sure[rows, labels] -= 1
+    sums = [top_2_hits(labels, probabilities), log_loss, np.square(sure).sum(axis=1)]
     cells, cell_of_row = np.unique(
         labels * classes + probabilities.argmax(axis=1), return_inverse=True
     )
-    columns = np.hstack([np.eye(len(cells))[cell_of_row], _columns(labels, probabilities)])
-    totals = np.concatenate([weights @ columns for weights in _weights(n, draws, seed)])
-    confusion = np.zeros((draws, classes * classes))
-    confusion[:, cells] = totals[:, : len(cells)]
-    confusion = confusion.reshape(draws, classes, classes)
-    top_2, log_loss, brier = totals[:, len(cells) :].T / n
-    return of_confusion(confusion) | {
-        "top_2_accuracy": top_2,
-        "log_loss": log_loss,
-        "brier": brier,
-    }
-
-
-def _columns(labels: Labels, probabilities: Probabilities) -> Floats:
-    """Top-2 hit, log loss and Brier score of each row, (N, 3)."""
-    rows = np.arange(len(labels))
-    sure = normalised(probabilities)
-    log_loss = -np.log(sure[rows, labels])
-    sure[rows, labels] -= 1
-    return np.column_stack(
-        [top_2_hits(labels, probabilities), log_loss, np.square(sure).sum(axis=1)]
-    )
-
-
-def _weights(n: int, draws: int, seed: int) -> Iterator[Floats]:
-    """Yield float64 (samples, N), how often each row was drawn, until there are `draws` samples."""
+    columns = np.hstack([np.eye(len(cells))[cell_of_row], np.column_stack(sums)])
     rng = np.random.default_rng(seed)
-    most = max(1, CHUNK // n)
+    most, sums_of = max(1, CHUNK // n), []
     for start in range(0, draws, most):
         size = min(most, draws - start)
         drawn = rng.integers(0, n, (size, n)) + np.arange(size)[:, None] * n
-        yield np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n).astype(np.float64)
+        times = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
+        sums_of.append(times.astype(np.float64) @ columns)
+    totals = np.concatenate(sums_of)
+    confusion = np.zeros((draws, classes * classes))
+    confusion[:, cells] = totals[:, : len(cells)]
+    scores = of_confusion(confusion.reshape(draws, classes, classes))
+    names = ("top_2_accuracy", "log_loss", "brier")
+    return scores | dict(zip(names, totals[:, len(cells) :].T / n, strict=True))
 
 
 def of_confusion(counts: Floats) -> dict[str, Floats]:

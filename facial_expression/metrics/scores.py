@@ -11,15 +11,15 @@ from scipy.stats import binom
 from sklearn.metrics import (
     accuracy_score,
     brier_score_loss,
-    confusion_matrix,
     f1_score,
     log_loss,
     precision_recall_fscore_support,
     recall_score,
 )
 
-Labels = NDArray[np.int64]
-Probabilities = NDArray[np.float64]
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]  # (N,), the actual classes or the predicted ones
+Probabilities = NDArray[np.float64]  # (N, classes), rows sum to 1 up to rounding
 SMALLEST = 1e-15
 """Probabilities are raised to it before their logarithm is taken."""
 TAILS = (0.025, 0.975)
@@ -29,14 +29,9 @@ TAILS = (0.025, 0.975)
 def headline(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
     """The main scores of one split.
 
-    Args:
-        labels: int64 (N,), the actual classes.
-        probabilities: float (N, classes), rows sum to 1 up to rounding.
-
-    Returns:
-        n; accuracy with its 95 % bootstrap interval; balanced accuracy over the classes that
-        occur; macro F1 over all classes, where one that never occurs counts 0; top-2 accuracy; log
-        loss and Brier score as in `proper_scores`.
+    n; accuracy with its 95 % bootstrap interval; balanced accuracy over the classes that occur;
+    macro F1 over all classes, where one that never occurs counts 0; top-2 accuracy; log loss and
+    Brier score as in `proper_scores`.
     """
     predicted = probabilities.argmax(axis=1)
     low, high = share_interval(int((predicted == labels).sum()), len(labels))
@@ -122,15 +117,59 @@ def confused_pairs(labels: Labels, predicted: Labels, names: Sequence[str]) -> p
 
     The most frequent kind comes first, equally frequent ones in the order of `names`.
     """
-    counts = confusion_matrix(labels, predicted, labels=np.arange(len(names)))
-    actual, guess = np.nonzero(counts * (1 - np.eye(len(names), dtype=np.int64)))
-    found = counts[actual, guess]
-    table = pd.DataFrame(
-        {
-            "actual": np.array(names)[actual],
-            "predicted": np.array(names)[guess],
-            "count": found,
-            "share_of_actual": found / counts.sum(axis=1)[actual],
-        }
-    )
+    rows = pd.DataFrame({"actual": labels, "predicted": predicted})
+    table = rows.value_counts(sort=False).sort_index().reset_index()
+    table["share_of_actual"] = table["count"] / np.bincount(labels)[table["actual"]]
+    table = table[table["actual"] != table["predicted"]]
+    table[["actual", "predicted"]] = np.array(names)[table[["actual", "predicted"]]]
     return table.sort_values("count", ascending=False, kind="stable", ignore_index=True)
+
+
+def risk_by_number(labels: Labels, probabilities: Probabilities) -> tuple[Floats, Floats]:
+    """Error rate among the k surest answers, k = 1 ... N, and the confidence of the k-th.
+
+    Selective prediction: Geifman & El-Yaniv 2017, "Selective classification for deep neural
+    networks" (NeurIPS), of a network that answers only when it is sure.
+
+    Confidence is the predicted class's probability.  For equally sure rows the risk is the mean
+    over all their orders, so it does not depend on the order of the rows.
+
+    Returns:
+        risk and threshold, both float64 (N,).  Answering when the confidence is at least
+        threshold[k - 1] answers k rows, or more if several are equally sure.
+    """
+    confidence = probabilities.max(axis=1)
+    wrong = probabilities.argmax(axis=1) != labels
+    order = np.argsort(-confidence, kind="stable")
+    threshold = confidence[order]
+    shares = pd.Series(wrong[order]).groupby(threshold).transform("mean")  # of equally sure rows
+    return np.cumsum(shares.to_numpy()) / np.arange(1, len(order) + 1), threshold
+
+
+def selective_scores(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
+    """Area under the risk-coverage curve, its excess, and the accuracy of the surest answers.
+
+    The area is the mean risk over all coverages; lower is better, and refusing at random gives the
+    error rate.  `excess_aurc` is its distance from an order that refuses every mistake first:
+    Geifman, Uziel & El-Yaniv 2019, "Bias-reduced uncertainty estimation for deep neural
+    classifiers" (ICLR).
+    """
+    risk, _ = risk_by_number(labels, probabilities)
+    n = len(risk)
+    answered = np.arange(1, n + 1)
+    best = np.maximum(0, answered - round(n * (1 - float(risk[-1])))) / answered
+    area = float(risk.mean())
+    scores = {"aurc": area, "excess_aurc": area - float(best.mean())}
+    for percent in (50, 80, 90):
+        scores[f"accuracy_at_{percent}"] = 1 - float(risk[-(-n * percent // 100) - 1])
+    return scores
+
+
+def risk_coverage(labels: Labels, probabilities: Probabilities, points: int = 100) -> pd.DataFrame:
+    """Columns coverage, risk, threshold at up to `points` coverages, evenly up to 1."""
+    risk, threshold = risk_by_number(labels, probabilities)
+    n = len(risk)
+    numbers = np.unique(-(-n * np.arange(1, points + 1) // points))
+    return pd.DataFrame(
+        {"coverage": numbers / n, "risk": risk[numbers - 1], "threshold": threshold[numbers - 1]}
+    )

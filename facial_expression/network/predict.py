@@ -6,6 +6,7 @@ import itertools
 
 import keras
 import numpy as np
+from keras import layers
 from numpy.typing import NDArray
 
 from facial_expression.network.resampling import shifted
@@ -26,15 +27,23 @@ def predicted(
     return np.concatenate(parts)[: len(images)].astype(np.float32)
 
 
-def log_loss_and_accuracy(
-    logits: NDArray[np.float32], labels: NDArray[np.int64]
-) -> tuple[float, float]:
-    """Mean log loss in nats and accuracy of logits (N, classes) against int64 labels (N,)."""
-    wide = logits.astype(np.float64)
-    wide -= wide.max(axis=1, keepdims=True)
-    chosen = wide[np.arange(len(labels)), labels]
-    loss = np.log(np.exp(wide).sum(axis=1)) - chosen
-    return float(loss.mean()), float((wide.argmax(axis=1) == labels).mean())
+def logits_of(model: keras.Model) -> keras.Model:
+    """The same network without the softmax that is its last layer; both share their variables."""
+    return keras.Model(model.input, model.layers[-1].input, name=model.name)
+
+
+def predicted_logits(
+    model: keras.Model, images: NDArray[np.uint8], batch_size: int = 512
+) -> NDArray[np.float64]:
+    """The logits, float64 (N, classes), of a network of probabilities; arguments as in `predicted`.
+
+    They tell sure answers apart where probabilities are 0 and 1.  If the softmax is no layer of its
+    own, the logits are logarithms of the probabilities, which float32 cuts off.
+    """
+    if isinstance(model.layers[-1], layers.Softmax):
+        return predicted(logits_of(model), images, batch_size).astype(np.float64)
+    probabilities = predicted(model, images, batch_size).astype(np.float64)
+    return np.log(np.maximum(probabilities, np.finfo(np.float32).tiny))
 
 
 def averaged_predictions(
@@ -46,15 +55,14 @@ def averaged_predictions(
     moved by -3, 0 and 3 pixels along each axis, 18 in all, with the edges repeated.  The pictures
     are uint8 (N, side, side); the model's output is probabilities.
     """
-    moves = list(itertools.product((-MOVE, 0, MOVE), repeat=2))
-    every = np.ones(len(images), np.int64)
-    outputs = {
-        (mirror, *move): predicted(
-            model, shifted(images, every * mirror == 1, *(every * way for way in move)), batch_size
-        ).astype(np.float64)
-        for mirror in (False, True)
-        for move in moves
-    }
+
+    def seen(*view: int) -> NDArray[np.float64]:  # mirrored or not, pixels down, to the right
+        mirror, down, right = np.broadcast_to(np.array(view)[:, None], (3, len(images)))
+        moved = shifted(images, mirror == 1, down, right)
+        return predicted(model, moved, batch_size).astype(np.float64)
+
+    moves = (-MOVE, 0, MOVE)
+    outputs = {view: seen(*view) for view in itertools.product((False, True), moves, moves)}
     plain, mirrored = outputs[False, 0, 0], outputs[True, 0, 0]
     return {
         "plain": plain,

@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 import numpy as np
+from scipy.special import log_softmax
 
 from facial_expression.core.arrays import Split
 from facial_expression.core.errors import TrainingError
-from facial_expression.network.predict import log_loss_and_accuracy, predicted
+from facial_expression.network.predict import logits_of, predicted
 from facial_expression.network.recipe import Recipe
-from facial_expression.train.batches import Batch, Predict, batch_order, epoch_batches
+from facial_expression.train.batches import Batch, batch_order, epoch_batches
 from facial_expression.train.checkpoints import State, Variables
-from facial_expression.train.models import build, logits_of
+from facial_expression.train.models import build
 from facial_expression.train.optimizers import create
 from facial_expression.train.start import adopt, initialise
 
@@ -67,13 +69,15 @@ def fit(
     state = state or State()
     if state.variables:
         _restore(variables, state.variables)
-    teacher = data.teacher and (lambda images: predicted(data.teacher, images))
     for epoch in range(len(state.history) + 1, recipe.epochs + 1):
-        row = _train_epoch(model, recipe, data, teacher, progress, epoch, state)
+        row = _train_epoch(model, recipe, data, progress, epoch, state)
         state.variables = _values(variables)
         if state.average:  # until the end of the epoch
             _restore(model.variables, state.average)
-        loss, accuracy = log_loss_and_accuracy(predicted(model, data.val.images), data.val.labels)
+        logits = predicted(model, data.val.images).astype(np.float64)
+        hits = logits.argmax(axis=1) == data.val.labels
+        losses = -log_softmax(logits, axis=1)[np.arange(len(hits)), data.val.labels]
+        loss, accuracy = float(losses.mean()), float(hits.mean())
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the validation loss is {loss} after epoch {epoch}: the network does not "
@@ -104,16 +108,11 @@ def _start(recipe: Recipe, data: Data) -> keras.Model:
 
 
 def _train_epoch(
-    model: keras.Model,
-    recipe: Recipe,
-    data: Data,
-    teacher: Predict | None,
-    progress: Progress,
-    epoch: int,
-    state: State,
+    model: keras.Model, recipe: Recipe, data: Data, progress: Progress, epoch: int, state: State
 ) -> dict[str, float]:
     """One pass over the training split; updates `state.average`; the epoch's part of its row."""
     order = batch_order(recipe, len(data.train), epoch)
+    teacher = data.teacher and partial(predicted, data.teacher)
     batches = epoch_batches(recipe, data.train, data.classes, epoch, order, teacher)
     steps, averaging = len(order), recipe.averaging
     sums = {"loss": 0.0, "accuracy": 0.0}
@@ -141,9 +140,8 @@ def _train_epoch(
 def triangular(done: float) -> float:
     """The factor on the learning rate when a share `done` of the run, in [0, 1], is behind.
 
-    It rises linearly from 0 to 1 in the first fifth of the run, then falls linearly to 0:
-    Smith and Topin 2019, "Super-Convergence: Very Fast Training of Neural Networks Using Large
-    Learning Rates", in the shape of cifar10-fast.
+    It rises linearly from 0 to 1 in the first fifth of the run, then falls linearly to 0 (Smith and
+    Topin 2019, "Super-Convergence", in the shape of cifar10-fast).
 
     >>> [triangular(done) for done in (0.0, 0.1, 0.2, 0.6, 1.0)]
     [0.0, 0.5, 1.0, 0.5, 0.0]
@@ -154,13 +152,9 @@ def triangular(done: float) -> float:
 def averaged(average: Variables, values: Variables, decay: float) -> Variables:
     """One update of an exponential moving average over all variables of a network.
 
-    Polyak and Juditsky 1992; with a late start as in Izmailov et al. 2018, "Averaging Weights Leads
-    to Wider Optima".  The moving statistics of normalisation are averaged too; integers (the state
-    of a random generator) are copied.
-
-    Returns:
-        decay * average + (1 - decay) * values, in the dtypes of `values`; `values` if `average` is
-        empty, as before the first update.
+    It is decay * average + (1 - decay) * values in the dtypes of `values`, before the first update
+    `values` (Polyak and Juditsky 1992; with a late start as in Izmailov et al. 2018, "Averaging
+    Weights Leads to Wider Optima").  Integers, the state of a random generator, are copied.
     """
     if not average:
         return values

@@ -3,28 +3,25 @@
 The first layer of every network rescales pictures to [0, 1], so that training and serving share
 one definition of the input; the last two are `logits` and their softmax, `probabilities`.
 
-`fast`, `compact`, `slim`, `lean` and `best` are a family: a whitening stem and three stages that
-pool right after their first convolution.  The shape is airbench's (Jordan 2024, "94% on CIFAR-10 in
-3.29 Seconds on a Single GPU", arXiv:2404.00498; github.com/KellerJordan/cifar10-airbench) for 48x48
-grey pictures: a frozen convolution with stride 2 whitens 5x5 patches, so that most of the work is
-done at 12x12 and 6x6 pixels, where a multiply-accumulate costs the least memory traffic.  The third
-convolution with a shortcut is airbench96's.  Convolutions start as identities, so that depth does
-not slow the start.
+`fast`, `compact`, `slim`, `lean` and `best` are a family in the shape of airbench (Jordan 2024,
+arXiv:2404.00498; github.com/KellerJordan/cifar10-airbench) for 48x48 grey pictures: a frozen
+convolution with stride 2 whitens 5x5 patches, so that most of the work is done at 12x12 and 6x6
+pixels, where a multiply-accumulate costs the least memory traffic; three stages pool right after
+their first convolution; convolutions start as identities, so that depth does not slow the start.
 """
 
 from __future__ import annotations
 
 import keras
-from keras import layers
+from keras import KerasTensor, layers
 
 from facial_expression.core.errors import ModelError
 
 
-def seed(x: keras.KerasTensor) -> keras.KerasTensor:
+def seed(x: KerasTensor) -> KerasTensor:
     """The seed notebook's network: four convolutions without padding, two dense layers.
 
-    A plain convolutional network (LeCun et al. 1998, "Gradient-Based Learning Applied to Document
-    Recognition") with rectifiers and dropout (Srivastava et al. 2014).
+    The shape is of LeCun et al. 1998, "Gradient-Based Learning Applied to Document Recognition".
     4,232,199 parameters with 7 classes at side 48; 218 M multiply-accumulates a picture.
     """
     for filters in (128, 256, 512, 512):
@@ -38,13 +35,10 @@ def seed(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Dropout(0.3)(x)
 
 
-def small(x: keras.KerasTensor) -> keras.KerasTensor:
-    """A small network for the sample: four convolutions with batch normalisation.
+def small(x: KerasTensor) -> KerasTensor:
+    """For the sample: VGG's plain stack (arXiv:1409.1556) with batch normalisation.
 
-    VGG's plain stack (Simonyan and Zisserman 2015, arXiv:1409.1556) with the normalisation of Ioffe
-    and Szegedy 2015 (arXiv:1502.03167).
-    85,367 parameters with 7 classes at side 48; 7.6 M multiply-accumulates a picture; learns a
-    thousand drawn faces in seconds.
+    85,367 parameters with 7 classes at side 48; 7.6 M multiply-accumulates a picture.
     """
     for filters in (16, 32, 64, 96):
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
@@ -55,15 +49,15 @@ def small(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Dropout(0.3)(x)
 
 
-def fast(x: keras.KerasTensor) -> keras.KerasTensor:
-    """The shape of airbench (Jordan 2024): the quickest way to the seed's accuracy.
+def fast(x: KerasTensor) -> KerasTensor:
+    """The quickest way to the seed's accuracy.
 
     295,927 parameters with 7 classes at side 48; 13.6 M multiply-accumulates a picture.
     """
     return _network(x, 24, (32, 64, 128), residual=False)
 
 
-def compact(x: keras.KerasTensor) -> keras.KerasTensor:
+def compact(x: KerasTensor) -> KerasTensor:
     """`fast` with airbench96's third convolution and shortcut: for processors and browsers.
 
     490,359 parameters with 7 classes at side 48; 17.6 M multiply-accumulates a picture.
@@ -71,7 +65,7 @@ def compact(x: keras.KerasTensor) -> keras.KerasTensor:
     return _network(x, 24, (32, 64, 128), residual=True)
 
 
-def slim(x: keras.KerasTensor) -> keras.KerasTensor:
+def slim(x: KerasTensor) -> KerasTensor:
     """`compact` with a wider last stage, just within 0.6 M parameters and 20 M operations.
 
     `tools.narrow` makes a start for it from the released network.
@@ -80,7 +74,7 @@ def slim(x: keras.KerasTensor) -> keras.KerasTensor:
     return _network(x, 24, (32, 64, 144), residual=True)
 
 
-def best(x: keras.KerasTensor) -> keras.KerasTensor:
+def best(x: KerasTensor) -> KerasTensor:
     """`compact` at twice the width, as airbench96 widens airbench, with dropout before the head.
 
     1,943,367 parameters with 7 classes at side 48; 64 M multiply-accumulates a picture.
@@ -88,7 +82,7 @@ def best(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Dropout(0.3)(_network(x, 32, (64, 128, 256), residual=True))
 
 
-def lean(x: keras.KerasTensor) -> keras.KerasTensor:
+def lean(x: KerasTensor) -> KerasTensor:
     """The released network: `best` at three quarters of its cost, narrowed by `tools.narrow`.
 
     1,570,263 parameters with 7 classes at side 48; 48.3 M multiply-accumulates a picture.
@@ -96,9 +90,7 @@ def lean(x: keras.KerasTensor) -> keras.KerasTensor:
     return layers.Dropout(0.3)(_network(x, 24, (48, 128, 224), residual=True))
 
 
-def _network(
-    x: keras.KerasTensor, stem: int, widths: tuple[int, ...], residual: bool
-) -> keras.KerasTensor:
+def _network(x: KerasTensor, stem: int, widths: tuple[int, ...], residual: bool) -> KerasTensor:
     """The family; `train.start.initialise` reads the names of the layers."""
     x = layers.Conv2D(stem, 5, 2, padding="same", trainable=False, name="whitening")(x)
     x = layers.ReLU()(x)
@@ -116,13 +108,13 @@ def _network(
     return layers.GlobalAveragePooling2D(name="pooled")(x)
 
 
-def _convolution(x: keras.KerasTensor, filters: int, name: str) -> keras.KerasTensor:
+def _convolution(x: KerasTensor, filters: int, name: str) -> KerasTensor:
     return layers.Conv2D(
         filters, 3, padding="same", use_bias=False, kernel_initializer="he_normal", name=name
     )(x)
 
 
-def _activated(x: keras.KerasTensor) -> keras.KerasTensor:
+def _activated(x: KerasTensor) -> KerasTensor:
     return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
 
@@ -133,11 +125,7 @@ BUILDERS = {network.__name__: network for network in (seed, small, fast, compact
 def build(name: str, side: int, classes: int, precision: str = "float32") -> keras.Model:
     """An untrained network: uint8 (N, side, side, 1) to float32 (N, classes), rows sum to 1.
 
-    Args:
-        name: a key of `BUILDERS`.
-        side: of the square pictures, in pixels.
-        classes: number of classes, at least 2.
-        precision: Keras' dtype policy; the head is always float32.
+    `name` is a key of `BUILDERS`; `precision` is Keras' dtype policy, but the head is float32.
 
     Raises:
         ModelError: the name is unknown, or the pictures are too small for the network.
@@ -161,8 +149,3 @@ def build(name: str, side: int, classes: int, precision: str = "float32") -> ker
     logits = layers.Dense(classes, dtype="float32", name="logits")(features)
     probabilities = layers.Softmax(dtype="float32", name="probabilities")(logits)
     return keras.Model(pictures, probabilities, name=name)
-
-
-def logits_of(model: keras.Model) -> keras.Model:
-    """The same network without its softmax, for the loss; both share their variables."""
-    return keras.Model(model.input, model.get_layer("logits").output, name=model.name)

@@ -6,11 +6,12 @@ import pytest
 from facial_expression.evaluate.tables import LEAK_FREE, predictions, split_scores, tables, trust
 from facial_expression.metrics.intervals import intervals
 from facial_expression.metrics.scores import headline
-from tests.metrics.cases import calibrated
+from tests.metrics.cases import calibrated, sharpened
 
 LABELS, PROBABILITIES = calibrated(200, 3, seed=0)
 CLASSES = ["angry", "happy", "sad"]
 CLEAN = np.arange(200) % 4 > 0
+CALIBRATED = sharpened(PROBABILITIES, 0.5)
 
 
 def test_a_split_has_its_plain_score_with_intervals_its_means_and_its_leak_free_part() -> None:
@@ -33,8 +34,8 @@ def test_train_has_its_plain_score_and_no_leak_free_row_means_no_entry() -> None
 
 
 def test_the_table_of_reliability_holds_the_errors_of_the_metrics() -> None:
-    bins = tables(LABELS, PROBABILITIES, 2.0, CLASSES)["reliability"]
-    calibration = trust(LABELS, PROBABILITIES, 2.0)["calibration"]
+    bins = tables(LABELS, PROBABILITIES, CALIBRATED, 2.0, CLASSES)["reliability"]
+    calibration = trust(LABELS, PROBABILITIES, CALIBRATED, 2.0)["calibration"]
     assert (calibration["temperature"], calibration["fitted_on"]) == (2.0, "val")
     for (when, temperature, binning), part in bins.groupby(["when", "temperature", "binning"]):
         assert temperature == {"before": 1.0, "after": 2.0}[when]
@@ -45,7 +46,7 @@ def test_the_table_of_reliability_holds_the_errors_of_the_metrics() -> None:
 
 
 def test_tables_agree_with_one_another() -> None:
-    found = tables(LABELS, PROBABILITIES, 1.5, CLASSES)
+    found = tables(LABELS, PROBABILITIES, CALIBRATED, 2.0, CLASSES)
     wrong = (found["confusion"]["actual"] != found["confusion"]["predicted"]).sum()
     assert found["confused_pairs"]["count"].sum() == wrong > 0
     assert found["risk_coverage"]["risk"].iloc[-1] == pytest.approx(wrong / 200)

@@ -11,6 +11,7 @@ import pytest
 from scipy.special import softmax
 
 from facial_expression.export.onnx_file import run_onnx, serving_network, write_onnx
+from facial_expression.network.predict import logits_of
 from facial_expression.train import models
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (70, 48, 48), np.uint8)  # over one batch
@@ -59,7 +60,7 @@ def test_the_mean_of_the_activation_map_is_the_logit_less_its_bias(compact):
     model, path = compact
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (maps,) = session.run(["class_activation"], {"pictures": IMAGES[..., None]})
-    logits = np.asarray(models.logits_of(model)(IMAGES[..., None]))
+    logits = np.asarray(logits_of(model)(IMAGES[..., None]))
     bias = model.get_layer("logits").bias
     np.testing.assert_allclose(maps.mean(axis=(1, 2)) + bias, logits, atol=1e-4)
 

@@ -32,6 +32,10 @@ def error(case: Case, binning: Binning) -> float:
     return expected_calibration_error(reliability(*case, binning))
 
 
+def logits_of(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.log(np.maximum(probabilities, 1e-15))
+
+
 def loss(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float:
     return headline(labels, probabilities)["log_loss"]
 
@@ -39,8 +43,17 @@ def loss(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float
 @given(st.integers(0, 1000), st.floats(0.3, 5))
 def test_a_temperature_divides_the_logits(seed: int, temperature: float) -> None:
     logits = np.random.default_rng(seed).normal(0, 3, (20, 7))
-    found = with_temperature(softmax(logits, axis=1), temperature)
+    found = with_temperature(logits, temperature)
     np.testing.assert_allclose(found, softmax(logits / temperature, axis=1), atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [0.2, 20, 300])
+def test_the_temperature_follows_the_scale_of_the_logits(scale: float) -> None:
+    """Also where probabilities are 0 and 1."""
+    labels, truth = calibrated(2_000, 5, seed=1)
+    logits = logits_of(truth)
+    expected = scale * fit_temperature(labels, logits)
+    assert fit_temperature(labels, scale * logits) == pytest.approx(expected, rel=1e-5)
 
 
 @pytest.mark.parametrize("factor", [0.4, 1.0, 3.0])
@@ -48,10 +61,10 @@ def test_a_known_sharpening_is_recovered(factor: float) -> None:
     """Labels drawn from p, predictions p ** factor: dividing logarithms by `factor` gives p."""
     labels, truth = calibrated(20_000, 7, seed=0)
     sharp = sharpened(truth, factor)
-    temperature = fit_temperature(labels, sharp)
+    temperature = fit_temperature(labels, logits_of(sharp))
     assert temperature == pytest.approx(factor, rel=0.03)
     before = calibration_scores(labels, sharp)
-    after = calibration_scores(labels, with_temperature(sharp, temperature))
+    after = calibration_scores(labels, with_temperature(logits_of(sharp), temperature))
     for binning in BINNINGS:
         assert after[f"ece_{binning}"] < 0.015
         assert factor == 1 or before[f"ece_{binning}"] > 0.06
@@ -65,15 +78,17 @@ def test_the_temperature_is_the_best_of_a_fine_grid() -> None:
     sharp = sharpened(truth, 2.2)
     grid = np.geomspace(1, 5, 401)
     losses = [log_loss(labels, sharpened(np.clip(sharp, 1e-15, 1), 1 / t)) for t in grid]
-    assert fit_temperature(labels, sharp) == pytest.approx(grid[np.argmin(losses)], rel=3e-3)
+    assert fit_temperature(labels, logits_of(sharp)) == pytest.approx(
+        grid[np.argmin(losses)], rel=3e-3
+    )
 
 
 @given(cases())
 def test_the_fitted_temperature_never_raises_the_loss(case: Case) -> None:
     labels, probabilities = case
-    temperature = fit_temperature(labels, probabilities)
+    temperature = fit_temperature(labels, logits_of(probabilities))
     assert BOUNDS[0] <= temperature <= BOUNDS[1]
-    after = loss(labels, with_temperature(probabilities, temperature))
+    after = loss(labels, with_temperature(logits_of(probabilities), temperature))
     assert after <= loss(labels, probabilities) + 1e-9
 
 
@@ -86,7 +101,7 @@ def test_the_fitted_temperature_never_raises_the_loss(case: Case) -> None:
     ],
 )
 def test_without_a_best_temperature_it_is_one(case: Case) -> None:
-    assert fit_temperature(*case) == 1.0
+    assert fit_temperature(case[0], logits_of(case[1])) == 1.0
 
 
 @given(cases(), binnings)
@@ -127,4 +142,5 @@ def test_the_order_of_rows_does_not_matter(case: Case, binning: Binning, random:
     random.shuffle(order)
     shuffled = labels[order], probabilities[order]
     assert error(shuffled, binning) == pytest.approx(error(case, binning), abs=1e-9)
-    assert fit_temperature(*shuffled) == pytest.approx(fit_temperature(*case), rel=1e-3)
+    fitted = [fit_temperature(labels, logits_of(rows)) for labels, rows in (shuffled, case)]
+    assert fitted[0] == pytest.approx(fitted[1], rel=1e-3)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facial_expression.metrics.selective import risk_by_number, risk_coverage, selective_scores
+from facial_expression.metrics.scores import risk_by_number, risk_coverage, selective_scores
 from tests.metrics.cases import Case, cases
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from sklearn.metrics import log_loss
 
 from facial_expression.core.arrays import WRONG, read_saliency, read_split, write_array, write_rows
 from facial_expression.core.errors import DatasetError, ModelError, ParameterError
@@ -15,6 +17,8 @@ from facial_expression.core.files import write_json
 from facial_expression.metrics import calibration
 from facial_expression.network.backend import configure
 from stages import evaluate
+from tests.clones import ROOT
+from tests.metrics.cases import sharpened
 
 if TYPE_CHECKING:
     import keras
@@ -122,13 +126,14 @@ def test_the_files_and_entries_are_those_of_the_contract(done: Path) -> None:
         "test_ece": metrics["calibration"]["after"]["ece_equal_mass"],
     }
     assert list(metrics) == [
-        "protocol", "labels", "reported_split",
+        "protocol", "labels", "reported_split", "classes_absent",
         "train", "val", "val_flip", "val_views", "val_leak_free",
         "test", "test_flip", "test_views", "test_leak_free",
         "calibration", "selective", "model", "versions",
     ]  # fmt: skip
     said = {"protocol": "clean", "labels": "ferplus", "reported_split": "test"}
     assert said.items() <= metrics.items()
+    assert metrics["classes_absent"] == {name: [] for name in SIZES}
     weights = SIDE * SIDE * 3
     assert metrics["model"] == {"side": SIDE, "parameters": weights + 3, "macs": weights}
     assert {"keras", "numpy"} < set(metrics["versions"])
@@ -177,6 +182,65 @@ def test_the_temperature_is_fitted_on_val(
     monkeypatch.setattr(calibration, "fit_temperature", lambda labels, _: float(len(labels)))
     evaluate.main(arguments(folder, tmp_path / "out", ["val", "test"]))
     assert metrics_of(tmp_path / "out")["calibration"]["temperature"] == SIZES["val"]
+
+
+def test_however_sure_the_network_what_is_measured_is_what_is_exported(tmp_path: Path) -> None:
+    """Logits of several hundred, whose probabilities in float32 are 0 and 1."""
+    import keras
+    from keras import layers
+
+    from facial_expression.export.onnx_file import run_onnx
+    from facial_expression.export.run import convert
+    from facial_expression.network import keras_file
+
+    dense = build().layers[-1]
+    pictures = keras.Input((SIDE, SIDE, 1), dtype="uint8", name="pictures")
+    logits = layers.Dense(3)(layers.Flatten()(layers.Rescaling(1 / 255)(pictures)))
+    network = keras.Model(pictures, layers.Softmax()(logits))
+    network.layers[-2].set_weights([100 * weights for weights in dense.get_weights()])
+    keras_file.save(network, tmp_path / "model.keras")
+    rng = np.random.default_rng(0)
+    for name in ("val", "test"):
+        images = rng.integers(0, 256, (60, SIDE, SIDE), dtype=np.uint8)
+        labels = np.asarray(network(images[..., None])).argmax(axis=1)
+        labels[::5] = (labels[::5] + 1) % 3  # the network is wrong, and sure of it
+        write_array(tmp_path / "arrays" / name / "images-000.npy", images)
+        write_array(tmp_path / "arrays" / name / "labels-000.npy", labels)
+        rows = [(row, f"{row}.png", True) for row in range(60)]
+        write_rows(tmp_path / "arrays", name, rows)
+    write_json(tmp_path / "arrays/classes.json", CLASSES)
+
+    write_json(tmp_path / "index/audit.json", {"protocol": "clean", "labels": "folders"})
+    shutil.copyfile(ROOT / "conf/recipe/sample.yaml", tmp_path / "recipe.yaml")
+    evaluate.main(arguments(tmp_path, tmp_path / "out", ["val", "test"]))
+    measured = metrics_of(tmp_path / "out")["calibration"]
+    temperature = measured["temperature"]
+    assert temperature > 100
+    path = tmp_path / "model.onnx"
+    convert(tmp_path / "model.keras", tmp_path / "arrays", "val", temperature, {}, 2, path)
+    test, val = (read_split(tmp_path / "arrays", name) for name in ("test", "val"))
+    exported = run_onnx(path, test.images, 2).astype(np.float64)
+    found = calibration.calibration_scores(test.labels, exported)
+    assert measured["after"] == pytest.approx(found, abs=2e-6)
+    exported = run_onnx(path, val.images, 2).astype(np.float64)
+    losses = [
+        log_loss(val.labels, sharpened(exported, factor), labels=range(3))
+        for factor in (1, 0.9, 1.1)
+    ]
+    assert losses[0] == min(losses), "another temperature is better"
+
+
+def test_a_class_that_a_split_lacks_is_named_beside_its_score(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arrays = shutil.copytree(folder / "arrays", tmp_path / "arrays")
+    for path in (arrays / "test").glob("labels-*.npy"):
+        write_array(path, np.zeros_like(np.load(path)))
+    evaluate.main(arguments(folder, tmp_path / "out", ["val", "test"], arrays=arrays))
+    assert metrics_of(tmp_path / "out")["classes_absent"] == {"val": [], "test": ["happy", "sad"]}
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert (first[:5], second[:6]) == ("val: ", "test: ")
+    assert third.startswith("test: no picture of happy, sad")
 
 
 def test_two_runs_give_the_same_bytes(done: Path, folder: Path, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def write_evaluation(data: Path, split: str, paths: list[str]) -> None:
     sure = 0.5 + np.arange(len(paths)) / (2.5 * len(paths))
     probabilities = np.where(np.eye(3)[guesses] == 1, sure[:, None], (1 - sure[:, None]) / 2)
     folder = data / "evaluation"
-    written = tables(labels, probabilities, 1.5, CLASSES)
+    written = tables(labels, probabilities, probabilities, 1.0, CLASSES)
     written[f"predictions/{split}"] = predictions(paths, labels, probabilities, CLASSES)
     for name, table in written.items():
         write_table(folder / f"{name}.csv", table)

@@ -10,6 +10,7 @@ from facial_expression.core.errors import ModelError
 from facial_expression.core.params import load
 from facial_expression.network import keras_file
 from facial_expression.network.macs import macs
+from facial_expression.network.predict import logits_of
 from facial_expression.network.recipe import Recipe
 from facial_expression.train import models
 from tests.clones import ROOT
@@ -75,7 +76,7 @@ def test_a_class_activation_map_comes_out_of_the_same_pass(name):
     activation = maps @ kernel  # (N, rows, columns, classes)
     assert activation.shape[1] > 1
     np.testing.assert_allclose(activation.mean(axis=(1, 2)) + bias, logits, atol=1e-4)
-    trainable = models.logits_of(model).trainable_variables
+    trainable = logits_of(model).trainable_variables
     assert all("whitening" not in variable.path for variable in trainable)
 
 

@@ -98,10 +98,11 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     trained_on = folders.training_fingerprints(args.trained_on) if args.trained_on else None
     configure(args.backend, args.threads)
     from facial_expression.evaluate import tables
+    from facial_expression.metrics.calibration import with_temperature
     from facial_expression.metrics.scores import macro_f1_present
     from facial_expression.network.keras_file import check_probabilities, load_classifier
     from facial_expression.network.macs import macs
-    from facial_expression.network.predict import averaged_predictions
+    from facial_expression.network.predict import averaged_predictions, predicted_logits
     from facial_expression.plot.style import png
 
     model, side = load_classifier(args.model, len(classes))
@@ -109,7 +110,9 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     means = averaged_predictions(model, pictures.images, args.batch_size)
     plain, name = means["plain"], args.split or NAME
     check_probabilities(args.model, plain)
-    written = tables.tables(pictures.labels, plain, temperature, classes)
+    logits = predicted_logits(model, pictures.images, args.batch_size)
+    scored = pictures.labels, plain, with_temperature(logits, temperature), temperature
+    written = tables.tables(*scored, classes)
     written["predictions"] = tables.predictions(pictures.paths, pictures.labels, plain, classes)
     support = written["per_class"].set_index("class")["support"]
     scores: dict[str, Any] = {
@@ -117,7 +120,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         "split": args.split,
         "labels": "folders",
         **tables.split_scores(NAME, pictures.labels, means, pictures.leak_free),
-        **tables.trust(pictures.labels, plain, temperature),
+        **tables.trust(*scored),
         "classes_absent": support.index[support == 0].tolist(),
         "left_out": {each: len(listed[each]) for each in listed if labels[each] is None},
         "mapped": {folder: to for folder, to in renamed.items() if to},
