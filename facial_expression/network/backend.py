@@ -64,9 +64,8 @@ def configure(backend: Backend, threads: int) -> None:
 
 def versions(backend: Backend) -> dict[str, str]:
     """Versions of Keras, the backend and NumPy."""
-    distribution: str = backend
-    if backend == "tensorflow" and _version("tensorflow-cpu"):
-        distribution = "tensorflow-cpu"
+    light = backend == "tensorflow" and _version("tensorflow-cpu")
+    distribution = "tensorflow-cpu" if light else backend
     return {name: importlib.metadata.version(name) for name in ("keras", distribution, "numpy")}
 
 
@@ -74,13 +73,9 @@ def bfloat16_flags(jaxlib: str) -> list[str]:
     """Flags of XLA that keep jitted bfloat16 networks from reading uninitialised memory.
 
     JAX 0.12.0.1 returns NaN for `fast` on a CPU unless its YNNPACK fusions are off.  XLA ends the
-    process at an unknown flag, so only versions of `jaxlib` that know the flag get it; the version
-    is empty if it is not installed.
+    process at an unknown flag, so only versions of `jaxlib` that know it get it; "" is none.
     """
-    if not jaxlib:
-        return []
-    major, minor = map(int, jaxlib.split(".")[:2])
-    known = (0, 9) <= (major, minor) <= (0, 12)
+    known = jaxlib.startswith(("0.9.", "0.10.", "0.11.", "0.12."))
     return ["--xla_cpu_experimental_ynn_fusion_type="] if known else []
 
 

@@ -1,7 +1,6 @@
 """Model files: written with canonical bytes, so that equal models are equal files, and checked.
 
-Keras writes the date and object ids into a `.keras` file.  With them every run would change the
-file, and DVC would run all later stages again.
+Keras writes the date and object ids into them, for which DVC would run all later stages again.
 """
 
 from __future__ import annotations
@@ -57,10 +56,7 @@ def load(path: Path) -> keras.Model:
 
 
 def load_classifier(path: Path, classes: int, side: int | None = None) -> tuple[keras.Model, int]:
-    """Read a `.keras` file that turns grey squares into probabilities of `classes` classes.
-
-    Returns:
-        The model and the side of its pictures in pixels: it takes (N, side, side, 1).
+    """Read a `.keras` file of a classifier; the side of its pictures (N, side, side, 1) as well.
 
     Raises:
         ModelError: the file is missing, is no Keras model, is for another number of classes, or
@@ -94,19 +90,19 @@ def check_probabilities(path: Path, rows: NDArray[np.float64]) -> None:
 
 def _canonical(source: Path, half: bool) -> Iterator[tuple[str, list[bytes]]]:
     """The members of a `.keras` file, sorted, without what changes from run to run."""
+
+    def without_volatile(value: dict[str, Any]) -> dict[str, Any]:
+        return {key: item for key, item in value.items() if key not in VOLATILE}
+
     with zipfile.ZipFile(source) as archive:
         for name in sorted(archive.namelist()):
             data = archive.read(name)
             if name.endswith(".json"):
-                stable = json.loads(data, object_hook=_without_volatile)
+                stable = json.loads(data, object_hook=without_volatile)
                 data = json.dumps(stable, sort_keys=True).encode()
             elif half and name.endswith(".h5"):
                 data = _halved(data)
             yield name, [data]
-
-
-def _without_volatile(value: dict[str, Any]) -> dict[str, Any]:
-    return {key: item for key, item in value.items() if key not in VOLATILE}
 
 
 def _halved(data: bytes) -> bytes:

@@ -11,14 +11,9 @@ from keras import layers
 def macs(model: keras.Model) -> int:
     """Multiply-accumulates of the forward pass of one picture.
 
-    `Conv2D`, `DepthwiseConv2D`, `SeparableConv2D` and `Dense`, with their subclasses, count each
-    weight of a kernel once for each position of the output; so groups, strides, dilation and
-    padding (whose zeros count) are included.  Nested models are counted too.  Everything else
-    counts 0: biases, normalisation, activations, pooling, additions, rescaling.
-
-    Args:
-        model: a built functional or sequential model for pictures of a known size, in which each
-            layer is called once.
+    Convolutions (`Conv2D`, `DepthwiseConv2D`, `SeparableConv2D`) and `Dense` count each weight of a
+    kernel once for each position of the output, padding included; everything else counts 0.  The
+    model, which may hold others, is for pictures of a known size and calls each layer once.
 
     >>> macs(keras.Sequential([keras.Input((48, 48, 1)), layers.Conv2D(8, 3)])) == 46 * 46 * 9 * 8
     True

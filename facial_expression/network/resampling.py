@@ -1,13 +1,9 @@
-"""Move the pixels of whole uint8 batches: by whole pixels, or by affine maps in one pass.
+"""Move the pixels of whole uint8 batches (B, side, side): by whole pixels, or by affine maps.
 
-A batch is processed in parts that fit the second-level cache, in fixed-point numbers.  OpenCV's
-`warpAffine` is 1.4 to 2.7 times as fast (one core), but it rounds coordinates to 1/32 pixel: on
-FER2013 it is up to 4 grey levels off SciPy's result, this module at most 1.
+Why not by OpenCV is in docs/decisions.md.
 """
 
 from __future__ import annotations
-
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +13,15 @@ Flags = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-PART = 1 << 15  # pixels processed at a time: 14 pictures of 48x48
+PART = 1 << 15  # pixels processed at a time, to stay in the second-level cache: 14 of 48x48
 UNIT = 1 << 16  # one pixel in the fixed-point coordinates of `resample`
 FAR = 1 << 30  # they are clipped to 16,384 pixels, so that the sum of two fits 32 bits
 
 
 def shifted(images: Images, mirror: Flags, down: Integers, right: Integers) -> Images:
-    """Pictures (B, side, side), mirrored where `mirror` (B,) is True, then moved by whole pixels.
+    """Pictures, mirrored where `mirror` (B,) is True, then moved by whole pixels, edges repeated.
 
-    `down` and `right` are (B,); edges are repeated.
+    `down` and `right` are (B,).
     """
     count, side, _ = images.shape
     rows = np.clip(np.arange(side) - down[:, None], 0, side - 1)
@@ -42,10 +38,7 @@ def about_centre(
 
     Pictures where `mirror` (B,) is True are mirrored left to right; all are turned about their
     centre by `angles` (B,), in degrees anticlockwise, enlarged by `factors` (B,) and shifted by
-    `shifts` (B, 2), in pixels down and to the right.
-
-    Returns:
-        Matrices (B, 2, 2) and offsets (B, 2).
+    `shifts` (B, 2), in pixels down and to the right.  Gives matrices (B, 2, 2), offsets (B, 2).
     """
     cosine, sine = np.cos(np.radians(angles)) / factors, np.sin(np.radians(angles)) / factors
     matrices = np.stack([cosine, sine, -sine, cosine], axis=-1).reshape(-1, 2, 2)
@@ -60,25 +53,20 @@ def resample(images: Images, matrices: Floats, offsets: Floats) -> Images:
     """Pictures under affine maps: pixel p of the result is at `matrix @ p + offset` of the picture.
 
     As `scipy.ndimage.affine_transform(order=1, mode="nearest")`: bilinear, edges repeated.
-    Coordinates are rounded to 1/256 pixel, which changes grey levels by at most one.  Images are
-    uint8 (B, side, side), matrices (B, 2, 2) in coordinates (row, column), offsets (B, 2).
+    Coordinates (row, column) are rounded to 1/256 pixel, which changes grey levels by at most one.
+    Matrices are (B, 2, 2), offsets (B, 2).
     """
     side = images.shape[1]
     half = 1 / 512  # rounds
     down = _fixed(matrices[:, :, 0, None] * np.arange(side) + offsets[:, :, None] + half)
     right = _fixed(matrices[:, :, 1, None] * np.arange(side))  # both (B, 2, side)
     out = np.empty_like(images)
-    for part in parts(images):
+    step = max(1, PART // side**2)
+    for part in (slice(start, start + step) for start in range(0, len(images), step)):
         at = down[part, :, :, None] + right[part, :, None, :]  # (b, 2, side, side)
         np.clip(at, 0, (side - 1) * UNIT, out=at)
         out[part] = _bilinear(images[part], at[:, 0], at[:, 1])
     return out
-
-
-def parts(images: Images) -> Iterator[slice]:
-    """A batch in parts whose intermediate results stay in the cache, the last perhaps smaller."""
-    step = max(1, PART // (images.shape[1] * images.shape[2]))
-    return (slice(start, start + step) for start in range(0, len(images), step))
 
 
 def _fixed(coordinates: Floats) -> NDArray[np.int32]:
@@ -88,7 +76,7 @@ def _fixed(coordinates: Floats) -> NDArray[np.int32]:
 def _bilinear(
     images: Images, rows: NDArray[np.int32], columns: NDArray[np.int32]
 ) -> NDArray[np.uint32]:
-    """Grey levels of images (B, side, side) at fixed-point coordinates of the same shape.
+    """Grey levels of images at fixed-point coordinates of the same shape.
 
     A pixel and the one below it share 32 bits: two look-ups fetch all four neighbours, and one
     interpolation between columns serves both rows (modulo 2**32, which is correct because each

@@ -1,4 +1,4 @@
-"""Augmentation of whole uint8 batches in NumPy; a random generator determines the result.
+"""Augmentation of whole uint8 batches (B, side, side) in NumPy; a generator determines the result.
 
 NumPy releases the interpreter lock, so that a training step can run at the same time.
 """
@@ -11,15 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facial_expression.network.recipe import Augmentation
-from facial_expression.network.resampling import (
-    Flags,
-    Floats,
-    Images,
-    about_centre,
-    parts,
-    resample,
-    shifted,
-)
+from facial_expression.network.resampling import Flags, Images, about_centre, resample, shifted
 
 AREAS = (0.02, 0.2)  # of an erased rectangle, as shares of the picture
 ASPECT = 1 / 0.3  # largest ratio of its sides
@@ -39,11 +31,10 @@ def mirrored(settings: Augmentation, seed: int, epoch: int, pictures: int) -> Fl
 def augment(
     images: Images, mirror: Flags, rng: np.random.Generator, settings: Augmentation
 ) -> Images:
-    """A copy of uint8 pictures (B, side, side): moved, with other tones, partly erased.
+    """A copy of pictures: moved, with other tones, partly erased; see also `mixup`.
 
     Those that `mirror`, bool (B,), names are mirrored left to right.  `rng` draws every choice; an
-    ingredient that is switched off draws nothing.  `settings.flip` and `settings.mixup` are for
-    `mirrored` and `mixup`.
+    ingredient that is switched off draws nothing.
     """
     count, side, _ = images.shape
     if settings.scale or settings.rotation:
@@ -58,7 +49,7 @@ def augment(
             moves = rng.integers(-furthest, furthest + 1, (2, count))
         out = shifted(images, mirror, *moves)
     if settings.brightness or settings.contrast:
-        _change_tones(out, rng, settings)
+        out = _with_other_tones(out, rng, settings)
     if settings.erasing:
         _erase(out, rng, settings.erasing)
     return out
@@ -67,39 +58,31 @@ def augment(
 def mixup(
     images: Images, targets: NDArray[np.float32], rng: np.random.Generator, alpha: float
 ) -> tuple[Images, NDArray[np.float32]]:
-    """Each picture and its target mixed with those of another picture of the batch.
+    """Each picture and its target (B, classes) mixed with those of another picture of the batch.
 
     As in Zhang et al. 2018, with one weight a batch, drawn from Beta(alpha, alpha), and a
     permutation for the partners.  The weight is rounded to 1/256, so that 16-bit integers mix the
-    pictures by exactly the weight of the targets.
-
-    `images` are uint8 (B, side, side), `targets` float32 (B, classes); neither is modified.  With
-    `alpha` 0 they are returned, and nothing is drawn.
+    pictures by exactly the weight of the targets.  With `alpha` 0 nothing is drawn or mixed.
     """
     if not alpha:
         return images, targets
     weight = round(256 * rng.beta(alpha, alpha))
     partners = rng.permutation(len(images))
-    out = np.empty_like(images)
-    for part in parts(images):
-        mixed = images[part].astype(np.uint16) * weight
-        mixed += images[partners[part]].astype(np.uint16) * (256 - weight)
-        out[part] = (mixed + 128) >> 8  # rounds; 255 * 256 + 128 fits as well
+    mixed = images.astype(np.uint16) * weight
+    mixed += images[partners].astype(np.uint16) * (256 - weight)
+    mixed += 128  # rounds; 255 * 256 + 128 fits as well
     share = np.float32(weight / 256)
-    return out, share * targets + (1 - share) * targets[partners]
+    return (mixed >> 8).astype(np.uint8), share * targets + (1 - share) * targets[partners]
 
 
-def _change_tones(images: Images, rng: np.random.Generator, settings: Augmentation) -> None:
-    """Contrast and brightness in place: a multiplication and an addition for each pixel."""
+def _with_other_tones(images: Images, rng: np.random.Generator, settings: Augmentation) -> Images:
+    """Contrast and brightness: a multiplication and an addition for each pixel."""
     gains = 1 + _draw(rng, settings.contrast, (len(images), 1, 1))
     terms = _draw(rng, settings.brightness, (len(images), 1, 1)) + 0.5  # rounds
-    if settings.contrast:
-        sums = images.sum(axis=(1, 2), dtype=np.uint32, keepdims=True)
-        terms += (1 - gains) * (sums / (images.shape[1] * images.shape[2]))
-    for part in parts(images):
-        grey = images[part] * gains[part].astype(np.float32)
-        grey += terms[part].astype(np.float32)
-        images[part] = np.clip(grey, 0, 255, out=grey)
+    terms += (1 - gains) * images.mean(axis=(1, 2), keepdims=True)
+    grey = images * gains.astype(np.float32)
+    grey += terms.astype(np.float32)
+    return np.clip(grey, 0, 255, out=grey).astype(np.uint8)
 
 
 def _erase(images: Images, rng: np.random.Generator, probability: float) -> None:
@@ -121,6 +104,6 @@ def _erase(images: Images, rng: np.random.Generator, probability: float) -> None
         images[picture, top : top + height, left : left + width] = patch.reshape(height, width)
 
 
-def _draw(rng: np.random.Generator, furthest: float, shape: tuple[int, ...]) -> Floats:
+def _draw(rng: np.random.Generator, furthest: float, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Uniform in [-furthest, furthest]; if that is 0, zeros without a draw."""
     return rng.uniform(-furthest, furthest, shape) if furthest else np.zeros(shape)

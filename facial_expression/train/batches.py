@@ -46,17 +46,11 @@ def epoch_batches(
     order: Iterable[Positions],
     teacher: Predict | None = None,
 ) -> Iterator[Batch]:
-    """The batches of one epoch, prepared ahead of their use by a second thread.
+    """The batches of one epoch (from 1), prepared ahead of their use by a second thread.
 
-    Seed, epoch and step determine a batch.  Label smoothing applies to soft targets too.
-
-    Args:
-        recipe: how pictures and targets are varied.
-        split: the training pictures and their soft targets, if any.
-        classes: number of classes.
-        epoch: from 1.
-        order: from `batch_order`.
-        teacher: class probabilities (B, classes) of uint8 pictures (B, side, side).
+    Seed, epoch and step determine a batch; `order` is from `batch_order`.  Label smoothing applies
+    to the soft targets of `split` too.  `teacher` gives class probabilities (B, classes) of uint8
+    pictures (B, side, side).
     """
     flips = mirrored(recipe.augmentation, recipe.seed, epoch, len(split))
     labels, soft = split.labels, split.targets

@@ -33,15 +33,12 @@ ARRAYS = ("variables", "average", "kept")  # of a state, as they are named in it
 class State:
     """Everything that the next epoch depends on.
 
-    Attributes:
-        history: one dictionary an epoch done.
-        variables: all variables of model (seed generators included) and optimizer.
-        average: running average of the model's variables, if weights are averaged.
-        kept: the model's variables that would be returned now: of the last epoch or of the best
-            one, averaged if weights are averaged.
+    `variables` are all of model (seed generators included) and optimizer, `average` is the running
+    average of the model's, if weights are averaged, and `kept` are the model's that would be
+    returned now: of the last epoch or of the best one.
     """
 
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, float]] = field(default_factory=list)  # one dictionary an epoch done
     variables: Variables = field(default_factory=list)
     average: Variables = field(default_factory=list)
     kept: Variables = field(default_factory=list)
@@ -53,16 +50,13 @@ def key_of(inputs: Sequence[Path], parameters: Any, library: Path = LIBRARY) -> 
     It covers `inputs` (files or whole folders: the data, the caller's script), `parameters` (what
     JSON can hold: the recipe, versions of packages) and the code of the packages `CODE`.
     """
-    digest = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode())
-    files = [(path, library) for package in CODE for path in (library / package).rglob("*.py")]
-    for given in inputs:
-        found = given.rglob("*") if given.is_dir() else [given]
-        files += [(path, given if given.is_dir() else given.parent) for path in found]
-    lines = [
-        f"{path.relative_to(root)}:{sha256_of(path)}\n" for path, root in files if path.is_file()
-    ]
-    digest.update("".join(sorted(lines)).encode())
-    return digest.hexdigest()[:16]
+    lines = []
+    for root in [*(library / package for package in CODE), *inputs]:
+        files = [path for path in [root, *root.rglob("*")] if path.is_file()]
+        read = [path for path in files if "__pycache__" not in path.parts]
+        lines += [f"{path.relative_to(root.parent)}:{sha256_of(path)}" for path in read]
+    parts = [json.dumps(parameters, sort_keys=True), *sorted(lines)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 @contextmanager
@@ -91,19 +85,18 @@ def held(folder: Path, key: str) -> Iterator[Path]:
 
 def write(folder: Path, state: State) -> None:
     """Write the state atomically."""
-    arrays = {
-        f"{name}-{i:04d}": value for name in ARRAYS for i, value in enumerate(getattr(state, name))
-    }
+    parts = ((name, enumerate(getattr(state, name))) for name in ARRAYS)
+    arrays = {f"{name}-{i:04d}": value for name, values in parts for i, value in values}
     history = np.frombuffer(json.dumps(state.history).encode(), np.uint8)
     with atomic(folder / "state.npz") as temporary, temporary.open("wb") as stream:
         np.savez(stream, allow_pickle=False, history=history, **arrays)
 
 
-def read(folder: Path) -> State | None:
-    """The state that `write` left, or None."""
+def read(folder: Path) -> State:
+    """The state that `write` left, otherwise an empty one."""
     path = folder / "state.npz"
     if not path.exists():
-        return None
+        return State()
     with np.load(path, allow_pickle=False) as stored:
         names = sorted(stored.files)
         arrays = {

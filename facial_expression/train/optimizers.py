@@ -19,14 +19,9 @@ def create(settings: Optimizer) -> keras.optimizers.Optimizer:
     """The optimizer that `settings` describe; the training loop sets its rate at each step."""
     rate, decay = settings.learning_rate, settings.weight_decay
     if settings.name == "muon":
-        optimizer = Muon(
-            rate,
-            weight_decay=decay,
-            adam_weight_decay=decay,
-            adam_lr_ratio=settings.adam_rate,
-            momentum=MOMENTUM,
-            ns_steps=ITERATIONS,
-        )
+        decays = {"weight_decay": decay, "adam_weight_decay": decay}
+        ours = {"momentum": MOMENTUM, "ns_steps": ITERATIONS}
+        optimizer = Muon(rate, adam_lr_ratio=settings.adam_rate, **decays, **ours)
     elif settings.name == "adamw":
         optimizer = keras.optimizers.AdamW(rate, weight_decay=decay)
     else:
@@ -54,8 +49,7 @@ class Muon(keras.optimizers.Muon):
         ahead = gradient + self.momentum * m
         shape = variable.shape
         rows, columns = math.prod(shape[:-1]), shape[-1]
-        update = self.zeropower_via_newtonschulz5(
-            ops.reshape(ahead, (rows, columns)), self.ns_steps
-        )
+        matrix = ops.reshape(ahead, (rows, columns))
+        update = self.zeropower_via_newtonschulz5(matrix, self.ns_steps)
         scale = self.rms_rate * math.sqrt(max(rows, columns))
         self.assign_sub(variable, lr * scale * ops.reshape(update, shape))

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from facial_expression.train.batches import Batch
 
-HISTORY = ("epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
-
 
 class Pace:
     """Measures epochs, of one fit or of several, and tells how long the rest will take."""
@@ -50,10 +48,10 @@ class Pace:
 
 
 def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -> None:
-    """Fit `recipe` on the folder `arrays` of stage preprocess; an interrupted run is continued.
+    """Fit `recipe` on the folder `arrays` of stage preprocess; write model.keras and history.csv.
 
-    `out` gets model.keras, and history.csv after each epoch.  `resume` is the folder for the states
-    of interrupted runs; `script` is the caller's file, part of what identifies a run.
+    `resume` is the folder for the states of interrupted runs, which are continued; `script` is the
+    caller's file, part of what identifies a run.
     """
     configure(recipe.backend, recipe.threads)
     from facial_expression.network import keras_file
@@ -66,17 +64,17 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
     identity = {"recipe": asdict(recipe), "versions": versions(recipe.backend)}
     key = checkpoints.key_of([arrays, script], identity)
     with checkpoints.held(resume, key) as checkpoint:
-        state = checkpoints.read(checkpoint) or checkpoints.State()
+        state = checkpoints.read(checkpoint)
         if state.history:
             print(f"continuing an interrupted run after epoch {len(state.history)}")
-            _write_history(out, state)
+            write_table(out / "history.csv", pd.DataFrame(state.history))
         pace = Pace(recipe.epochs - len(state.history))
 
         def progress(batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:
             return pace.batches(batches, f"epoch {epoch}/{recipe.epochs}", steps)
 
         def after_epoch(state: checkpoints.State) -> None:
-            _write_history(out, state)
+            write_table(out / "history.csv", pd.DataFrame(state.history))
             checkpoints.write(checkpoint, state)
             row = state.history[-1]
             print(
@@ -94,10 +92,6 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
         f"{macs(model) / 1e6:.1f} M multiply-accumulates a picture; "
         f"training took at most {peak_memory() / 1e9:.1f} GB of memory"
     )
-
-
-def _write_history(out: Path, state: checkpoints.State) -> None:
-    write_table(out / "history.csv", pd.DataFrame(state.history, columns=list(HISTORY)))
 
 
 def read_networks(recipe: Recipe) -> tuple[keras.Model | None, keras.Model | None]:

@@ -1,8 +1,7 @@
 """How the weights start: whitening, identity, or the weights of another network.
 
-Keras' own initialisers fill every layer when a network is built; layers whose name begins with
-`whitening` or `identity` are then filled again here.  Names select them instead of initialiser
-classes, because a class of ours in the model file would keep plain Keras from loading it.
+The names of layers select them: a model file with an initialiser of ours would not load in plain
+Keras.
 """
 
 from __future__ import annotations
@@ -36,14 +35,10 @@ def initialise(model: keras.Model, images: NDArray[np.uint8]) -> None:
 def whitening(images: NDArray[np.uint8], size: int, components: int) -> tuple[Floats, Floats]:
     """A convolution whose outputs are uncorrelated and of about equal variance.
 
-    The leading principal components of patches at fixed random places, each divided by its standard
-    deviation, and their negatives, because a rectifier follows: Page 2018 ("How to train your
-    ResNet"), Jordan 2024 (airbench, arXiv:2404.00498).
-
-    Args:
-        images: uint8 (N, side, side), side at least `size`.
-        size: side of the patches in pixels.
-        components: at most size * size.
+    The leading `components` of the patches of `size` pixels a side at fixed random places, each
+    divided by its standard deviation, and their negatives, because a rectifier follows: Page 2018
+    ("How to train your ResNet"), Jordan 2024 (airbench, arXiv:2404.00498).  The images are uint8
+    (N, side, side), side at least `size`.
 
     Returns:
         Kernel float32 (size, size, 1, 2 * components) and bias (2 * components,) for pictures in
