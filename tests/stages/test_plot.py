@@ -60,7 +60,7 @@ def write_evaluation(data: Path, split: str, paths: list[str]) -> None:
     written[f"predictions/{split}"] = predictions(paths, labels, probabilities, CLASSES)
     for name, table in written.items():
         write_table(folder / f"{name}.csv", table)
-    scores = trust(labels, probabilities, 1.5)
+    scores = trust(labels, probabilities, probabilities, 1.0)
     write_json(folder / "scores.json", {"reported_split": split, **scores})
 
 
