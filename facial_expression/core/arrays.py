@@ -46,13 +46,9 @@ class Split:
         return Split(self.images[mask], self.labels[mask], paths, self.leak_free[mask], targets)
 
 
-def choose(
-    rows: int | NDArray[np.integer], number: int, seed: int | Sequence[int]
-) -> NDArray[np.int64]:
-    """Up to `number` of these rows, or of the first `rows`, at random and in ascending order."""
-    among = np.arange(rows) if isinstance(rows, int) else rows
-    drawn = np.random.default_rng(seed).choice(among, min(number, len(among)), replace=False)
-    return np.sort(drawn)
+def choose(rows: NDArray[np.int64], number: int, seed: int | Sequence[int]) -> NDArray[np.int64]:
+    """Up to `number` of these rows, at random and in ascending order."""
+    return np.sort(np.random.default_rng(seed).choice(rows, min(number, len(rows)), replace=False))
 
 
 RIGHT, WRONG = 0, 1

@@ -71,7 +71,7 @@ def plot(
     counts = tables.read(index / "class_counts.csv")
     maps = read_saliency(evaluation / "saliency.npz")
     colour, n, wrong = params.colour, len(scored.images), sheets.hardest(scored)
-    some, worst = choose(n, params.predictions, params.seed), wrong[: params.predictions]
+    some, worst = choose(np.arange(n), params.predictions, params.seed), wrong[: params.predictions]
     totals = n - len(wrong), len(wrong)
     of_some = f"Predictions for {len(some):,} pictures drawn at random from {n:,} of {split}"
     most = f"The {len(worst):,} most confident of {len(wrong):,} " if len(worst) else "No "

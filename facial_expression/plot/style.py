@@ -6,6 +6,7 @@ Figures are `matplotlib.figure.Figure` objects, made without pyplot, so there is
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from matplotlib.font_manager import fontManager, get_font
 from matplotlib.text import Text
 from matplotlib.typing import ColorType
 from PIL import Image
+
+# Not a line for each weight that an installed font lacks.
+logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
 
 STYLE = Path(__file__).with_suffix(".mplstyle")
 FONT = "DejaVu Sans"
@@ -61,7 +65,7 @@ def fonts_for(text: str) -> tuple[list[str], set[str]]:
     for _, name, path in sorted(fonts):
         if not lacking:
             break
-        known = get_font(path).get_charmap()
+        known = get_font(path).get_charmap() if Path(path).is_file() else {}  # else removed since
         found = {sign for sign in lacking if ord(sign) in known}
         if found and "Last Resort" not in name:  # Matplotlib's font of boxes for every sign
             families, lacking = [*families, name], lacking - found

@@ -49,10 +49,7 @@ class Faults:
 
 
 def draw() -> list[tuple[str, bytes]]:
-    """The sample's (member path, JPEG bytes), sorted by path; the same bytes on each call.
-
-    The pictures are grey, 48x48, 1,400 in all.
-    """
+    """(member path, bytes of a grey 48x48 JPEG), 1,400 sorted by path; the same on each call."""
     faults = planted_faults()
     planted = faults.duplicates + faults.leaks + faults.conflicts + faults.near_duplicates
     copies = {copy for _, copy in planted}

@@ -106,15 +106,10 @@ def contraction(expression: str, level: float, rng: np.random.Generator) -> dict
 def landmarks(person: Identity, muscles: Mapping[int, float]) -> dict[str, Points]:
     """The landmarks of a face whose `muscles` (action unit -> intensity in [0, 1]) contract.
 
-    Returns:
-        name -> array (2, 2): the picture's left and right landmark, each (x, y).  Both rows of a
-        landmark on the midline (lips, chin, nose tip) are the same point.
-
-    Raises:
-        KeyError: an action unit is not in `ACTION_UNITS`.
+    Each is an array (2, 2): (x, y) on the picture's left and right side.  On the midline (lips,
+    chin, nose tip) both are the same point.
     """
-    p = person
-    brow = p.eye_level - p.brow_height
+    p, brow = person, person.eye_level - person.brow_height
     at_rest = {  # of the right side
         "inner_brow": (p.eye_spacing - 4.0, brow + 0.4),
         "middle_brow": (p.eye_spacing + 0.6, brow - p.brow_arch),

@@ -76,7 +76,14 @@ def test_the_ramp_darkens_from_white(colour):
 
 
 @pytest.fixture
-def han(tmp_path, monkeypatch) -> str:
+def plain(monkeypatch) -> None:
+    """No font is installed but the one that comes with Matplotlib."""
+    ours = [font for font in fontManager.ttflist if font.name == FONT]
+    monkeypatch.setattr(fontManager, "ttflist", ours)
+
+
+@pytest.fixture
+def han(plain, tmp_path) -> str:
     """The family of an installed font that has one sign, a square of ink, and no other."""
     family, sign = "One Sign", "\N{CJK UNIFIED IDEOGRAPH-559C}"
     pen = TTGlyphPen(None)
@@ -95,7 +102,6 @@ def han(tmp_path, monkeypatch) -> str:
     font.setupOS2()
     font.setupPost()
     font.save(tmp_path / "one.ttf")
-    monkeypatch.setattr(fontManager, "ttflist", list(fontManager.ttflist))
     fontManager.addfont(tmp_path / "one.ttf")
     return family
 
@@ -120,9 +126,7 @@ def test_a_sign_that_no_font_has_is_no_error_and_latin_stays(han):
     assert png(named("happy"), 60) == before
 
 
-def test_classes_that_no_font_can_write_are_named_in_one_line(monkeypatch, capsys):
-    ours = [font for font in fontManager.ttflist if font.name == FONT]
-    monkeypatch.setattr(fontManager, "ttflist", ours)
+def test_classes_that_no_font_can_write_are_named_in_one_line(plain, capsys):
     report_boxes(["happy", "très", "100%"])
     assert capsys.readouterr().err == ""
     report_boxes(["happy", "喜び", "悲しみ"])

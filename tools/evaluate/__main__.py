@@ -73,7 +73,7 @@ def draw(
 
     predicted, total = plain.argmax(axis=1), len(pictures.labels)
     scored = sheets.Predicted(pictures.images, pictures.labels, predicted, plain)
-    some, worst = choose(total, SHOWN, SEED), sheets.hardest(scored)[:SHOWN]
+    some, worst = choose(np.arange(total), SHOWN, SEED), sheets.hardest(scored)[:SHOWN]
     chosen = f"Predictions for {len(some):,} pictures drawn at random from {total:,} of {name}"
     wrong = f"The {len(worst):,} most confident wrong predictions on {name} (n = {total:,})"
     per_class = tables["per_class"]
