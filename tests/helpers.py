@@ -33,10 +33,10 @@ def noise_video(path: Path, codec: str) -> Path:
     return path
 
 
-def drawn_face(seed: int) -> NDArray[np.uint8]:
-    """A drawn face that laughs, uint8 (48, 48); each seed another one."""
+def drawn_face(seed: int, expression: str = "happy") -> NDArray[np.uint8]:
+    """A drawn face with a full expression, uint8 (48, 48); each seed another one."""
     rng = np.random.default_rng(seed)
-    return portrait(identity(rng), contraction("happy", 1.0, rng), looks(rng), rng)
+    return portrait(identity(rng), contraction(expression, 1.0, rng), looks(rng), rng)
 
 
 def tiny_pictures() -> dict[str, bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -120,37 +120,37 @@ def _named(rows: list[Row], classes: Mapping[str, str], where: str) -> Named:
         ArchiveError: a class cannot be the name of a folder, names or classes would be one on a
             disk that ignores case, or `classes` names a class that is not there.
     """
-    if unknown := sorted(set(classes) - {row.label for row in rows}):
-        known = ", ".join(sorted({row.label for row in rows}))
+    labels = {row.label for row in rows}
+    if unknown := sorted(set(classes) - labels):
         raise ArchiveError(
-            f"{where}: expected fetch.classes to name some of {known[:200]}, found {unknown[0]!r}; "
-            "correct it"
+            f"{where}: expected fetch.classes to name some of {', '.join(sorted(labels))[:200]}, "
+            f"found {unknown[0]!r}; correct it"
         )
-    named = []
-    for row in rows:
-        label = classes.get(row.label, row.label)
-        name = f"{row.name.rpartition('.')[0]}.png" if row.box else row.name
-        named.append((f"{row.split}/{label}/{name}", row))
-    named.sort(key=itemgetter(0))
-    folders: dict[str, str] = {}
-    paths: dict[str, str] = {}
-    for name, row in named:
-        _, label, *rest = name.split("/")
-        if len(rest) != 1 or is_junk(label) or safe_path(label, where) != label:
+    names = {label: classes.get(label, label) for label in labels}
+    for name in names.values():
+        if "/" in name or is_junk(name) or safe_path(name, where) != name:
             raise ArchiveError(
-                f"{where}: expected a class that can be the name of a folder, found {row.label!r}; "
+                f"{where}: expected a class that can be the name of a folder, found {name!r}; "
                 "name it by fetch.classes"
             )
-        same = name.casefold()
-        first, second = folders.setdefault(label.casefold(), label), label
-        if first == second and same in paths:
-            first, second = paths[same], row.file.path
-        elif first == second:
-            paths[same] = row.file.path
-            continue
-        both = " and ".join(sorted([repr(first), repr(second)]))
-        raise ArchiveError(f"{where}: expected distinct names, found {both}; rename one")
+    _refuse_alike(((name, name) for name in sorted(set(names.values()))), where)
+    named = []
+    for row in rows:
+        name = f"{row.name.rpartition('.')[0]}.png" if row.box else row.name
+        named.append((f"{row.split}/{names[row.label]}/{name}", row))
+    named.sort(key=itemgetter(0))
+    _refuse_alike(((name, row.file.path) for name, row in named), where)
     return named
+
+
+def _refuse_alike(names: Iterable[tuple[str, str]], where: str) -> None:
+    """Refuse names, each with its path, that would be one on a disk that ignores case."""
+    known: dict[str, str] = {}
+    for name, path in names:
+        if name.casefold() in known:
+            both = " and ".join(sorted([repr(known[name.casefold()]), repr(path)]))
+            raise ArchiveError(f"{where}: expected distinct names, found {both}; rename one")
+        known[name.casefold()] = path
 
 
 def _people(rows: Named) -> str:

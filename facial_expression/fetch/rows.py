@@ -94,7 +94,8 @@ def joined(
             f"{(lacking or ['any'])[0]!r}; put them beside the labels"
         )
     said = [f"{count} {reason}" for reason, count in left.items()]
-    said += [f"{len(lacking)} without a picture, e.g. {lacking[0]!r}"] * bool(lacking)
+    if lacking:
+        said.append(f"{len(lacking)} without a picture, e.g. {lacking[0]!r}")
     if said:
         print(f"{files.where}: labels passed over: {', '.join(said)}", file=sys.stderr)
     return rows

@@ -118,8 +118,8 @@ class Files:
         self._check(self.total)
 
     def other(self, *endings: str) -> list[File]:
-        """The files of no kind whose paths end in one of `endings`, in lower case, by path."""
-        found = (file for file in self.others[""] if file.path.lower().endswith(endings))
+        """The files of no kind whose `/path`, in lower case, has one of `endings`; by path."""
+        found = (file for file in self.others[""] if f"/{file.path}".lower().endswith(endings))
         return sorted(found, key=lambda file: file.path)
 
     def text(self, file: File) -> str:

@@ -162,9 +162,15 @@ ICML = TABLE.replace("emotion,", "emotion, ").replace("pixels,U", "pixels, U").e
     ],
     ids=["blank lines", "gzip", "tar without a suffix", "icml", "the challenge's archive"],
 )
-def test_every_form_of_the_table_is_read(tmp_path: Path, files: dict[str, bytes]) -> None:
-    assert set(fetched(tmp_path, files)) == READ
-    assert set(fetched(tmp_path / "zip", {"all.zip": zipped(files)}, "all.zip")) == READ
+def test_every_form_of_the_table_gives_the_same_archive(
+    tmp_path: Path, files: dict[str, bytes]
+) -> None:
+    plain, here, packed = (tmp_path / name for name in ("plain", "here", "packed"))
+    assert set(fetched(plain, {"fer2013.csv": TABLE.encode()}, "fer2013.csv")) == READ
+    fetched(here, files)
+    fetched(packed, {"all.zip": zipped(files)}, "all.zip")
+    archives = [(folder / "images.zip").read_bytes() for folder in (plain, here, packed)]
+    assert archives[0] == archives[1] == archives[2]
 
 
 def test_of_two_tables_one_must_go(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def read(files: Files) -> list[Row]:
 
 def _labels(files: Files) -> Iterator[Label]:
     said, where = files.params.table, files.where
-    found = [file for file in files.other() if f"/{file.path}".endswith(f"/{said.file}")]
+    found = files.other(f"/{said.file}".lower())
     if len(found) != 1:
         paths = ", ".join(file.path for file in found) or "none"
         raise ArchiveError(

@@ -17,7 +17,7 @@ CLASSES = {str(number): name for number, name in enumerate(FER2013_IDS)}  # in t
 
 def recognises(files: Files) -> bool:
     """Whether there is the list of faces."""
-    return bool(files.other("label.lst"))
+    return bool(files.other("/label.lst"))
 
 
 def read(files: Files) -> list[Row]:
@@ -26,7 +26,7 @@ def read(files: Files) -> list[Row]:
 
 
 def _labels(files: Files) -> Iterator[Label]:
-    for row in table(files, files.other("label.lst")[0], COLUMNS):
+    for row in table(files, files.other("/label.lst")[0], COLUMNS):
         box = box_of(files, row, ("left", "top", "right", "bottom"))
         name = f"{row['path'].rpartition('.')[0]}_{row['face']}.png"
         yield Label(row["path"], row["label"], name=name, group=row["path"], box=box)

@@ -19,7 +19,7 @@ CLASSES = {
     "1": "surprise", "2": "fear", "3": "disgust", "4": "happy", "5": "sad", "6": "angry",
     "7": "neutral",
 }  # fmt: skip
-LIST, ATTRIBUTES = "list_patition_label.txt", "_manu_attri.txt"
+LIST, ATTRIBUTES = "/list_patition_label.txt", "_manu_attri.txt"
 FACTS = {
     "sex": ("male", "female", "unsure"),
     "race": ("Caucasian", "African-American", "Asian"),
