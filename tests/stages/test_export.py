@@ -111,7 +111,7 @@ def test_a_network_that_predicts_something_else_is_not_written(original, tmp_pat
 @pytest.mark.parametrize(
     ("option", "name", "error"),
     [
-        ("model", "model.keras", ModelError),
+        ("model", "model.keras", FileNotFoundError),
         ("evaluation", "scores.json", DatasetError),
         ("params", "ours.yaml", ParameterError),
     ],
