@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -23,11 +24,11 @@ def blocks(heading: str) -> list[list[str]]:
     return [match.strip().splitlines() for match in re.findall(r"```bash\n(.*?)```", section, re.S)]
 
 
-def shell(clone, command: str) -> str:
+def shell(clone, command: str, columns: int = 120) -> str:
     done = subprocess.run(
         ["bash", "-c", command],
         cwd=clone,
-        env=environment() | {"COLUMNS": "120"},
+        env=environment() | {"COLUMNS": str(columns)},
         capture_output=True,
         text=True,
         check=False,
@@ -92,15 +93,14 @@ def test_the_first_hour(clone, tiny_fer2013):
     assert run(clone, "git", "status", "--porcelain") == ""
 
     faces = dict(archive.read_members(clone / "data/raw/images.zip", some(clone)))
-    source, sha256 = tiny_fer2013  # in the real one's place, and one epoch
-    command = (
-        f"{fer2013[0]} -S conf/data/fer2013.yaml:fetch.source={source} "
-        f"-S conf/data/fer2013.yaml:fetch.sha256={sha256} "
-        "-S conf/recipe/fast.yaml:train.epochs=1"
-    )
-    assert stages_run(shell(clone, command)) == list(STAGES)
+    assert stages_run(shell(clone, switched(fer2013[0], *tiny_fer2013))) == list(STAGES)
     no_picture_reaches_git(clone)
-    assert "this run" in shell(clone, fer2013[1]).splitlines()[-1]
+    parameters, results = [shell(clone, command) for command in fer2013[1:]]
+    assert [row.split() for row in parameters.splitlines()[1:]] == [
+        ["params.yaml", "data", "sample", "fer2013"],
+        ["params.yaml", "recipe", "sample", "fast"],
+    ]
+    assert "this run" in results.splitlines()[-1]
 
     for name, data in faces.items():
         target = clone / "data/source/folder" / name
@@ -113,6 +113,57 @@ def test_the_first_hour(clone, tiny_fer2013):
 
     shell(clone, back[0])
     assert "up to date" in run(clone, "dvc", "status")
+
+
+def switched(command: str, source: Path, sha256: str) -> str:
+    """The README's switch to FER2013 with another source in the real one's place, and one epoch."""
+    return (
+        f"{command} -S conf/data/fer2013.yaml:fetch.source={source} "
+        f"-S conf/data/fer2013.yaml:fetch.sha256={sha256} -S conf/recipe/fast.yaml:train.epochs=1"
+    )
+
+
+@pytest.mark.slow
+def test_tables_fit_a_screen_after_two_experiments_and_the_switch_to_fer2013(
+    pulled, tmp_path, tiny_fer2013
+):
+    clone = copied(pulled, tmp_path / "clone")
+    _, (change, *_), _, (switch, chosen, _), *_ = blocks("The first hour")
+    for rate in ("0.004", "0.006"):
+        shell(clone, change.replace("0.004", rate))
+    names = re.findall(r"\[(\w+-\w+)\]", tables_on_screens(clone, "dvc params diff", "0.006"))
+    assert len(names) == 2
+    shell(clone, switched(switch, *tiny_fer2013))
+    table = tables_on_screens(clone, chosen, "fer2013", "fast")
+    assert all(name in table for name in names)
+
+
+def tables_on_screens(clone: Path, parameters: str, *values: str) -> str:
+    """Find this run's scores and these values of parameters in DVC's tables; `dvc exp show`'s."""
+    _, (*_, scores, show, _, plots), *_ = blocks("The first hour")
+    path = clone / "data/evaluation/metrics.json"
+    metrics = json.loads(path.read_text(encoding="utf-8"))
+    for columns in (80, 120):
+        changed, difference = (shell(clone, each, columns) for each in (parameters, scores))
+        assert all(value in changed for value in values)
+        assert len(changed.splitlines()) <= 3
+        assert len(difference.splitlines()) <= 12
+        overview = shell(clone, "dvc metrics show", columns)
+        for name, value in metrics.items():
+            assert re.search(rf"{name} .*{round(value, 5)}", difference)
+            assert f"{round(value, 5)}" in overview
+        narrow = shell(clone, show, columns)
+        wide = shell(clone, show.replace("--no-pager ", ""), columns)  # scrolls in a terminal
+        assert max(len(line) for line in (changed + difference + narrow).splitlines()) <= columns
+        assert max(len(line) for line in (overview + wide).splitlines()) <= 120
+        assert f"{metrics['val_acc']:.5g}" in narrow
+        assert all(text in wide for text in [*values, *(f"{n:.5g}" for n in metrics.values())])
+        assert columns < 120 or narrow == wide
+    for command in ("dvc plots show", plots):
+        shell(clone, command)
+        page = (clone / "dvc_plots/index.html").read_text(encoding="utf-8")
+        assert all(f'"rev": "{rev}"' in page for rev in ("HEAD", "workspace")[command != plots :])
+    return wide
 
 
 def no_picture_reaches_git(clone: Path) -> None:
