@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 from facial_expression.network.macs import macs
+from facial_expression.train.models import build
 
 SIDES = st.integers(5, 12)
 KERNELS = st.integers(1, 4)
@@ -40,6 +41,14 @@ def test_a_small_network_by_hand():
         ]
     )
     assert macs(model) == 165_888 + 96_800 + 14_400 + 112
+
+
+def test_fast_by_hand():
+    stem = 24 * 24 * 25 * 24
+    first = 24 * 24 * 9 * 24 * 32 + 12 * 12 * 9 * 32 * 32  # pooled between the two
+    second = 12 * 12 * 9 * 32 * 64 + 6 * 6 * 9 * 64 * 64
+    third = 6 * 6 * 9 * 64 * 128 + 3 * 3 * 9 * 128 * 128
+    assert macs(build("fast", 48, 7)) == stem + first + second + third + 128 * 7
 
 
 @settings(max_examples=25)

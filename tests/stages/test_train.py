@@ -17,6 +17,7 @@ from facial_expression.core.arrays import write_array, write_rows
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import sha256_of, write_json
 from facial_expression.network.recipe import Initial, Recipe, Teacher
+from facial_expression.train.run import Pace
 from stages import train
 from tests.clones import ROOT
 from tests.train.recipes import RECIPE
@@ -134,3 +135,15 @@ def test_another_file_than_the_recipe_means_is_refused(key, arrays, tmp_path):
     recipe = replace(RECIPE, **{key: replace(named[key], weights="absent.keras")})
     with pytest.raises(ParameterError, match=rf"train\.{key}\.weights: cannot read absent\.keras"):
         trained(recipe, arrays, tmp_path / "out")
+
+
+def test_the_time_left_does_not_count_compiling(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: clock[0])
+    pace = Pace(epochs=4)
+    steps = pace.batches(iter(["first", "second"]), "epoch 1/4", 2)
+    next(steps)
+    clock[0] = 200.0  # the first step, which compiles
+    next(steps)
+    clock[0] += 30.0
+    assert pace.after_epoch() == "30.0 s an epoch, 1.5 min left"

@@ -22,12 +22,14 @@ from PIL import Image
 
 from facial_expression.core.errors import run
 from facial_expression.inference.detection import Detector
+from facial_expression.inference.pipeline import Result
 from facial_expression.inference.sources import Source
 from facial_expression.pictures.images import decode, square
 from tests.clones import ROOT, environment
 from tests.helpers import picture
 from tests.networks import CLASSES, expected, tiny_network
 from tools.predict import __main__ as predict
+from tools.predict.output import progress
 
 PHOTOGRAPH = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
 FACE = (183, 120, 170, 212)  # left, top, width, height, roughly
@@ -209,6 +211,24 @@ def test_the_notice_is_for_people_who_read_faces_in_a_terminal(
     assert notice.startswith("Apparent expressions, not emotions; accuracy ")
     assert "emotions" not in call("album/wall.png")[2], "no face"
     assert call("album/face.jpg", "--quiet")[2] == ""
+
+
+@pytest.mark.parametrize(
+    ("out", "terminals", "shown"),
+    [
+        ("faces.csv", ["stderr", "stdout"], True),
+        (None, ["stderr"], True),  # standard output is a pipe
+        (None, ["stderr", "stdout"], False),
+        ("faces.csv", [], False),
+    ],
+)
+def test_a_progress_bar_needs_a_terminal_that_shows_nothing_else(
+    out: str | None, terminals: list[str], shown: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("stderr", "stdout"):
+        monkeypatch.setattr(getattr(sys, name), "isatty", lambda name=name: name in terminals)
+    results: Iterator[Result] = iter([])
+    assert (progress(results, 3, out and Path(out)) is not results) == shown
 
 
 # Files that are written

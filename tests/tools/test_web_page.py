@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.browsing import CHROMIUM
 from tests.networks import CLASSES, tiny_network
@@ -233,3 +233,40 @@ def test_small_screens_and_screen_readers(page):
     )
     assert (levels[0], levels.count(1)) == (1, 1)
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+def test_without_javascript_the_page_says_what_works(browser, url):
+    page = browser.new_page(java_script_enabled=False)
+    page.goto(url)
+    assert "This page needs JavaScript" in page.inner_html("noscript")
+    expect(page.get_by_text("Apparent expression, not emotion")).to_be_visible()
+    page.close()
+
+
+def test_the_browser_itself_blocks_inline_scripts_and_foreign_requests(browser, url):
+    def with_script(route: Route) -> None:
+        answer = route.fetch()  # with the headers of the server
+        text = answer.text().replace("</body>", "<script>window.inline = true</script></body>")
+        route.fulfill(response=answer, body=text)
+
+    page = browser.new_page()
+    page.route(url, with_script)
+    page.goto(url)
+    assert "window.inline" in page.content()
+    assert page.evaluate("window.inline") is None
+    blocked = page.evaluate(
+        """() => new Promise(done => {
+          const blocked = [];
+          document.addEventListener("securitypolicyviolation", event => {
+            blocked.push(event.effectiveDirective);
+            if (blocked.length === 4) done(blocked.sort());
+          });
+          fetch("https://example.org/").catch(() => {});
+          new Image().src = "https://example.org/a.png";
+          document.head.append(Object.assign(document.createElement("link"),
+            {rel: "stylesheet", href: "https://example.org/a.css"}));
+          try { document.body.innerHTML = "<b>"; } catch { /* a Trusted Type is required */ }
+        })"""
+    )
+    assert blocked == ["connect-src", "img-src", "require-trusted-types-for", "style-src-elem"]
+    page.close()
