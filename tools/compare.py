@@ -213,7 +213,8 @@ def compare_pair(run_a: Predictions, run_b: Predictions) -> list[str]:
         f"macro F1        A {f1_a:.4f}, B {f1_b:.4f}",
         f"  B - A         {f1.value:+.4f} ({f1.low:+.4f} to {f1.high:+.4f}; paired bootstrap, "
         f"{comparison.DRAWS:,} draws)",
-        f"{verdict} It is about the choice of pictures, not the training seed: see --seeds.",
+        verdict,
+        "It is about the choice of pictures, not the training seed: see --seeds.",
     ]
 
 
@@ -244,8 +245,8 @@ def compare_seeds(group_a: Sequence[Predictions], group_b: Sequence[Predictions]
             noise = "" if p < NOISE else "not "
             lines.append(
                 f"  B - A      {_points(difference.value)} points ({_points(difference.low)} to "
-                f"{_points(difference.high)}; 95 %, Welch): {noise}larger than the noise of the "
-                f"seeds (p = {_p(p)})"
+                f"{_points(difference.high)}; 95 %, Welch):\n"
+                f"             {noise}larger than the noise of the seeds (p = {_p(p)})"
             )
     return lines
 
