@@ -98,6 +98,7 @@ def render(facts: Facts) -> str:
         reported=SPLITS[split],
         scored=metrics[split],
         accuracy=interval(metrics[split]),
+        absent=absent(metrics["classes_absent"]),
         licence=facts.source["licence"].rstrip("."),
         used=", ".join(f"{name} {count:,}" for name, count in audit["used"].items()),
         label_set=", ".join([audit["labels"], *rules]),
@@ -154,6 +155,13 @@ def interval(scores: Mapping[str, float]) -> str:
     """Accuracy with its 95 % interval, in words."""
     low, high = 100 * scores["accuracy_low"], 100 * scores["accuracy_high"]
     return f"{100 * scores['accuracy']:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def absent(classes: Mapping[str, Sequence[str]]) -> str:
+    """Which classes a split has no picture of, and what that does to its scores; "" if none."""
+    lacking = [f"no picture of {', '.join(of)} in {name}" for name, of in classes.items() if of]
+    effect = "macro F1 counts such a class as 0, balanced accuracy leaves it out"
+    return f" There is {' and '.join(lacking)}: {effect}." if lacking else ""
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

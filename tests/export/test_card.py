@@ -50,6 +50,7 @@ FACTS = Facts(
     metrics={
         "protocol": "clean",
         "reported_split": "val",
+        "classes_absent": {"train": [], "val": []},
         "val": SCORES,
         "val_flip": SCORES | {"accuracy": 0.7001},
         "calibration": {
@@ -153,6 +154,13 @@ def test_copies_in_training_are_not_denied(name, changes, said):
     assert said in card
     assert "No exact copy" not in card
     assert "No exact copy" in render(FACTS)
+
+
+def test_a_class_without_a_picture_stands_beside_the_score():
+    assert "no picture" not in render(FACTS)
+    lacking = FACTS.metrics | {"classes_absent": {"train": [], "val": ["sad", "Joy"], "test": []}}
+    card = render(replace(FACTS, metrics=lacking))
+    assert "choice was made). There is no picture of sad, Joy in val: macro F1 counts" in card
 
 
 def test_ferplus_labels_come_with_their_rules():

@@ -245,6 +245,14 @@ def test_what_is_private_or_real_is_not_told_otherwise(changed):
     assert "There is no DVC repository" in page
 
 
+def test_a_class_without_a_picture_is_named_beside_the_score(changed):
+    path = changed / "data/evaluation/scores.json"
+    found = json.loads(path.read_text("utf-8")) | {"classes_absent": {"test": ["sad", "fear"]}}
+    path.write_text(json.dumps(found), encoding="utf-8")
+    head = Reader(written(changed)).text.partition("Protocol")[0]
+    assert "There is no picture of sad, fear in test: macro F1 counts" in head
+
+
 WRAPPER = """<!doctype html><iframe src="{name}" style="width: {width}px; height: 900px; border: 0">
 </iframe><pre></pre><script>onload = () => {{
   const frame = document.querySelector("iframe"), page = frame.contentDocument;

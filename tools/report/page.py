@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from facial_expression.export.card import SPLITS
+from facial_expression.export.card import SPLITS, absent
 from tools.report import tables, words
 from tools.report.card import read_card
 from tools.report.history import Output
@@ -56,6 +56,7 @@ def render(run: Run, outputs: Sequence[Output], differences: Sequence[str]) -> s
         ),
         alternatives=words.alternatives(run),
         accuracy=tables.interval(run.scores, "accuracy"),
+        absent=absent(run.metrics.classes_absent),
         commonest=per_class.loc[per_class["support"].idxmax()].to_dict(),
         split_is=SPLITS[run.split],
         differences=differences,

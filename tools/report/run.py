@@ -120,6 +120,7 @@ class Metrics(_Closed):
 
     protocol: str
     reported_split: Literal["train", "val", "test"]
+    classes_absent: dict[str, list[str]]
     scores: dict[str, Scores]
     calibration: Calibration
     selective: Selective
