@@ -15,10 +15,9 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 
-from facial_expression.plot.style import INK, PALE, WIDTH, bare, styled
+from facial_expression.plot.style import INK, PALE, WIDTH, styled
 
 Pictures = npt.NDArray[np.uint8]
 Corner = tuple[float, float]
@@ -71,13 +70,8 @@ def put(axes: Axes, corner: Corner, side: float, picture: Pictures) -> None:
     left, top = corner
     extent = (left, left + side, top + side, top)
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto")
-    frame(axes, corner, side)
-
-
-def frame(axes: Axes, corner: Corner, side: float) -> None:
-    """A thin line round a picture: a white one would not show on the white page."""
     line = Rectangle(corner, side, side, fill=False, edgecolor=PALE, linewidth=0.4, clip_on=False)
-    axes.add_patch(line)
+    axes.add_patch(line)  # a white picture would not show on the white page
 
 
 def percent(probability: float) -> str:
@@ -98,30 +92,19 @@ def rows_of_pictures(
 
     There is room for `columns` pictures, so that a single one is not drawn large; N may differ.
     """
-    if not pictures:
-        figure = Figure(figsize=(WIDTH, 0.62))
-        figure.text(MARGIN / WIDTH, 0.55, title, fontsize=10)
-        figure.text(MARGIN / WIDTH, 0.2, "none")
-        return figure
-    side = pictures[0].shape[1]
-    gap = max(1, side // 12)
-    pitch = side + gap
-    sheet = np.full((len(labels) * pitch - gap, columns * pitch - gap), 255, np.uint8)
-    for row, images in enumerate(pictures):
+    head, names, gap = 0.36, 1.25, 0.07
+    pitch = (WIDTH - names - MARGIN + gap) / columns
+    side = pitch - gap
+    figure, axes = blank(head + max(len(labels) * pitch, 0.26))
+    axes.text(MARGIN, 0.22, title, fontsize=10)
+    if not labels:
+        axes.text(MARGIN, head + 0.1, "none")
+    for row, (label, images) in enumerate(zip(labels, pictures, strict=True)):
+        top = head + row * pitch
+        said = "\n".join(shortened(line, 16) for line in label.split("\n"))
+        axes.text(names - gap, top + side / 2, said, fontsize=8.5, ha="right", va="center")
         for column, image in enumerate(images):
-            top, left = row * pitch, column * pitch
-            sheet[top : top + side, left : left + side] = image
-    size = WIDTH, 0.5 + (WIDTH - 1.1) * sheet.shape[0] / sheet.shape[1]
-    figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.08))  # inches
-    axes = figure.add_subplot()
-    axes.imshow(sheet, cmap="gray", vmin=0, vmax=255)
-    for row, images in enumerate(pictures):
-        for column in range(len(images)):
-            frame(axes, (column * pitch - 0.5, row * pitch - 0.5), side)
-    axes.set_yticks(np.arange(len(labels)) * pitch + side / 2, labels)
-    axes.set_xticks([])
-    bare(axes)
-    axes.set_title(title)
+            put(axes, (names + column * pitch, top), side, image)
     return figure
 
 
