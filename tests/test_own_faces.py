@@ -122,6 +122,24 @@ def test_pictures_that_are_only_copied_stay_out_of_git(pulled, tmp_path):
     assert staged(clone) == []
 
 
+def test_a_set_of_any_name_needs_one_command(pulled, tmp_path):
+    clone = copied(pulled, tmp_path / "clone")
+    put_faces(clone, clone / "data/source/team")
+    for name, old, new in (
+        ("conf/data/team.yaml", "data/source/folder", "data/source/team"),
+        ("params.yaml", "data: sample", "data: team"),
+    ):
+        source = clone / (name if name == "params.yaml" else "conf/data/folder.yaml")
+        text = source.read_text("utf-8")
+        assert old in text
+        (clone / name).write_text(text.replace(old, new), encoding="utf-8")
+    run(clone, "dvc", "remote", "add", "team", "remote://private/team")
+    assert stages_run(run(clone, "dvc", "repro", "fetch")) == ["fetch"]
+    run(clone, "dvc", "push", "fetch")
+    assert objects(clone / ".dvc/private/team/files")
+    assert set(staged(clone)) == {"conf/data/team.yaml", "params.yaml", "dvc.lock", ".dvc/config"}
+
+
 @pytest.fixture(scope="module")
 def team(pulled, tmp_path_factory) -> Path:
     """A clone with own faces under DVC, trained outside its workspace, pushed to a bucket."""
@@ -156,8 +174,8 @@ def test_a_colleague_has_nothing_to_run_and_queues_another_run(team, tmp_path):
     for seed in (1, 2):
         run(colleague, "dvc", "exp", "run", "--queue", "--name", f"seed-{seed}",
             *("-S", weights[0], "-S", weights[1], "-S", f"{RECIPE}:train.seed={seed}"))  # fmt: skip
-    run(colleague, "dvc", "queue", "start")
-    waited_until = time.monotonic() + 600
+    run(colleague, "dvc", "queue", "start", "--jobs", "2")
+    waited_until = time.monotonic() + 1800
     while re.search(r"Queued|Running", run(colleague, "dvc", "queue", "status")):
         assert time.monotonic() < waited_until
         time.sleep(2)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from dvc.utils.serialize import dump_yaml, load_yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from pydantic.dataclasses import dataclass
 
 from facial_expression.core.errors import ParameterError
 from facial_expression.core.params import CLOSED, load, read_yaml
+from tests.clones import ROOT
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -77,10 +79,24 @@ def test_scalars_are_those_of_dvc(tmp_path, text):
 
 
 def test_the_files_of_this_repository_are_read_as_dvc_reads_them():
-    root = Path(__file__).parents[2]
-    paths = [root / "params.yaml", root / "dvc.yaml", *(root / "conf").rglob("*.yaml")]
-    for path in [*paths, *(root / "results").glob("*/*.yaml")]:
+    paths = [ROOT / "params.yaml", ROOT / "dvc.yaml", *(ROOT / "conf").rglob("*.yaml")]
+    for path in [*paths, *(ROOT / "results").glob("*/*.yaml")]:
         assert repr(read_yaml(path)) == repr(load_yaml(str(path))), path
+
+
+@pytest.mark.parametrize(
+    ("file", "override"),
+    [("params.yaml", "data=fer2013")]
+    + [(f"conf/recipe/{path.name}", "train.seed=17") for path in (ROOT / "conf/recipe").iterdir()],
+)
+def test_dvc_changes_one_line_of_a_recipe(tmp_path, file, override):
+    before = (ROOT / file).read_text(encoding="utf-8")
+    copy = tmp_path / Path(file).name
+    copy.write_text(before, encoding="utf-8")
+    apply_overrides(str(copy), [override])
+    after = copy.read_text(encoding="utf-8")
+    assert len(after.splitlines()) == len(before.splitlines())
+    assert len(set(after.splitlines()) - set(before.splitlines())) == 1
 
 
 @pytest.mark.parametrize(
