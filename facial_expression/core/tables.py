@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -15,7 +17,12 @@ Columns = Mapping[str, type]
 
 
 def read_table(
-    path: Path, columns: Columns, written_by: str = "", empty: bool = False
+    path: Path,
+    columns: Columns,
+    written_by: str = "",
+    empty: bool = False,
+    text: str | None = None,
+    **how: Any,
 ) -> pd.DataFrame:
     """Read a CSV table with a header, in UTF-8: all columns of the file, in its order.
 
@@ -25,6 +32,8 @@ def read_table(
             is "" in a text and NaN in a float.  Other columns are read as text.
         written_by: what to run if it is missing or damaged, such as `the index stage`.
         empty: whether a table may have no rows.
+        text: of the table, where it lies in an archive; `path` is then for messages.
+        how: more arguments of `pandas.read_csv`.
 
     Raises:
         DatasetError: the file is missing or no CSV table, a column is missing, or a value is not
@@ -32,7 +41,8 @@ def read_table(
     """
     remedy = f"run {written_by} again" if written_by else "check the file"
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+        source = path if text is None else io.StringIO(text)
+        table = pd.read_csv(source, dtype=str, keep_default_na=False, encoding="utf-8-sig", **how)
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such table; {remedy}") from None
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors

@@ -6,6 +6,7 @@ import csv
 import io
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from math import ceil, floor
 from operator import itemgetter
 from pathlib import Path
 from typing import NamedTuple
@@ -85,14 +86,14 @@ def _cut_out(data: bytes, box: Box, where: str) -> bytes:
         picture = decode(data).upright
     except ImageError:
         return data
-    left, top, right, bottom = map(round, box)
-    inside = max(left, 0), max(top, 0), min(right, picture.width), min(bottom, picture.height)
-    if not (inside[0] < inside[2] and inside[1] < inside[3]):
+    left, top = max(box[0], 0), max(box[1], 0)
+    right, bottom = min(box[2], picture.width), min(box[3], picture.height)
+    if not (left < right and top < bottom):
         raise ArchiveError(
             f"{where}: expected a box in the picture, found {box}; correct its label"
         )
     stream = io.BytesIO()
-    picture.crop(inside).save(stream, "PNG")
+    picture.crop((floor(left), floor(top), ceil(right), ceil(bottom))).save(stream, "PNG")
     return stream.getvalue()
 
 
@@ -128,7 +129,7 @@ def _named(rows: list[Row], classes: Mapping[str, str], where: str) -> Named:
         )
     names = {label: classes.get(label, label) for label in labels}
     for name in names.values():
-        if "/" in name or is_junk(name) or safe_path(name, where) != name:
+        if not name or "/" in name or is_junk(name) or safe_path(name, where) != name:
             raise ArchiveError(
                 f"{where}: expected a class that can be the name of a folder, found {name!r}; "
                 "name it by fetch.classes"
@@ -136,7 +137,7 @@ def _named(rows: list[Row], classes: Mapping[str, str], where: str) -> Named:
     _refuse_alike(((name, name) for name in sorted(set(names.values()))), where)
     named = []
     for row in rows:
-        name = f"{row.name.rpartition('.')[0]}.png" if row.box else row.name
+        name = Path(row.name).with_suffix(".png").name if row.box else row.name
         named.append((f"{row.split}/{names[row.label]}/{name}", row))
     named.sort(key=itemgetter(0))
     _refuse_alike(((name, row.file.path) for name, row in named), where)

@@ -1,20 +1,25 @@
-"""What every reader of a layout makes: one row a picture."""
+"""What the readers of layouts make, one row a picture, and how they read tables of labels."""
 
 from __future__ import annotations
 
-import csv
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from math import isnan, nan
+from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facial_expression.core.errors import ArchiveError
 from facial_expression.fetch.unpack import File, Files, safe_path
 
+if TYPE_CHECKING:  # pandas is imported where a set has tables: it takes longer than FER2013's names
+    import pandas as pd
+
 NOTHING: Mapping[str, str] = MappingProxyType({})
+SIDES = ("left", "top", "right", "bottom")
 Box = tuple[float, float, float, float]
-"""Left, top, right and bottom, in pixels of the picture."""
+"""The `SIDES` of a face, in pixels of the picture."""
 
 
 class Row(NamedTuple):
@@ -29,117 +34,86 @@ class Row(NamedTuple):
     facts: Mapping[str, str] = NOTHING  # attributes, such as sex, of the person
 
 
-class Label(NamedTuple):
-    """What a set says about a picture that is still to be found."""
+def table(files: Files, ending: str, columns: Mapping[str, type], **how: Any) -> pd.DataFrame:
+    """The table of labels whose `/path`, in lower case, has this ending; `core.tables.read_table`.
 
-    path: str  # of the picture, or the last parts of its path
-    label: str
-    split: str = "train"  # without splits of its own, stage index draws val and test from train
-    name: str = ""  # in the class folder of images.zip; by default made of the path
-    group: str = ""
-    box: Box | None = None
-    facts: Mapping[str, str] = NOTHING
+    By default the table has a header, and a comma, semicolon or tab between its columns.
+
+    Raises:
+        ArchiveError: there is not one such table.
+        DatasetError: a column is missing, or a value is not of its column's type.
+    """
+    from facial_expression.core.tables import read_table
+
+    found = files.other(ending)
+    if len(found) != 1:
+        raise ArchiveError(f"{files.where}: expected one table {ending[1:]!r}, found {len(found)}")
+    text = files.text(found[0])
+    how = how or {"sep": max(",;\t", key=text.partition("\n")[0].count)}
+    path = Path(files.where, found[0].path)
+    return read_table(path, columns, text=text, skipinitialspace=True, **how)
 
 
 def joined(
     files: Files,
-    labels: Iterable[Label],
+    labels: pd.DataFrame | Iterable[Mapping[str, Any]],
     classes: Mapping[str, str] = NOTHING,
     left_out: Mapping[str, str] = NOTHING,
+    facts: Sequence[Mapping[str, str]] = (),
 ) -> list[Row]:
     """Rows of the labelled pictures; labels without a class or a picture are counted on stderr.
 
     Args:
         files: the source.
-        labels: what the set says, in any order.
+        labels: `path` of a picture, or the last parts of it, and `label`; by default `split` is
+            train, `name` is made of the path, `group` is empty, and there are no `SIDES` (floats).
         classes: what the set calls a class -> its name; empty: a label is the name.
         left_out: labels that are no class -> what they mean.
+        facts: attributes, one mapping a label.
 
     Raises:
         ArchiveError: a label is unknown, two pictures fit one path, or no picture fits any.
     """
+    import pandas as pd
+
+    said = pd.DataFrame({"split": "train", "name": "", "group": ""} | dict(pd.DataFrame(labels)))
+    if classes and len(unknown := said[~said["label"].isin([*classes, *left_out])]):
+        path, label = unknown.iloc[0][["path", "label"]]
+        raise ArchiveError(
+            f"{files.where}: expected for {path!r} a label of {', '.join(classes)}, found {label!r}"
+        )
+    notes = said["label"].map(left_out).value_counts(sort=False)
+    parts = [f"{count} {reason}" for reason, count in notes.items()]
+    said = said[~said["label"].isin(left_out)].replace({"label": dict(classes)})
+    sides = said[list(SIDES)].to_numpy().tolist() if "left" in said else [[nan]] * len(said)
+    boxes = [None if isnan(sum(box)) else tuple(box) for box in sides]
     named = defaultdict(list)
     for file in files.pictures:
         named[file.path.rpartition("/")[2]].append(file)
     rows, lacking = [], []
-    left: Counter[str] = Counter()
-    for path, label, split, name, group, box, facts in labels:
-        if label in left_out:
-            left[left_out[label]] += 1
-            continue
-        if classes and label not in classes:
-            raise ArchiveError(
-                f"{files.where}: expected for {path!r} a label of {', '.join(classes)}, found "
-                f"{label!r}; correct it"
-            )
-        parts = safe_path(path, files.where)
-        found = [
-            file
-            for file in named[parts.rpartition("/")[2]]
-            if f"/{file.path}".endswith(f"/{parts}")
-        ]
+    about = [facts[place] for place in said.index] if facts else [NOTHING] * len(said)
+    order = said[["path", "split", "label", "name", "group"]].itertuples(index=False, name=None)
+    for (path, split, label, name, group), box, person in zip(order, boxes, about, strict=True):
+        place = safe_path(path, files.where)
+        same = named[place.rpartition("/")[2]]
+        found = [file for file in same if f"/{file.path}".endswith(f"/{place}")]
         if len(found) > 1:
             raise ArchiveError(
                 f"{files.where}: expected one picture {path!r}, found {found[0].path!r} and "
                 f"{found[1].path!r}; leave one"
             )
         if found:
-            made = name or parts.replace("/", "_")
-            rows.append(Row(split, classes.get(label, label), made, found[0], group, box, facts))
+            name_here = name or place.replace("/", "_")
+            rows.append(Row(split, label, name_here, found[0], group, box, person))
         else:
             lacking.append(path)
     if not rows:
         raise ArchiveError(
-            f"{files.where}: expected the pictures that its labels name, found none, such as "
-            f"{(lacking or ['any'])[0]!r}; put them beside the labels"
+            f"{files.where}: expected the pictures that its labels name, such as "
+            f"{(lacking or ['1.jpg'])[0]!r}, found none; put them beside the labels"
         )
-    said = [f"{count} {reason}" for reason, count in left.items()]
     if lacking:
-        said.append(f"{len(lacking)} without a picture, e.g. {lacking[0]!r}")
-    if said:
-        print(f"{files.where}: labels passed over: {', '.join(said)}", file=sys.stderr)
+        parts.append(f"{len(lacking)} without a picture, e.g. {lacking[0]!r}")
+    if parts:
+        print(f"{files.where}: labels passed over: {', '.join(parts)}", file=sys.stderr)
     return rows
-
-
-def table(files: Files, file: File, columns: Sequence[str] = ()) -> Iterator[dict[str, str]]:
-    """The rows of a table of labels as texts by column, without blank lines.
-
-    Args:
-        files: the source.
-        file: a text in UTF-8.  With a header its columns are separated by commas, semicolons or
-            tabs; without one by spaces.
-        columns: names of the columns of a table without a header; only the first holds spaces.
-
-    Raises:
-        ArchiveError: a row has not as many cells as there are columns.
-    """
-    lines = [line for line in files.text(file).splitlines() if line.strip()]
-    if columns:
-        rows = [line.rsplit(maxsplit=len(columns) - 1) for line in lines]
-    else:
-        mark = max(",;\t", key=lines[0].count) if lines else ","
-        try:
-            first, *rows = csv.reader(lines, delimiter=mark, skipinitialspace=True)
-        except (csv.Error, ValueError):
-            first, rows = [], []
-        columns = [name.strip() for name in first]
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(columns):
-            raise ArchiveError(
-                f"{files.where}: {file.path}: expected {len(columns)} columns in row {number}, "
-                f"found {len(row)}; correct it"
-            )
-        yield dict(zip(columns, map(str.strip, row), strict=True))
-
-
-def box_of(files: Files, row: Mapping[str, str], columns: Sequence[str]) -> Box:
-    """Left, top, right and bottom in the `columns` of a row of a table."""
-    try:
-        left, top, right, bottom = (float(row[name]) for name in columns)
-        if not (left < right and top < bottom):
-            raise ValueError("its sides are not in order")
-    except ValueError as error:
-        raise ArchiveError(
-            f"{files.where}: expected a box in {', '.join(columns)}: {error}; correct it"
-        ) from None
-    return left, top, right, bottom

@@ -141,7 +141,7 @@ def expw() -> Tree:
         )
         stream = io.BytesIO()
         Image.fromarray(both).save(stream, "PNG")
-        name = f"{expression} actor_{label}.png"
+        name = f"{expression}_actor_{label}.png"
         files[f"image/origin/{name}"] = stream.getvalue()
         rows += [f"{name} 0 0 0 48 48 60.5 {label}", f"{name} 1 -2 48 99 50 12.25 {label}"]
     return {**files, "label/label.lst": lines(*rows)}

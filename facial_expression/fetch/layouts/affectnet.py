@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 
-from facial_expression.fetch.rows import Label, Row, joined, table
+from facial_expression.fetch.rows import Row, joined, table
 from facial_expression.fetch.unpack import Files, corrupt
 
 CLASSES = {
@@ -18,48 +18,43 @@ CLASSES = {
     "6": "angry", "7": "contempt",
 }  # fmt: skip
 LEFT_OUT = {"8": "of no expression", "9": "uncertain", "10": "of no face"}
-BOX = ("face_x", "face_y", "face_width", "face_height")
-TABLES = ("training.csv", "validation.csv")
+TABLES = {"/training.csv": "train", "/validation.csv": "val"}
+PATH, BOX = "subDirectory_filePath", ("face_x", "face_y", "face_width", "face_height")
+ANNOTATION = "_exp.npy"
 
 
 def recognises(files: Files) -> bool:
-    """Whether there are annotations, or tables with AffectNet's name of the path."""
-    tables = (files.text(file) for file in files.other(*TABLES))
-    return any("subDirectory_filePath" in text[:200] for text in tables) or any(
-        "/annotations/" in f"/{file.path}" for file in files.other("_exp.npy")
-    )
+    """Whether there are annotations, or a table with AffectNet's name of the path."""
+    tables = files.other(*TABLES)
+    return bool(files.other(ANNOTATION)) or any(PATH in files.text(file)[:200] for file in tables)
 
 
 def read(files: Files) -> list[Row]:
     """The pictures of the eight expressions, in train and val."""
-    labels = _annotations(files) if files.other("_exp.npy") else _tables(files)
-    return joined(files, labels, CLASSES, LEFT_OUT)
+    if files.other(ANNOTATION):
+        return joined(files, _annotations(files), CLASSES, LEFT_OUT)
+    import pandas as pd
+
+    columns = {PATH: str, "expression": str, **dict.fromkeys(BOX, float)}
+    here = [ending for ending in TABLES if files.other(ending)]
+    said = pd.concat(table(files, name, columns).assign(split=TABLES[name]) for name in here)
+    left, top, width, height = (said[name] for name in BOX)
+    said = said.assign(left=left, top=top, right=left + width, bottom=top + height)
+    said = said.rename(columns={PATH: "path", "expression": "label"})
+    return joined(files, said, CLASSES, LEFT_OUT)
 
 
-def _tables(files: Files) -> Iterator[Label]:
-    for file in files.other(*TABLES):
-        split = "val" if file.path.lower().endswith(TABLES[1]) else "train"
-        for row in table(files, file):
-            try:
-                left, top, width, height = (float(row[name]) for name in BOX)
-                path, label = row["subDirectory_filePath"], row["expression"]
-            except (KeyError, ValueError) as error:
-                raise corrupt(f"{files.where}: {file.path!r}", f"column {error}") from None
-            box = (left, top, left + width, top + height) if width > 0 and height > 0 else None
-            yield Label(path, label, split, box=box)
-
-
-def _annotations(files: Files) -> Iterator[Label]:
+def _annotations(files: Files) -> Iterator[dict[str, str]]:
     import numpy as np
 
     pictures = {file.path.rpartition(".")[0]: file.path for file in files.pictures}
-    for file in files.other("_exp.npy"):
+    for file in files.other(ANNOTATION):
         files.used.add(file.path)
-        stem = file.path.removesuffix("_exp.npy").replace("annotations/", "images/")
+        stem = file.path.removesuffix(ANNOTATION).replace("annotations/", "images/")
         try:
             label = int(np.load(io.BytesIO(file.content(files.where)), allow_pickle=False))
         except ValueError as error:
             raise corrupt(f"{files.where}: {file.path!r}", str(error)) from None
-        name = pictures.get(stem, f"{stem}.jpg")
-        split = "val" if "val_set/" in f"/{stem}" else "train"
-        yield Label(name, str(label), split, name.rpartition("/")[2])
+        path = pictures.get(stem, f"{stem}.jpg")
+        split = "val" if "val_set/" in stem else "train"
+        yield {"path": path, "label": str(label), "split": split, "name": path.rpartition("/")[2]}

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from facial_expression.core.errors import ArchiveError
 from facial_expression.fetch.layouts.folders import SPLITS
-from facial_expression.fetch.rows import Label, Row, box_of, joined, table
+from facial_expression.fetch.rows import SIDES, Row, joined, table
 from facial_expression.fetch.unpack import Files
 
 
@@ -21,35 +19,21 @@ def read(files: Files) -> list[Row]:
     Raises:
         ArchiveError: there is no such table or column, or a split or box cannot be read.
     """
-    return joined(files, _labels(files))
+    import pandas as pd
 
-
-def _labels(files: Files) -> Iterator[Label]:
-    said, where = files.params.table, files.where
-    found = files.other(f"/{said.file}".lower())
-    if len(found) != 1:
-        paths = ", ".join(file.path for file in found) or "none"
-        raise ArchiveError(
-            f"{where}: expected one {said.file!r}, found {paths[:200]}; correct fetch.table.file"
-        )
-    named = {said.path, said.label, said.split, said.group, *said.box, *said.attributes} - {""}
-    for row in table(files, found[0]):
-        if lacking := sorted(named - set(row)):
+    said = files.params.table
+    columns = {"path": said.path, "label": said.label, "split": said.split, "group": said.group}
+    columns |= dict(zip(SIDES, said.box, strict=False))
+    columns = {name: column for name, column in columns.items() if column}
+    kinds: dict[str, type] = dict.fromkeys([*columns.values(), *said.attributes], str)
+    kinds.update(dict.fromkeys(said.box, float))
+    found = table(files, f"/{said.file}".lower(), kinds)
+    labels = pd.DataFrame({name: found[column] for name, column in columns.items()})
+    if said.split:
+        labels["split"] = labels["split"].str.lower().map(SPLITS)
+        if len(unknown := found[labels["split"].isna()]):
             raise ArchiveError(
-                f"{where}: {said.file}: expected a column {lacking[0]!r}, found {', '.join(row)}; "
-                "correct fetch.table"
+                f"{files.where}: {said.file!r}: expected a split of {', '.join(SPLITS)}, found "
+                f"{unknown[said.split].iloc[0]!r}; correct it, or fetch.table.split"
             )
-        split = SPLITS.get(row[said.split].lower(), "") if said.split else "train"
-        if not split:
-            raise ArchiveError(
-                f"{where}: {said.file}: expected a split of {', '.join(SPLITS)}, found "
-                f"{row[said.split]!r}; correct it, or fetch.table.split"
-            )
-        yield Label(
-            row[said.path],
-            row[said.label],
-            split,
-            group=row[said.group] if said.group else "",
-            box=box_of(files, row, said.box) if said.box else None,
-            facts={name: row[name] for name in said.attributes},
-        )
+    return joined(files, labels, facts=found[list(said.attributes)].to_dict("records"))

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from facial_expression.core.errors import ArchiveError
-from facial_expression.fetch.rows import Label, Row, joined
+from facial_expression.fetch.rows import Row, joined
 from facial_expression.fetch.unpack import Files
 
 CLASSES = {
@@ -31,7 +31,7 @@ def read(files: Files) -> list[Row]:
     return joined(files, _labels(files), CLASSES)
 
 
-def _labels(files: Files) -> Iterator[Label]:
+def _labels(files: Files) -> Iterator[dict[str, str]]:
     sequences = defaultdict(list)
     for file in files.pictures:
         name = file.path.rpartition("/")[2]
@@ -47,6 +47,5 @@ def _labels(files: Files) -> Iterator[Label]:
                 "correct it"
             ) from None
         first, *frames = sorted(set(sequences[sequence])) or [f"{sequence}_*.png"]
-        yield Label(first, "0", group=subject)
-        for name in frames[-PEAK:]:
-            yield Label(name, label, group=subject)
+        for path, shown in ((first, "0"), *((frame, label) for frame in frames[-PEAK:])):
+            yield {"path": path, "label": shown, "group": subject}

@@ -8,12 +8,11 @@ On Kaggle: `DATASET/train/1/train_00001_aligned.jpg`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from facial_expression.core.errors import ArchiveError
 from facial_expression.fetch.layouts import folders
-from facial_expression.fetch.rows import Label, Row, joined, table
-from facial_expression.fetch.unpack import Files
+from facial_expression.fetch.rows import Row, joined, table
+from facial_expression.fetch.unpack import File, Files
 
 CLASSES = {
     "1": "surprise", "2": "fear", "3": "disgust", "4": "happy", "5": "sad", "6": "angry",
@@ -21,9 +20,9 @@ CLASSES = {
 }  # fmt: skip
 LIST, ATTRIBUTES = "/list_patition_label.txt", "_manu_attri.txt"
 FACTS = {
-    "sex": ("male", "female", "unsure"),
-    "race": ("Caucasian", "African-American", "Asian"),
-    "age": ("0-3", "4-19", "20-39", "40-69", "70+"),
+    "sex": {"0": "male", "1": "female", "2": "unsure"},
+    "race": {"0": "Caucasian", "1": "African-American", "2": "Asian"},
+    "age": {"0": "0-3", "1": "4-19", "2": "20-39", "3": "40-69", "4": "70+"},
 }
 """The last three lines of a file of attributes, and what their numbers mean."""
 ON_KAGGLE = re.compile(r"(?:^|/)(train|test)/[1-7]/\1_\d+_aligned\.jpg$")
@@ -31,35 +30,31 @@ ON_KAGGLE = re.compile(r"(?:^|/)(train|test)/[1-7]/\1_\d+_aligned\.jpg$")
 
 def recognises(files: Files) -> bool:
     """Whether there is the list of labels, or every picture is named as on Kaggle."""
-    if files.other(LIST):
-        return True
-    return bool(files.pictures) and all(ON_KAGGLE.search(file.path) for file in files.pictures)
+    on_kaggle = (ON_KAGGLE.search(file.path) for file in files.pictures)
+    return bool(files.other(LIST) or (files.pictures and all(on_kaggle)))
 
 
 def read(files: Files) -> list[Row]:
     """The aligned faces, in train and test."""
-    if files.other(LIST):
-        return joined(files, _labels(files), CLASSES)
-    return [row._replace(label=CLASSES[row.label]) for row in folders.read(files)]
+    if not files.other(LIST):
+        return [row._replace(label=CLASSES[row.label]) for row in folders.read(files)]
+    said = table(files, LIST, {}, sep=r"\s+", header=None, names=["path", "label"])
+    stem = said["path"].str.removesuffix(".jpg")
+    path, split = stem + "_aligned.jpg", stem.str.partition("_")[0]
+    found = {file.path.rpartition("/")[2]: file for file in files.other(ATTRIBUTES)}
+    facts = [_facts(files, found.get(f"{name}{ATTRIBUTES}")) for name in stem]
+    return joined(files, said.assign(path=path, split=split, name=path), CLASSES, facts=facts)
 
 
-def _labels(files: Files) -> Iterator[Label]:
-    attributes = {file.path.rpartition("/")[2]: file for file in files.other(ATTRIBUTES)}
-    for row in table(files, files.other(LIST)[0], ("path", "label")):
-        stem, dot, suffix = row["path"].rpartition(".")
-        facts = {}
-        if file := attributes.get(f"{stem}{ATTRIBUTES}"):
-            numbers = files.text(file).split()[-len(FACTS) :]
-            try:
-                facts = {
-                    name: values[int(number)]
-                    for (name, values), number in zip(FACTS.items(), numbers, strict=True)
-                }
-            except (ValueError, IndexError):
-                raise ArchiveError(
-                    f"{files.where}: {file.path!r}: expected gender, race and age as last lines, "
-                    f"found {' '.join(numbers)!r}; correct it"
-                ) from None
-        split = row["path"].partition("_")[0]
-        path = f"{stem}_aligned{dot}{suffix}"
-        yield Label(path, row["label"], split, path, facts=facts)
+def _facts(files: Files, file: File | None) -> dict[str, str]:
+    if file is None:
+        return {}
+    numbers = files.text(file).split()[-len(FACTS) :]
+    try:
+        pairs = zip(FACTS.items(), numbers, strict=True)
+        return {name: meanings[number] for (name, meanings), number in pairs}
+    except (KeyError, ValueError):
+        raise ArchiveError(
+            f"{files.where}: {file.path!r}: expected gender, race and age as last lines, found "
+            f"{' '.join(numbers)!r}; correct it"
+        ) from None
