@@ -99,16 +99,12 @@ def write_zip(
     `members` are names with their bytes, or the pieces of these, in the order of writing, and
     `permissions` the Unix mode of each.  Returns the number of members.
     """
-    with path.open("wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members:
             info = zipfile.ZipInfo(name, EPOCH)
             info.create_system, info.external_attr = UNIX, permissions << 16
-            if isinstance(content, bytes):  # a third of the time of `archive.open`
-                info.CRC, info.header_offset = zlib.crc32(content), archive.start_dir
-                info.file_size = info.compress_size = len(content)
-                archive.start_dir += stream.write(info.FileHeader(zip64=False) + content)
-                archive.filelist.append(info)
-                archive.comment = b""  # marks the archive as changed
+            if isinstance(content, bytes):
+                archive.writestr(info, content)
             else:
                 with archive.open(info, "w") as member:
                     member.writelines(content)
