@@ -40,7 +40,7 @@ def scored(predicted: pd.Series, labels: pd.Series, classes: Sequence[str]) -> d
     Raises:
         DatasetError: N is 0, or a label is not a class of the model.
     """
-    from facial_expression.metrics.scores import headline, macro_f1_present
+    from facial_expression.metrics.scores import headline, macro_f1
 
     strange = sorted(set(labels) - set(classes))
     if strange or labels.empty:
@@ -50,7 +50,7 @@ def scored(predicted: pd.Series, labels: pd.Series, classes: Sequence[str]) -> d
         )
     actual, guessed = (pd.Categorical(names, classes).codes for names in (labels, predicted))
     scores = headline(actual, np.eye(len(classes))[guessed])  # the class alone, no probabilities
-    return scores | {"macro_f1": macro_f1_present(actual, guessed)}
+    return scores | {"macro_f1": macro_f1(actual, guessed)}
 
 
 def compared(table: pd.DataFrame, votes: ferplus.Votes, classes: Sequence[str]) -> str:

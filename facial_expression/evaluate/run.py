@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,7 +13,7 @@ from pydantic.dataclasses import dataclass
 
 from facial_expression.core.arrays import SPLITS, read_split, write_saliency
 from facial_expression.core.errors import DatasetError, ParameterError
-from facial_expression.core.files import atomic, write_json
+from facial_expression.core.files import atomic, read_json, write_json
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import CLOSED
 from facial_expression.core.tables import write_table
@@ -96,10 +95,8 @@ def evaluate(
             table = tables.predictions(split.paths, split.labels, plain[name], classes)
             write_table(folder / f"{name}.csv", table)
 
-    logits = {
-        name: predict.predicted_logits(model, splits[name].images, size)
-        for name in {"val", reported}
-    }
+    needed = {name: splits[name].images for name in ("val", reported)}
+    logits = {name: predict.predicted_logits(model, each, size) for name, each in needed.items()}
     temperature = fit_temperature(splits["val"].labels, logits["val"])
     calibrated = with_temperature(logits[reported], temperature)
     scored = splits[reported].labels, plain[reported], calibrated, temperature
@@ -132,11 +129,7 @@ def _headline(scores: Mapping[str, Any]) -> dict[str, float]:
 
 def _read_origin(audit: Path) -> dict[str, Any]:
     """Protocol and labels (with FER+ also its rules) of the index stage, from audit.json."""
-    try:
-        found = json.loads(audit.read_text(encoding="utf-8"))
-        facts = {"protocol": str(found["protocol"]), "labels": found.get("labels", "folders")}
-        return facts | ({"ferplus": found["ferplus"]} if "ferplus" in found else {})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(
-            f"{audit}: expected the audit that the index stage writes: {error!r}; run that stage"
-        ) from None
+    found = read_json(audit, "the index stage")
+    if not isinstance(found, dict) or not {"protocol", "labels"} <= found.keys():
+        raise DatasetError(f"{audit}: expected protocol and labels; run the index stage again")
+    return {key: found[key] for key in ("protocol", "labels", "ferplus") if key in found}

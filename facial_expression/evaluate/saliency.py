@@ -24,10 +24,7 @@ Labels = NDArray[np.int64]
 def explained(
     model: keras.Model, split: Split, predicted: Labels, per_class: int, seed: int
 ) -> Saliency:
-    """Maps of the predicted classes, int64 (N,), of a seeded choice of the split's N pictures.
-
-    The choice is that of `choose_predictions`.
-    """
+    """Maps of the predicted classes, int64 (N,), of pictures of `choose_predictions`."""
     classes = model.output_shape[-1]
     rows, kinds = choose_predictions(split.labels, predicted, classes, per_class, seed)
     maps = np.rint(255 * grad_cam(model, split.images[rows], predicted[rows])).astype(np.uint8)
@@ -63,9 +60,7 @@ def grad_cam(
     Localization" (arXiv:1610.02391).  Each channel of the last feature map is weighted by the mean
     gradient of the class's score before the softmax; the sum is cut off at 0.  The map is as fine
     as that feature map (3x3 in most networks of this project) and enlarged bilinearly.  A softmax
-    inside the last dense layer stays in the score.
-
-    One chain of layers must lead from the last feature map to the output.
+    inside the last dense layer stays in the score.  One chain of layers leads from map to output.
 
     Returns:
         float32 (N, side, side) in [0, 1].  Each map is divided by its own maximum, so maps of two
@@ -97,11 +92,7 @@ def grad_cam(
 
 
 def last_feature_map(model: keras.Model) -> keras.KerasTensor:
-    """The last tensor (N, rows, columns, channels), before pooling, dropout and flattening.
-
-    Raises:
-        ModelError: there is none.
-    """
+    """The last tensor (N, rows, columns, channels), before pooling, dropout and flattening."""
     ends = [
         layer.input
         for layer in model.layers

@@ -79,14 +79,12 @@ def tables(
 ) -> dict[str, pd.DataFrame]:
     """The CSV tables of one split by name; `classes` are the names in label order."""
     predicted, names = probabilities.argmax(axis=1), np.array(classes)
+    times = ("before", 1.0, probabilities), ("after", temperature, calibrated)
     bins = [
         calibration.reliability(labels, rows, binning).assign(
             when=when, temperature=degree, binning=binning
         )
-        for when, degree, rows in (
-            ("before", 1.0, probabilities),
-            ("after", temperature, calibrated),
-        )
+        for when, degree, rows in times
         for binning in calibration.BINNINGS
     ]
     order = ["when", "temperature", "binning", "low", "high", "n", "confidence", "accuracy"]

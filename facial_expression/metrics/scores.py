@@ -35,14 +35,13 @@ def headline(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
     """
     predicted = probabilities.argmax(axis=1)
     low, high = share_interval(int((predicted == labels).sum()), len(labels))
+    recall = recall_score(labels, predicted, labels=np.unique(labels), average="macro")
     return {
         "n": len(labels),
         "accuracy": float(accuracy_score(labels, predicted)),
         "accuracy_low": low,
         "accuracy_high": high,
-        "balanced_accuracy": float(
-            recall_score(labels, predicted, labels=np.unique(labels), average="macro")
-        ),
+        "balanced_accuracy": float(recall),
         "macro_f1": macro_f1(labels, predicted, probabilities.shape[1]),
         "top_2_accuracy": float(top_2_hits(labels, probabilities).mean()),
         **proper_scores(labels, probabilities),
@@ -91,15 +90,9 @@ def top_2_hits(labels: Labels, probabilities: Probabilities) -> NDArray[np.bool_
     return (order[:, :2] == labels[:, None]).any(axis=1)
 
 
-def macro_f1(labels: Labels, predicted: Labels, classes: int) -> float:
-    """Mean F1 over all classes; one that never occurs counts 0."""
-    over = np.arange(classes)
-    return float(f1_score(labels, predicted, labels=over, average="macro", zero_division=0.0))
-
-
-def macro_f1_present(labels: Labels, predicted: Labels) -> float:
-    """Mean F1 over the classes that occur in `labels`."""
-    over = np.unique(labels)
+def macro_f1(labels: Labels, predicted: Labels, classes: int | None = None) -> float:
+    """Mean F1 over all classes, one that never occurs counting 0, or over those in `labels`."""
+    over = np.arange(classes) if classes else np.unique(labels)
     return float(f1_score(labels, predicted, labels=over, average="macro", zero_division=0.0))
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from facial_expression.core.errors import ModelError
 
@@ -18,12 +19,8 @@ Backend = Literal["tensorflow", "jax"]
 def configure(backend: Backend, threads: int) -> None:
     """Set backend and threads; must run before the first import of Keras in this process.
 
-    The number of threads is part of a run's identity: the order of float additions, and with it the
-    last bits of the weights, depends on it.
-
-    Raises:
-        ModelError: the backend is not installed, or Keras already runs on another one or with
-            another number of threads.
+    The last bits of the weights depend on the threads: they set the order of float additions.  A
+    ModelError if the backend is not installed, or Keras runs otherwise already.
     """
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -40,26 +37,26 @@ def configure(backend: Backend, threads: int) -> None:
         )
     try:
         with _quiet_stderr():
+            library = importlib.import_module(backend)
             if backend == "tensorflow":
-                import tensorflow as tf
-
-                threading = tf.config.threading
-                try:
-                    threading.set_intra_op_parallelism_threads(threads)
-                    threading.set_inter_op_parallelism_threads(threads)
-                except RuntimeError:  # it has computed already: fine if nothing would change
-                    if threading.get_intra_op_parallelism_threads() != threads:
-                        raise ModelError(
-                            f"train.threads: expected to set {threads}, but TensorFlow runs "
-                            "already; start a new process"
-                        ) from None
-            else:
-                import jax  # type: ignore[import-not-found]  # noqa: F401
+                _set_threads(library.config.threading, threads)
             import keras  # noqa: F401  with any backend it imports TensorFlow if that is installed
     except ImportError:
         raise ModelError(
             f"train.backend: '{backend}' is not installed; pip install it or choose another backend"
         ) from None
+
+
+def _set_threads(tensorflow: Any, threads: int) -> None:
+    try:
+        tensorflow.set_intra_op_parallelism_threads(threads)
+        tensorflow.set_inter_op_parallelism_threads(threads)
+    except RuntimeError:  # it has computed already: fine if nothing would change
+        if tensorflow.get_intra_op_parallelism_threads() != threads:
+            raise ModelError(
+                f"train.threads: expected to set {threads}, but TensorFlow runs already; "
+                "start a new process"
+            ) from None
 
 
 def versions(backend: Backend) -> dict[str, str]:

@@ -28,8 +28,8 @@ VOLATILE = ("date_saved", "shared_object_id")
 def save(model: keras.Model, path: Path, *, half: bool = False) -> None:
     """Write `model` as a `.keras` file without optimizer state; equal models give equal bytes.
 
-    With `half`, arrays of more than one axis are rounded to float16 in the file.  It is half as
-    large and loads like any other; the network computes in its own precision.
+    With `half`, arrays of more than one axis are float16 in the file, which is half as large and
+    loads like any other.
     """
     bare = keras.Model.from_config(model.get_config())
     for target, source in zip(bare.variables, model.variables, strict=True):
@@ -41,11 +41,7 @@ def save(model: keras.Model, path: Path, *, half: bool = False) -> None:
 
 
 def load(path: Path) -> keras.Model:
-    """Read a `.keras` file for inference.
-
-    Raises:
-        ModelError: the file is missing or is not a Keras model.
-    """
+    """Read a `.keras` file for inference; a ModelError if it is missing or no Keras model."""
     try:
         return keras.saving.load_model(path, compile=False)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
@@ -58,9 +54,7 @@ def load(path: Path) -> keras.Model:
 def load_classifier(path: Path, classes: int, side: int | None = None) -> tuple[keras.Model, int]:
     """Read a `.keras` file of a classifier; the side of its pictures (N, side, side, 1) as well.
 
-    Raises:
-        ModelError: the file is missing, is no Keras model, is for another number of classes, or
-            for pictures of another side than `side`, where that is given.
+    A ModelError if it is no such file, or for another number of classes or, if given, side.
     """
     model = load(path)
     match model.input_shape, model.output_shape:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Images = NDArray[np.uint8]
-Flags = NDArray[np.bool_]
+Flags = NDArray[np.bool_]  # (B,)
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+Integers = NDArray[np.int64]  # (B,)
 
 PART = 1 << 15  # pixels processed at a time, to stay in the second-level cache: 14 of 48x48
 UNIT = 1 << 16  # one pixel in the fixed-point coordinates of `resample`
@@ -19,10 +19,7 @@ FAR = 1 << 30  # they are clipped to 16,384 pixels, so that the sum of two fits 
 
 
 def shifted(images: Images, mirror: Flags, down: Integers, right: Integers) -> Images:
-    """Pictures, mirrored where `mirror` (B,) is True, then moved by whole pixels, edges repeated.
-
-    `down` and `right` are (B,).
-    """
+    """Pictures, mirrored where `mirror` is True, then moved by whole pixels, edges repeated."""
     count, side, _ = images.shape
     rows = np.clip(np.arange(side) - down[:, None], 0, side - 1)
     columns = np.clip(np.arange(side) - right[:, None], 0, side - 1)

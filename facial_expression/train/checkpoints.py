@@ -48,7 +48,7 @@ def key_of(inputs: Sequence[Path], parameters: Any, library: Path = LIBRARY) -> 
     """A hash of everything that determines a fit; equal keys may share their state.
 
     It covers `inputs` (files or whole folders: the data, the caller's script), `parameters` (what
-    JSON can hold: the recipe, versions of packages) and the code of the packages `CODE`.
+    JSON can hold: the recipe, versions of packages) and the packages `CODE`.
     """
     lines = []
     for root in [*(library / package for package in CODE), *inputs]:
@@ -63,8 +63,7 @@ def key_of(inputs: Sequence[Path], parameters: Any, library: Path = LIBRARY) -> 
 def held(folder: Path, key: str) -> Iterator[Path]:
     """Lock the checkpoint folder of one run; it is deleted when the block succeeds.
 
-    Raises:
-        TrainingError: another process holds it (a killed `dvc` leaves its child training).
+    A TrainingError if another process holds it (a killed `dvc` leaves its child training).
     """
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / f"{key}.lock", timeout=0)
@@ -99,7 +98,5 @@ def read(folder: Path) -> State:
         return State()
     with np.load(path, allow_pickle=False) as stored:
         names = sorted(stored.files)
-        arrays = {
-            kind: [stored[name] for name in names if name.startswith(f"{kind}-")] for kind in ARRAYS
-        }
+        arrays = {kind: [stored[name] for name in names if kind in name] for kind in ARRAYS}
         return State(json.loads(stored["history"].tobytes()), **arrays)

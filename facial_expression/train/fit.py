@@ -49,15 +49,12 @@ def fit(
     after_epoch: Report = lambda state: None,
     progress: Progress = lambda batches, epoch, steps: batches,
 ) -> tuple[keras.Model, list[dict[str, float]]]:
-    """Fit a network, from scratch or from the state of an interrupted run.
-
-    A resumed run gives the same bits as an uninterrupted one: all variables (seed generators
-    included) are restored, and seed, epoch and step determine each batch.
+    """Fit a network, from scratch or from the state of an interrupted run, with the same bits.
 
     Returns:
         The fitted model in float32 and one history row an epoch: epoch, learning_rate (of the last
-        step), loss and accuracy (means over the epoch's batches while training), val_loss (nats)
-        and val_accuracy (both of the averaged weights, once averaging has begun).
+        step), loss and accuracy (means over its batches while training), val_loss (nats) and
+        val_accuracy (both of the averaged weights, once averaging has begun).
 
     Raises:
         TrainingError: the loss is not finite, in training or on validation.
@@ -119,8 +116,7 @@ def _train_epoch(
     for step, batch in enumerate(progress(batches, epoch, steps)):
         done = ((epoch - 1) * steps + step + 0.5) / (recipe.epochs * steps)
         rate = recipe.optimizer.learning_rate
-        if recipe.schedule == "triangular":
-            rate *= triangular(done)
+        rate *= triangular(done) if recipe.schedule == "triangular" else 1
         model.optimizer.learning_rate.assign(rate)
         scores = model.train_on_batch(batch.images, batch.targets, return_dict=True)
         if not math.isfinite(scores["loss"]):
@@ -168,8 +164,8 @@ def averaged(average: Variables, values: Variables, decay: float) -> Variables:
 
 def best_epoch(monitor: str, history: Sequence[dict[str, float]]) -> int:
     """The first epoch (from 1) with the highest val_accuracy, or the lowest val_loss."""
-    values = np.array([row[monitor] for row in history])
-    return 1 + int(values.argmax() if monitor == "val_accuracy" else values.argmin())
+    values = [row[monitor] for row in history]
+    return 1 + values.index(max(values) if monitor == "val_accuracy" else min(values))
 
 
 def _values(variables: list[keras.Variable]) -> Variables:

@@ -8,6 +8,9 @@ arXiv:2404.00498; github.com/KellerJordan/cifar10-airbench) for 48x48 grey pictu
 convolution with stride 2 whitens 5x5 patches, so that most of the work is done at 12x12 and 6x6
 pixels, where a multiply-accumulate costs the least memory traffic; three stages pool right after
 their first convolution; convolutions start as identities, so that depth does not slow the start.
+The third convolution with a shortcut is airbench96's.  `lean` is the released network.
+
+Sizes are those with 7 classes at side 48; multiplications are multiply-accumulates a picture.
 """
 
 from __future__ import annotations
@@ -19,11 +22,7 @@ from facial_expression.core.errors import ModelError
 
 
 def seed(x: KerasTensor) -> KerasTensor:
-    """The seed notebook's network: four convolutions without padding, two dense layers.
-
-    The shape is of LeCun et al. 1998, "Gradient-Based Learning Applied to Document Recognition".
-    4,232,199 parameters with 7 classes at side 48; 218 M multiply-accumulates a picture.
-    """
+    """The seed notebook's, after LeCun et al. 1998: 4,232,199 parameters, 218 M multiplications."""
     for filters in (128, 256, 512, 512):
         x = layers.Conv2D(filters, 3, activation="relu")(x)
         x = layers.MaxPooling2D(2)(x)
@@ -36,10 +35,7 @@ def seed(x: KerasTensor) -> KerasTensor:
 
 
 def small(x: KerasTensor) -> KerasTensor:
-    """For the sample: VGG's plain stack (arXiv:1409.1556) with batch normalisation.
-
-    85,367 parameters with 7 classes at side 48; 7.6 M multiply-accumulates a picture.
-    """
+    """VGG's plain stack (arXiv:1409.1556), normalised: 85,367 parameters, 7.6 M multiplications."""
     for filters in (16, 32, 64, 96):
         x = layers.Conv2D(filters, 3, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization(momentum=0.9)(x)
@@ -50,43 +46,27 @@ def small(x: KerasTensor) -> KerasTensor:
 
 
 def fast(x: KerasTensor) -> KerasTensor:
-    """The quickest way to the seed's accuracy.
-
-    295,927 parameters with 7 classes at side 48; 13.6 M multiply-accumulates a picture.
-    """
+    """The quickest way to the seed's accuracy: 295,927 parameters, 13.6 M multiplications."""
     return _network(x, 24, (32, 64, 128), residual=False)
 
 
 def compact(x: KerasTensor) -> KerasTensor:
-    """`fast` with airbench96's third convolution and shortcut: for processors and browsers.
-
-    490,359 parameters with 7 classes at side 48; 17.6 M multiply-accumulates a picture.
-    """
+    """`fast` with a third convolution and shortcut: 490,359 parameters, 17.6 M multiplications."""
     return _network(x, 24, (32, 64, 128), residual=True)
 
 
 def slim(x: KerasTensor) -> KerasTensor:
-    """`compact` with a wider last stage, just within 0.6 M parameters and 20 M operations.
-
-    `tools.narrow` makes a start for it from the released network.
-    578,215 parameters with 7 classes at side 48; 18.6 M multiply-accumulates a picture.
-    """
+    """`compact` with a wider last stage: 578,215 parameters, 18.6 M multiplications."""
     return _network(x, 24, (32, 64, 144), residual=True)
 
 
 def best(x: KerasTensor) -> KerasTensor:
-    """`compact` at twice the width, as airbench96 widens airbench, with dropout before the head.
-
-    1,943,367 parameters with 7 classes at side 48; 64 M multiply-accumulates a picture.
-    """
+    """`compact` at twice the width: 1,943,367 parameters, 64 M multiplications."""
     return layers.Dropout(0.3)(_network(x, 32, (64, 128, 256), residual=True))
 
 
 def lean(x: KerasTensor) -> KerasTensor:
-    """The released network: `best` at three quarters of its cost, narrowed by `tools.narrow`.
-
-    1,570,263 parameters with 7 classes at side 48; 48.3 M multiply-accumulates a picture.
-    """
+    """`best` narrowed by `tools.narrow`: 1,570,263 parameters, 48.3 M multiplications."""
     return layers.Dropout(0.3)(_network(x, 24, (48, 128, 224), residual=True))
 
 
@@ -125,10 +105,8 @@ BUILDERS = {network.__name__: network for network in (seed, small, fast, compact
 def build(name: str, side: int, classes: int, precision: str = "float32") -> keras.Model:
     """An untrained network: uint8 (N, side, side, 1) to float32 (N, classes), rows sum to 1.
 
-    `name` is a key of `BUILDERS`; `precision` is Keras' dtype policy, but the head is float32.
-
-    Raises:
-        ModelError: the name is unknown, or the pictures are too small for the network.
+    `name` is a key of `BUILDERS`; `precision` is Keras' dtype policy, but the head is float32.  A
+    ModelError if the name is unknown, or the pictures are too small for the network.
     """
     if name not in BUILDERS:
         raise ModelError(f"train.model: expected one of {', '.join(BUILDERS)}, found '{name}'")

@@ -30,8 +30,7 @@ class Pace:
     """Measures epochs, of one fit or of several, and tells how long the rest will take."""
 
     def __init__(self, epochs: int) -> None:
-        self.left, self.done = epochs, 0
-        self.started = 0.0
+        self.left, self.done, self.started = epochs, 0, 0.0
 
     def batches(self, batches: Iterator[Batch], title: str, steps: int) -> Iterator[Batch]:
         """One epoch's batches behind a progress bar."""
@@ -97,9 +96,7 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
 def read_networks(recipe: Recipe) -> tuple[keras.Model | None, keras.Model | None]:
     """The network to start from and the teacher of a recipe, None where it has none.
 
-    Raises:
-        ParameterError: a file is missing, or its sha256 is not the one in the recipe.
-        ModelError: a file is not a Keras model.
+    A ParameterError if a file or its sha256 is not the recipe's, a ModelError if it is no model.
     """
     from facial_expression.network.keras_file import load
 

@@ -19,10 +19,7 @@ Floats = NDArray[np.float32]
 
 
 def initialise(model: keras.Model, images: NDArray[np.uint8]) -> None:
-    """Fill the layers whose names start with `whitening` or `identity`; others stay as built.
-
-    The training pictures, uint8 (N, side, side), determine the whitening.
-    """
+    """Fill the layers named `whitening...`, for these pictures, and `identity...`; no others."""
     for layer in model.layers:
         if layer.name.startswith("whitening"):
             size, _, _, filters = layer.kernel.shape
@@ -61,10 +58,9 @@ def whitening(images: NDArray[np.uint8], size: int, components: int) -> tuple[Fl
 
 
 def identity(kernel: Floats) -> Floats:
-    """A kernel whose first filters copy their input channel; the other filters stay unchanged.
+    """A kernel (odd size, odd size, channels in, filters) whose first filters copy their channel.
 
-    Dirac initialisation (Zagoruyko and Komodakis 2017, "DiracNets"; airbench) of a kernel float32
-    (odd size, odd size, channels in, filters).
+    Dirac initialisation (Zagoruyko and Komodakis 2017, "DiracNets"); other filters stay unchanged.
     """
     size, _, channels, filters = kernel.shape
     copies = np.arange(min(channels, filters))
@@ -77,8 +73,7 @@ def identity(kernel: Floats) -> Floats:
 def adopt(model: keras.Model, source: keras.Model, where: str) -> None:
     """Start `model` from the weights of `source`; the head too if the number of classes agrees.
 
-    Raises:
-        ModelError: the two are different networks; `where` names the source.
+    A ModelError, in which `where` names the source, if they are different networks.
     """
 
     def shapes(network: keras.Model) -> list[list[tuple[int, ...]]]:

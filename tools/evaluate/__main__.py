@@ -99,7 +99,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     configure(args.backend, args.threads)
     from facial_expression.evaluate import tables
     from facial_expression.metrics.calibration import with_temperature
-    from facial_expression.metrics.scores import macro_f1_present
+    from facial_expression.metrics.scores import macro_f1
     from facial_expression.network.keras_file import check_probabilities, load_classifier
     from facial_expression.network.macs import macs
     from facial_expression.network.predict import averaged_predictions, predicted_logits
@@ -131,7 +131,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
         },
         "versions": versions(args.backend),
     }
-    present = macro_f1_present(pictures.labels, plain.argmax(axis=1))
+    present = macro_f1(pictures.labels, plain.argmax(axis=1))
     scores[NAME]["macro_f1_present"] = present
     scores["calibration"]["fitted_on"] = "other pictures" if temperature != 1 else "nothing"
     for table, rows in written.items():
