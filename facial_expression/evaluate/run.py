@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
 from facial_expression.core.arrays import SPLITS, read_split, write_saliency
-from facial_expression.core.errors import DatasetError, ParameterError
+from facial_expression.core.errors import DatasetError
 from facial_expression.core.files import atomic, read_json, write_json
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import CLOSED
@@ -29,6 +29,12 @@ class SaliencyParameters:
     seed: Annotated[int, Field(ge=0)]  # of the choice
 
 
+def _in_order(splits: tuple[str, ...]) -> tuple[str, ...]:
+    if "val" not in splits or splits != tuple(name for name in SPLITS if name in splits):
+        raise ValueError("expected val, optionally with train before it and test after it")
+    return splits
+
+
 @dataclass(frozen=True, config=CLOSED)
 class EvaluateParameters:
     """Section `evaluate` of conf/data/*.yaml.
@@ -38,7 +44,7 @@ class EvaluateParameters:
     only when a recipe is frozen.
     """
 
-    splits: Annotated[tuple[Literal["train", "val", "test"], ...], Field(min_length=1)]
+    splits: Annotated[tuple[Literal["train", "val", "test"], ...], AfterValidator(_in_order)]
     batch_size: Annotated[int, Field(ge=1)]  # pictures a forward pass
     saliency: SaliencyParameters
 
@@ -55,16 +61,9 @@ def evaluate(
         The content of scores.json.
 
     Raises:
-        ParameterError: the splits are out of order, or val is missing.
         DatasetError: audit.json or the arrays cannot be read.
         ModelError: the network cannot be read, or does not fit the arrays.
     """
-    ordered = tuple(name for name in SPLITS if name in params.splits)
-    if "val" not in params.splits or params.splits != ordered:
-        raise ParameterError(
-            "evaluate.splits: expected distinct splits in the order train, val, test, with val "
-            f"(the temperature is fitted on it), found {', '.join(params.splits)}"
-        )
     origin = _read_origin(index / "audit.json")
     splits = {name: read_split(arrays, name) for name in params.splits}
     classes = read_classes(arrays / "classes.json")
@@ -95,6 +94,7 @@ def evaluate(
             table = tables.predictions(split.paths, split.labels, plain[name], classes)
             write_table(folder / f"{name}.csv", table)
 
+    # the temperature is fitted on val and measured on the reported split
     needed = {name: splits[name].images for name in ("val", reported)}
     logits = {name: predict.predicted_logits(model, each, size) for name, each in needed.items()}
     temperature = fit_temperature(splits["val"].labels, logits["val"])

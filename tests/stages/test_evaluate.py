@@ -281,8 +281,9 @@ def refused(argv: list[str], kind: type[Exception], reason: str) -> None:
 @pytest.mark.parametrize(
     ("splits", "found"),
     [
-        (["test", "val"], r"evaluate\.splits: .* found test, val"),
-        ([], "at least 1 item"),
+        (["test", "val"], r"'evaluate\.splits': .*expected val, .* found \['test', 'val'\]"),
+        (["test"], r"found \['test'\]"),
+        ([], r"found \[\]"),
         (["dev"], "'train', 'val' or 'test'"),
     ],
 )
