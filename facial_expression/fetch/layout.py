@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import ceil, floor
 from operator import itemgetter
 from pathlib import Path
@@ -58,7 +58,8 @@ def normalise(source: Path, out: Path, params: FetchParameters, where: str) -> N
         try:
             found = reader.read(files)
         finally:
-            if line := _passed_over(files, found):
+            labelled = set() if layout == "folders" else {row.file.path for row in found}
+            if line := _passed_over(files, labelled):
                 print(line, file=sys.stderr)
         rows = _named(found, params.classes, where)
         people = _people(rows)
@@ -97,12 +98,11 @@ def _cut_out(data: bytes, box: Box, where: str) -> bytes:
     return stream.getvalue()
 
 
-def _passed_over(files: Files, rows: list[Row]) -> str:
+def _passed_over(files: Files, labelled: Collection[str]) -> str:
     """One line about the files that are neither read nor hidden, "" if there are none."""
     found = dict(files.others)
-    if files.used:
-        found[""] = [file for file in found[""] if file.path not in files.used]
-        labelled = {row.file.path for row in rows}
+    found[""] = [file for file in files.others[""] if file.path not in files.used]
+    if labelled:
         found["unlabelled"] = [file for file in files.pictures if file.path not in labelled]
     parts = [
         f"{len(found[kind])} {text.format(min(file.path for file in found[kind]))}"

@@ -89,7 +89,7 @@ def joined(
     boxes = [None if isnan(sum(box)) else tuple(box) for box in sides]
     named = defaultdict(list)
     for file in files.pictures:
-        named[file.path.rpartition("/")[2]].append(file)
+        named[file.name].append(file)
     rows, lacking = [], []
     about = [facts[place] for place in said.index] if facts else [NOTHING] * len(said)
     order = said[["path", "split", "label", "name", "group"]].itertuples(index=False, name=None)

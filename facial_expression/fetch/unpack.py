@@ -45,8 +45,10 @@ NOT_UTF8 = re.compile(r"[\ud800-\udfff]")  # how Python escapes bytes that are n
 CACHED = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}$")  # of an object
 HEAD = 512  # bytes that tell what a file is
 DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
-DAMAGE = (*archive.DAMAGE, tarfile.TarError, lzma.LZMAError, LookupError, ArithmeticError)
-"""What the readers of archives raise on bad bytes, beside an OSError without a number."""
+DAMAGE = (
+    *archive.DAMAGE, tarfile.TarError, lzma.LZMAError, LookupError, ArithmeticError, MemoryError
+)  # fmt: skip
+"""What the readers of archives and arrays raise on bad bytes, beside OSErrors without a number."""
 
 
 class File(NamedTuple):
@@ -56,6 +58,11 @@ class File(NamedTuple):
     size: int  # bytes, as declared
     place: Any  # what `opener` opens: a path, or a member of a zip or tar
     opener: Callable[[Any], IO[bytes]]
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
 
     def open(self) -> IO[bytes]:
         """Open the file to read it from front to back; to be used under `reading`."""

@@ -120,7 +120,7 @@ def jaffe() -> Tree:
         for number, (code, expression) in enumerate([*CODES.items(), ("FE", "fear")])
         for person, take in (("KA", 1), ("KL", 2))
     }
-    return {**files, "jaffe/README_FIRST.txt": b"text"}
+    return {**files, "jaffe/README_FIRST.txt": b"text", "jaffe/cover.png": face("happy", 9, "PNG")}
 
 
 def kdef() -> Tree:

@@ -134,6 +134,11 @@ def test_pictures_keep_their_bytes_and_faces_are_cut_out(tmp_path: Path) -> None
         ("affectnet_tables", "labels passed over: 2 of no expression, 2 uncertain, 2 of no face\n"),
         ("affectnet_annotations", "labels passed over: 2 of no expression\n"),
         ("raf_db", "28 pictures without a label, e.g. basic/Image/original/test_00022.jpg\n"),
+        (
+            "jaffe",
+            "here: 2 files passed over: 1 pictures without a label, e.g. jaffe/cover.png, "
+            "1 not pictures, e.g. jaffe/README_FIRST.txt\n",
+        ),
         ("ck_plus", "here: 13 files passed over: 13 pictures without a label, e.g. cohn-kanade"),
     ],
 )

@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator
 
 from facial_expression.fetch.rows import Row, joined, table
-from facial_expression.fetch.unpack import Files, corrupt
+from facial_expression.fetch.unpack import Files, reading
 
 CLASSES = {
     "0": "neutral", "1": "happy", "2": "sad", "3": "surprise", "4": "fear", "5": "disgust",
@@ -51,10 +51,9 @@ def _annotations(files: Files) -> Iterator[dict[str, str]]:
     for file in files.other(ANNOTATION):
         files.used.add(file.path)
         stem = file.path.removesuffix(ANNOTATION).replace("annotations/", "images/")
-        try:
-            label = int(np.load(io.BytesIO(file.content(files.where)), allow_pickle=False))
-        except ValueError as error:
-            raise corrupt(f"{files.where}: {file.path!r}", str(error)) from None
+        with reading(f"{files.where}: {file.path!r}"):
+            array = np.load(io.BytesIO(file.content(files.where)), allow_pickle=False)
+            label = str(int(array.item()))
         path = pictures.get(stem, f"{stem}.jpg")
         split = "val" if "val_set/" in stem else "train"
-        yield {"path": path, "label": str(label), "split": split, "name": path.rpartition("/")[2]}
+        yield {"path": path, "label": label, "split": split, "name": path.rpartition("/")[2]}

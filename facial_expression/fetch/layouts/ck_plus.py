@@ -34,10 +34,9 @@ def read(files: Files) -> list[Row]:
 def _labels(files: Files) -> Iterator[dict[str, str]]:
     sequences = defaultdict(list)
     for file in files.pictures:
-        name = file.path.rpartition("/")[2]
-        sequences["_".join(name.split("_")[:2])].append(name)
+        sequences["_".join(file.name.split("_")[:2])].append(file.name)
     for file in files.other(LABEL):
-        sequence = "_".join(file.path.rpartition("/")[2].split("_")[:2])
+        sequence = "_".join(file.name.split("_")[:2])
         subject, text = sequence.partition("_")[0], files.text(file).strip()
         try:
             label = str(int(float(text)))  # such as "   3.0000000e+00"

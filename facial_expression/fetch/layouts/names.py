@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from facial_expression.fetch.rows import Row
-from facial_expression.fetch.unpack import File, Files
+from facial_expression.fetch.unpack import Files
 
 CLASSES = {
     "AF": "fear", "AN": "angry", "DI": "disgust", "FE": "fear", "HA": "happy", "NE": "neutral",
@@ -31,23 +31,19 @@ class Names:
 
     def recognises(self, files: Files) -> bool:
         """Whether more than half of the pictures have such names."""
-        return 2 * sum(map(bool, map(self.match, files.pictures))) > len(files.pictures)
+        fitting = sum(self.pattern.fullmatch(file.name) is not None for file in files.pictures)
+        return 2 * fitting > len(files.pictures)
 
     def read(self, files: Files) -> list[Row]:
         """The pictures with such names, all in train; a person is a group."""
         rows = []
         for file in files.pictures:
-            if found := self.match(file):
-                facts = found.groupdict()
-                label, group = CLASSES[facts.pop("label").upper()], facts.pop("group").upper()
-                facts = {name: MEANINGS[code.upper()] for name, code in facts.items()}
-                name = file.path.rpartition("/")[2]
-                rows.append(Row("train", label, name, file, group, facts=facts))
+            if found := self.pattern.fullmatch(file.name):
+                codes = {name: code.upper() for name, code in found.groupdict().items()}
+                label, group = CLASSES[codes.pop("label")], codes.pop("group")
+                facts = {name: MEANINGS[code] for name, code in codes.items()}
+                rows.append(Row("train", label, file.name, file, group, facts=facts))
         return rows
-
-    def match(self, file: File) -> re.Match[str] | None:
-        """What the name of a file says."""
-        return self.pattern.fullmatch(file.path.rpartition("/")[2])
 
 
 JAFFE = Names(re.compile(r"(?P<group>[A-Z]{2})\.(?P<label>AN|DI|FE|HA|NE|SA|SU)\d\.\d+\.\w+"))
@@ -64,11 +60,7 @@ CK_PLUS = Names(re.compile(r"(?P<group>S\d{3})_\d{3}_\d+\.\w+"))
 def with_people(rows: list[Row]) -> list[Row]:
     """The rows of a set in class folders, with groups if the names of all its pictures say them."""
     for kind in (JAFFE, KDEF, CK_PLUS):
-        found = [kind.match(row.file) for row in rows[:1]]
-        if all(found) and all(found := [kind.match(row.file) for row in rows]):
-            return [
-                row._replace(group=match["group"].upper())
-                for row, match in zip(rows, found, strict=True)
-                if match
-            ]
+        if all(kind.pattern.fullmatch(row.file.name) for row in rows):
+            groups = [kind.pattern.sub(r"\g<group>", row.file.name).upper() for row in rows]
+            return [row._replace(group=who) for row, who in zip(rows, groups, strict=True)]
     return rows

@@ -41,7 +41,7 @@ def read(files: Files) -> list[Row]:
     said = table(files, LIST, {}, sep=r"\s+", header=None, names=["path", "label"])
     stem = said["path"].str.removesuffix(".jpg")
     path, split = stem + "_aligned.jpg", stem.str.partition("_")[0]
-    found = {file.path.rpartition("/")[2]: file for file in files.other(ATTRIBUTES)}
+    found = {file.name: file for file in files.other(ATTRIBUTES)}
     facts = [_facts(files, found.get(f"{name}{ATTRIBUTES}")) for name in stem]
     return joined(files, said.assign(path=path, split=split, name=path), CLASSES, facts=facts)
 
