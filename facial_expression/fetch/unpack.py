@@ -259,13 +259,12 @@ def is_junk(path: str) -> bool:
 
 def _kind(head: bytes, path: str) -> str:
     """`picture`, or the key of `Files.others`, of a file that begins with `head`."""
-    from facial_expression.pictures import images  # NumPy and Pillow take a while
-
-    kind = images.format_of(head)
-    if kind:
-        return "picture" if kind in images.FORMATS else kind
     if head.startswith((b"PK", *DECOMPRESSORS)) or head[257:262] == b"ustar":
         return "archive"
+    from facial_expression.pictures import images  # NumPy and Pillow take a while
+
+    if kind := images.format_of(head):
+        return "picture" if kind in images.FORMATS else kind
     line = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0].lower()
     cells = {cell.strip(b' "\r') for cell in line.split(b",")}
     named = path.lower().endswith("fer2013.csv")

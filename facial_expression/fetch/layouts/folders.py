@@ -6,6 +6,7 @@ import os
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import cache
 
 from facial_expression.core.errors import ArchiveError
 from facial_expression.core.labels import FER2013_SPLITS, SPLIT_FOLDERS
@@ -87,8 +88,14 @@ def place_of(path: str) -> tuple[str, ...] | None:
     >>> place_of("download/faces/Train/happy/may/1.jpg")
     ('download/faces', 'train', 'happy', 'may', '1.jpg')
     """
-    parts = path.split("/")
-    splits = [SPLITS.get(part.lower(), "") for part in parts[:-2]]
+    folder, _, name = path.rpartition("/")
+    return (*place, name) if (place := _place(folder)) else None
+
+
+@cache  # pictures outnumber folders
+def _place(folder: str) -> tuple[str, ...] | None:
+    parts = folder.split("/")
+    splits = [SPLITS.get(part.lower(), "") for part in parts[:-1]]
     start = next((place for place, split in enumerate(splits) if split), None)
     if start is None:
         return None
