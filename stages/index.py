@@ -1,11 +1,12 @@
-"""Stage `index`: list every picture, give it a split, find faults.  IMAGES -> OUT  (params: index).
+"""Stage `index`: a row a picture, splits, faults, a description.  IMAGES, PEOPLE -> OUT.
 
-Reads   images.zip, the normalised archive that stage `fetch` wrote, and the tables that
-        index.labels and index.exclude name, if any.
-Writes  OUT/index.csv         one row a picture: path, class, split, sha256 of its decoded pixels,
-                              width, height, mode, mean, std, duplicate_of, dropped_because,
-                              votes (with soft targets only), leak_free: 1 if no duplicate or
-                              near-duplicate of it was found in any split, else 0
+Reads   images.zip and people.csv, which stage `fetch` wrote, and the tables that index.labels and
+        index.exclude name, if any.
+Writes  OUT/index.csv         one row a picture: path, class, split, group (only if the set says
+                              groups), sha256 of its decoded pixels, width, height, mode, mean, std,
+                              duplicate_of, dropped_because, votes (with soft targets only),
+                              leak_free: 1 if no duplicate or near-duplicate of it was found in any
+                              split, else 0
         OUT/audit.csv         every finding: path, kind, partner, score
         OUT/audit.json        counts of findings and drops, class imbalance
         OUT/class_counts.csv  pictures used, by class and split
@@ -29,13 +30,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     paths = {
         "--params": "YAML with a section index:",
         "--images": "images.zip",
+        "--people": "people.csv",
         "--out": "folder to write to",
     }
     command = parser("stages.index", __doc__, paths)
     command.add_argument("--workers", type=at_least(1), default=processors(), help="processes")
     args = command.parse_args(argv)
     params = load(args.params, "index", IndexParameters)
-    table, found = build_index(args.images, params, args.workers)
+    table, found = build_index(args.images, args.people, params, args.workers)
     write_table(args.out / "index.csv", table)
     write_table(args.out / "class_counts.csv", audit.class_counts(table))
     write_table(args.out / "audit.csv", found)

@@ -127,9 +127,18 @@ def summary(
         "blank": int(kinds["blank"]),
         "duplicates": _spans("groups", equal[equal["group"].duplicated(keep=False)]),
         "near_duplicates": _spans("pairs", near) if searched else None,
+        **_shared_groups(table),
         "findings": kinds.to_dict(),
         "imbalance": (sizes.max() / sizes.min()).reindex(SPLITS).dropna().to_dict(),
     }
+
+
+def _shared_groups(table: pd.DataFrame) -> dict[str, Any]:
+    """How many groups (persons, subjects, clips) stand in several splits, if a set says them."""
+    if "group" not in table:
+        return {}
+    counts = _spans("groups", table[table["group"] != ""])
+    return {"groups": {key: counts[key] for key in counts if not key.endswith("labels")}}
 
 
 def _spans(unit: str, members: pd.DataFrame) -> dict[str, int]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from facial_expression.core.arrays import SPLITS
 from facial_expression.core.errors import DatasetError
@@ -25,13 +26,12 @@ def assign_splits(
     - FER2013's names: train/ -> train, test/PublicTest_* -> val, test/PrivateTest_* -> test.
     - Protocol `notebook`: train/ -> train, everything else -> val, as in the seed notebook.
     - Otherwise the top folders are the splits.  If there is no test or no val, it is held out from
-      train, test before val: a fraction of the distinct pictures of each class
-      in train, chosen by `seed`.  Equal pixels stay together.  At least one picture of each class
-      is held out, and at least one stays in train.
+      train, test before val (`held_out`).  Pictures with the pixels or the group of one in another
+      split stay in train, where the audit finds them.
 
     Args:
-        table: columns path, class, sha256 ("" if undecodable), and split, which holds the top
-            folder.
+        table: columns path, class, sha256 ("" if undecodable), group ("" if unknown; the column may
+            lack), and split, which holds the top folder.
         protocol: of the parameters, as the others.
         val_fraction: of train to hold out if there is no val.
         test_fraction: the same for test.
@@ -52,20 +52,66 @@ def assign_splits(
     tested = split == "test"
     if set(usages[tested]) == {"PublicTest", "PrivateTest"} and not (split == "val").any():
         return split.mask(tested, usages.map(FER2013_SPLITS))
+    unit = units(table)
     rng = np.random.default_rng(seed)
-    for held_out, fraction in (("test", test_fraction), ("val", val_fraction)):
-        if (split == held_out).any():
-            continue
-        train = split == "train"
-        # pixels that also are in another split stay in train, where the audit finds them
-        free = train & ~table["sha256"].isin({"", *table.loc[~train, "sha256"]})
-        distinct = table[free].drop_duplicates("sha256").sort_values("sha256")
-        # docs/decisions.md, "The hold-out is ours", says why not StratifiedGroupKFold
-        for _, pixels in distinct.groupby("class")["sha256"]:
-            count = min(max(1, round(fraction * len(pixels))), len(pixels) - 1)
-            held = pixels.iloc[rng.permutation(len(pixels))[:count]]
-            split = split.mask(free & table["sha256"].isin(held), held_out)
+    for name, fraction in (("test", test_fraction), ("val", val_fraction)):
+        if not (split == name).any():
+            free = (table["sha256"] != "") & ~unit.isin(unit[split != "train"])
+            chosen = held_out(table[free].assign(unit=unit[free]), fraction, rng)
+            split = split.mask(free & unit.isin(chosen), name)
     return split
+
+
+def units(table: pd.DataFrame) -> pd.Series:
+    """A number by picture, equal for pictures that must share a split.
+
+    They are linked by equal pixels or by a group, directly or through other pictures.
+    """
+    unit = pd.Series(range(len(table)), table.index)
+    keys = [table[name] for name in ("sha256", "group") if name in table]
+    keys = [key.mask(key == "", table["path"]) for key in keys]
+    while True:
+        linked = unit
+        for key in keys:
+            linked = linked.groupby(key).transform("min")
+        if linked.equals(unit):
+            return unit
+        unit = linked
+
+
+def held_out(table: pd.DataFrame, fraction: float, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The units to hold out: about `fraction` of the distinct pictures of each class.
+
+    Units come in random order and are taken, or put back, while that brings the shares of the
+    classes closer to `fraction`.  At least one picture of each class is wanted, and at least one
+    stays, so a class of one picture is not held out.  Without groups each class gets its number.
+
+    Args:
+        table: columns class, sha256, unit.
+        fraction: above 0, below 1.
+        rng: draws the order, which depends on the pixels and not on the file names.
+    """
+    distinct = table.drop_duplicates(["sha256", "class"]).sort_values("sha256")
+    counts = pd.crosstab(distinct["unit"], distinct["class"]).loc[distinct["unit"].unique()]
+    sizes = counts.to_numpy()  # (units, classes)
+    total = sizes.sum(axis=0)
+    wanted = np.clip(np.round(fraction * total), 1, np.maximum(total - 1, 1))
+    possible = np.flatnonzero(((sizes < total) | (sizes == 0)).all(axis=1))
+
+    def distance(held: NDArray[np.int64]) -> NDArray[np.float64]:
+        return (((held - wanted) / wanted) ** 2).sum(axis=-1)
+
+    held, taken, better = np.zeros_like(total), np.zeros(len(sizes), bool), True
+    order = rng.permutation(possible)
+    while better:
+        better = False
+        for i in order:
+            other = held - sizes[i] if taken[i] else held + sizes[i]
+            if distance(other) < distance(held) and ((other < total) | (sizes[i] == 0)).all():
+                held, taken[i], better = other, not taken[i], True
+    if not taken.any() and len(possible):  # few large units: the one that comes closest
+        taken[possible[distance(sizes[possible]).argmin()]] = True
+    return counts.index.to_numpy()[taken]
 
 
 def check_classes(table: pd.DataFrame) -> None:

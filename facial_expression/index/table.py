@@ -72,9 +72,15 @@ class IndexParameters:
 
 
 def build_index(
-    images: Path, params: IndexParameters, workers: int
+    images: Path, people: Path, params: IndexParameters, workers: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows of index.csv, sorted by path, and of audit.csv, for the archive at `images`.
+    """The rows of index.csv, sorted by path, and of audit.csv.
+
+    Args:
+        images: the archive.
+        people: people.csv; index.csv has a column group if it names the group of any picture.
+        params: of the stage.
+        workers: processes.
 
     Raises:
         ImageError: a picture cannot be decoded and `on_bad_image` is `error`.
@@ -110,6 +116,10 @@ def build_index(
         )
     for path, reason in bad.to_numpy():
         print(f"left out {path}: {reason}", file=sys.stderr)
+    about = read_table(people, {"path": str, "group": str}, "the fetch stage", empty=True)
+    groups = about.set_index("path")["group"].reindex(table["path"]).fillna("")
+    if (groups != "").any():
+        table["group"] = groups.to_numpy()
     fractions = params.val_fraction, params.test_fraction
     table["split"] = splits.assign_splits(table, params.protocol, *fractions, params.seed)
     if params.labels.source == "ferplus":
@@ -124,8 +134,16 @@ def build_index(
         table["dropped_because"] = dropping.drop(table, found, params.drop, excluded)
     table["leak_free"] = audit.leak_free(table, found)
     splits.check_classes(table)
-    votes = [name for name in ["votes"] if name in table]
-    return table[[*FACTS, "duplicate_of", "dropped_because", *votes, "leak_free"]], found
+    columns = [
+        *FACTS[:3],
+        "group",
+        *FACTS[3:],
+        "duplicate_of",
+        "dropped_because",
+        "votes",
+        "leak_free",
+    ]
+    return table[[name for name in columns if name in table]], found
 
 
 def scan(images: Path, workers: int, searched: bool) -> tuple[pd.DataFrame, NDArray[np.uint8]]:

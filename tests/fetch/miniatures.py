@@ -93,14 +93,17 @@ def affectnet_annotations() -> Tree:
     return files
 
 
-def ck_plus() -> Tree:
+def ck_plus(first: int = 0) -> Tree:
+    """Four subjects from number `first` on; each shows two expressions at most."""
     files: Tree = {}
     for number, (expression, label) in enumerate(CK_IDS.items()):
-        subject = f"S{number // 2:03d}"
+        subject = f"S{first + number // 2:03d}"
         for frame in range(1, 7):
             path = f"{subject}/{number:03d}/{subject}_{number:03d}_{frame:08d}"
             shown = expression if frame > 3 else "neutral"
-            files[f"cohn-kanade-images/{path}.png"] = face(shown, 10 * number + frame, "PNG")
+            files[f"cohn-kanade-images/{path}.png"] = face(
+                shown, 100 * first + 10 * number + frame, "PNG"
+            )
         files[f"Emotion/{path}_emotion.txt"] = f"   {label}.0000000e+00\n".encode()
     files["cohn-kanade-images/S009/001/S009_001_00000001.png"] = face("sad", 99, "PNG")
     return files

@@ -22,7 +22,7 @@ from facial_expression.fetch.parameters import FetchParameters
 from stages import fetch
 from stages import index as stage_index
 from tests.fetch import miniatures
-from tests.fetch.miniatures import MINIATURES, Tree, face
+from tests.fetch.miniatures import MINIATURES, Tree, ck_plus, face
 from tests.fetch.test_layout import zipped
 from tests.helpers import drawn_face, make_folder
 
@@ -284,17 +284,22 @@ def test_names_in_a_code_page_are_decoded_as_told(tmp_path: Path) -> None:
     assert list(read.members) == ["train/开心/x.jpg"]
 
 
-@pytest.mark.parametrize("name", ["raf_db", "ck_plus"])
-def test_a_set_is_fetched_and_indexed(tmp_path: Path, name: str) -> None:
-    source = make_folder(tmp_path / "data" / "source" / "folder", MINIATURES[name]())
+@pytest.mark.parametrize("firsts", [(), (0, 10, 20, 30)], ids=["raf_db", "ck_plus"])
+def test_a_set_is_fetched_and_indexed(tmp_path: Path, firsts: tuple[int, ...]) -> None:
+    """No subject stands in two splits."""
+    files = {path: data for first in firsts for path, data in ck_plus(first).items()}
+    source = tmp_path / "data" / "source" / "folder"
+    make_folder(source, files or MINIATURES["raf_db"]())
     conf = yaml.safe_load((ROOT / "conf/data/folder.yaml").read_text())
     conf["fetch"]["source"] = str(source)
     params = tmp_path / "folder.yaml"
     params.write_text(yaml.safe_dump(conf))
     raw, index = tmp_path / "data" / "raw", tmp_path / "data" / "index"
     fetch.main(["--params", str(params), "--out", str(raw)])
-    images = str(raw / "images.zip")
-    stage_index.main(["--params", str(params), "--images", images, "--out", str(index)])
+    argv = ["--images", raw / "images.zip", "--people", raw / "people.csv", "--out", index]
+    stage_index.main(["--params", str(params), *map(str, argv)])
     table = pd.read_csv(index / "index.csv")
     assert len(table) == json.loads((raw / "source.json").read_text())["files"]
     assert set(table["split"]) == {"train", "val", "test"}
+    if firsts:
+        assert (table.groupby("group")["split"].nunique() == 1).all()

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -64,10 +65,11 @@ def test_with_other_names_val_is_held_out(names):
 def test_a_hold_out_takes_the_fraction_of_every_class_and_keeps_equal_pixels_together(
     table, val, test
 ):
+    assert (assigned(table).groupby("sha256")["split"].nunique() == 1).all()
+    table["sha256"] = table["class"] + table["sha256"]  # no picture under two classes
     found = assigned(table, val=val, test=test)
     assert set(found["split"]) <= set(SPLITS)
-    assert (found.groupby("sha256")["split"].nunique() == 1).all()
-    distinct = found.drop_duplicates("sha256")  # under the class of their first file
+    distinct = found.drop_duplicates("sha256")
     for _, of_class in distinct.groupby("class"):
         counts = Counter(of_class["split"])
         total = counts.total()
@@ -95,6 +97,59 @@ def test_a_hold_out_follows_its_seed_and_the_pixels_but_not_the_file_names():
     assert first != assigned(table, seed=4)["split"].tolist()
     renamed = table.assign(path=table["path"].str.replace("png", "jpg"))
     assert first == assigned(renamed, seed=3)["split"].tolist()
+
+
+@st.composite
+def sets_with_groups(draw: st.DrawFn) -> pd.DataFrame:
+    """40 pictures of each class or more, in groups of a few, with copies across groups."""
+    sizes = draw(st.tuples(*[st.integers(40, 120) for _ in CLASSES]))
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    labels = np.repeat(CLASSES, sizes)
+    groups = rng.integers(0, rng.integers(40, 200), len(labels))
+    pixels = np.arange(len(labels)) - (rng.random(len(labels)) < 0.01)  # some like the one before
+    names = [f"p{group}" if group % 7 else "" for group in groups]  # a seventh has none
+    paths = [f"train/{label}/{i:03d}.png" for i, label in enumerate(labels)]
+    return pictures(paths, sha256=[f"s{i}" for i in pixels], group=names)
+
+
+@settings(max_examples=30)
+@given(table=sets_with_groups(), seed=st.integers(0, 99))
+def test_no_group_and_no_copy_crosses_and_every_class_keeps_its_share(table, seed):
+    found = assigned(table, seed=seed, val=0.2, test=0.2)
+    named = found[found["group"] != ""]
+    assert (named.groupby("group")["split"].nunique() == 1).all()
+    assert (found.groupby("sha256")["split"].nunique() == 1).all()
+    shares = pd.crosstab(found["class"], found["split"], normalize="index")
+    assert shares["test"].between(0.1, 0.3).all(), shares
+    assert shares["val"].between(0.06, 0.26).all(), shares
+
+
+@settings(max_examples=40)
+@given(table=plain_sets(), data=st.data())
+def test_small_sets_with_groups_leave_every_class_in_train(table, data):
+    names = st.sampled_from(["", "a", "b", "c", "d"])
+    table["group"] = data.draw(st.lists(names, min_size=len(table), max_size=len(table)))
+    found = assigned(table)
+    assert set(found["class"][found["split"] == "train"]) == set(table["class"])
+    named = found[found["group"] != ""]
+    assert (named.groupby("group")["split"].nunique() == 1).all()
+
+
+def test_few_large_groups_give_the_one_that_comes_closest():
+    paths = [f"train/{label}/{i:02d}.png" for label in CLASSES for i in range(30)]
+    table = pictures(paths, group=[f"p{i % 30 // 12}" for i in range(90)])  # 12, 12 and 6 of each
+    found = assigned(table, val=0.01, test=0.01)
+    assert found.groupby("split")["group"].unique().str.join("").str.len().to_dict() == {
+        **{"test": 2, "train": 2, "val": 2}
+    }
+    assert set(found["group"][found["split"] == "test"]) == {"p2"}
+
+
+def test_a_class_of_one_picture_stays_in_train():
+    paths = [f"train/happy/{i}.png" for i in range(9)] + ["train/sad/0.png", "train/sad/1.png"]
+    found = assigned(pictures([*paths, "train/fear/0.png"]))
+    assert found["split"][found["class"] == "fear"].tolist() == ["train"]
+    assert set(found["split"][found["class"] == "sad"]) == {"train", "test"}
 
 
 def test_undecodable_pictures_are_not_held_out():

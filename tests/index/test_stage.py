@@ -40,12 +40,15 @@ PARAMS = {
 FILES = ["audit.csv", "audit.json", "class_counts.csv", "index.csv"]
 
 
-def indexed(images: Path, out: Path, workers: int = 1, **changed: Any) -> Path:
+def indexed(
+    images: Path, out: Path, workers: int = 1, people: str = "path,group\n", **changed: Any
+) -> Path:
     """Run the stage as dvc.yaml does; OUT."""
-    params = images.parent / "params.yaml"
+    params, groups = images.parent / "params.yaml", images.parent / "people.csv"
     params.write_text(yaml.safe_dump({"index": PARAMS | changed}), encoding="utf-8")
-    argv = ["--params", params, "--images", images, "--out", out, "--workers", workers]
-    index.main([str(part) for part in argv])
+    groups.write_text(people, encoding="utf-8")
+    argv = ["--params", params, "--images", images, "--people", groups]
+    index.main([str(part) for part in [*argv, "--out", out, "--workers", workers]])
     return out
 
 
@@ -163,6 +166,21 @@ def test_the_faults_that_were_put_in_are_found_counted_and_dropped(faulty, tmp_p
     notebook = audit_of(indexed(faulty, tmp_path / "notebook", **changed, protocol="notebook"))
     assert notebook["used"] == {"train": 20, "val": 13, "test": 0}
     assert notebook["dropped"] == {"undecodable": 2}
+
+
+def test_groups_are_a_column_and_the_audit_counts_those_that_splits_share(tiny_archive, tmp_path):
+    paths = sorted(tiny_pictures())
+    rows = [f"{path},p{i % 3}" for i, path in enumerate(paths) if i % 5]
+    out = indexed(tiny_archive, tmp_path / "out", people="\n".join(["path,group", *rows, "no,p9"]))
+    table = index_of(out)
+    assert list(table)[:4] == ["path", "class", "split", "group"]
+    assert [f"{path},{of}" for path, of in table[["path", "group"]].to_numpy() if of] == rows
+    assert audit_of(out)["groups"] == {
+        "groups": 3,
+        "files": len(rows),
+        "groups_across_train_and_evaluation": 3,
+        "groups_across_val_and_test": 3,
+    }
 
 
 def test_a_kind_of_near_duplicates_needs_the_search(tiny_archive, tmp_path):
@@ -326,8 +344,9 @@ def test_the_real_fer2013_has_the_faults_that_are_known(fer2013_zip, tmp_path):
     params, out = tmp_path / "fer2013.yaml", tmp_path / "index"
     params.write_text(yaml.safe_dump(conf), encoding="utf-8")
     fetch.main(["--params", str(params), "--out", str(tmp_path / "raw")])
-    images = tmp_path / "raw" / "images.zip"
-    index.main(["--params", str(params), "--images", str(images), "--out", str(out)])
+    images, people = tmp_path / "raw" / "images.zip", tmp_path / "raw" / "people.csv"
+    argv = ["--params", params, "--images", images, "--people", people, "--out", out]
+    index.main([str(part) for part in argv])
     images.unlink()  # 59 MiB that pytest would keep
     audit, table = audit_of(out), index_of(out)
     assert (audit["pictures"], audit["classes"], audit["blank"]) == (35_887, 7, 13)
