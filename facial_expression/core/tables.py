@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
 
@@ -21,7 +20,7 @@ def read_table(
     columns: Columns,
     written_by: str = "",
     empty: bool = False,
-    text: str | None = None,
+    stream: IO[bytes] | None = None,
     **how: Any,
 ) -> pd.DataFrame:
     """Read a CSV table with a header, in UTF-8: all columns of the file, in its order.
@@ -32,7 +31,7 @@ def read_table(
             is "" in a text and NaN in a float.  Other columns are read as text.
         written_by: what to run if it is missing or damaged, such as `the index stage`.
         empty: whether a table may have no rows.
-        text: of the table, where it lies in an archive; `path` is then for messages.
+        stream: the table, where it lies in an archive; `path` is then for messages.
         how: more arguments of `pandas.read_csv`.
 
     Raises:
@@ -41,7 +40,7 @@ def read_table(
     """
     remedy = f"run {written_by} again" if written_by else "check the file"
     try:
-        source = path if text is None else io.StringIO(text)
+        source = stream or path
         table = pd.read_csv(source, dtype=str, keep_default_na=False, encoding="utf-8-sig", **how)
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such table; {remedy}") from None

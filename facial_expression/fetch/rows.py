@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from facial_expression.core.errors import ArchiveError
-from facial_expression.fetch.unpack import File, Files, safe_path
+from facial_expression.fetch.unpack import File, Files, reading, safe_path
 
 if TYPE_CHECKING:  # pandas is imported where a set has tables: it takes longer than FER2013's names
     import pandas as pd
@@ -48,10 +48,11 @@ def table(files: Files, ending: str, columns: Mapping[str, type], **how: Any) ->
     found = files.other(ending)
     if len(found) != 1:
         raise ArchiveError(f"{files.where}: expected one table {ending[1:]!r}, found {len(found)}")
-    text = files.text(found[0])
-    how = how or {"sep": max(",;\t", key=text.partition("\n")[0].count)}
-    path = Path(files.where, found[0].path)
-    return read_table(path, columns, text=text, skipinitialspace=True, **how)
+    path, first = f"{files.where}: {found[0].path!r}", files.head(found[0]).partition(b"\n")[0]
+    how = {"sep": max(",;\t", key=first.decode(errors="replace").count), **how}
+    files.used.add(found[0].path)
+    with reading(path), found[0].open() as stream:
+        return read_table(Path(path), columns, stream=stream, skipinitialspace=True, **how)
 
 
 def joined(

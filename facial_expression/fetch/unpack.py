@@ -116,8 +116,7 @@ class Files:
         if file.path.lower().endswith(archive.SUFFIXES):
             self.pictures.append(file)
         else:
-            with reading(f"{self.where}: {file.path!r}"), file.open() as stream:
-                kind = _kind(stream.read(HEAD), file.path)
+            kind = _kind(self.head(file), file.path)
             if kind == "archive":  # what is in it counts
                 return self.others[kind].append(file)
             (self.pictures if kind == "picture" else self.others[kind]).append(file)
@@ -129,6 +128,11 @@ class Files:
         found = (file for file in self.others[""] if f"/{file.path}".lower().endswith(endings))
         return sorted(found, key=lambda file: file.path)
 
+    def head(self, file: File) -> bytes:
+        """The first bytes of a file."""
+        with reading(f"{self.where}: {file.path!r}"), file.open() as stream:
+            return stream.read(HEAD)
+
     def text(self, file: File) -> str:
         """What a file says, in UTF-8."""
         self.used.add(file.path)
@@ -136,8 +140,7 @@ class Files:
 
     def unpack(self, file: File, where: str) -> None:
         """Add the files of an archive, or what a compressed file holds."""
-        with file.open() as stream:
-            head = stream.read(HEAD)
+        head = self.head(file)
         for magic, decompressor in DECOMPRESSORS.items():
             if head.startswith(magic):
                 with file.open() as stream, decompressor(stream) as plain:

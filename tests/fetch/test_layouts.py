@@ -192,10 +192,10 @@ def test_any_table_is_read_by_its_columns(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "changed", "fault"),
     [
-        ("0.png;1;train;a;0;0;9;9;1;7", {}, "labels.csv: expected rows as long as the header"),
+        ("0.png;1;train;a;0;0;9;9;1;7", {}, "labels.csv': expected rows as long as the header"),
         ("0.png;1;later;a;0;0;9;9;1", {}, "expected a split of train, .* found 'later'"),
         ("0.png;1;train;a;9;0;0;9;1", {}, "all/0.png': expected a box in the picture"),
-        ("0.png;1;train;a;x;0;0;9;1", {}, "labels.csv: column x1: .* 'x'"),
+        ("0.png;1;train;a;x;0;0;9;1", {}, "labels.csv': column x1: .* 'x'"),
         ("0.png;;train;a;0;0;9;9;1", {}, "expected fetch.classes to name some of , found '1'"),
         ("0.png;1;train;a;60;0;70;9;1", {}, "all/0.png': expected a box in the picture"),
         ("0.png;1;train;a;0;0;9;9;1", {"path": "name"}, "expected a column name, found image"),
@@ -236,7 +236,7 @@ def changed(ending: str, data: bytes) -> Callable[[Tree], Tree]:
         (
             "affectnet_tables",
             changed("ing.csv", b"subDirectory_filePath\na.jpg\n"),
-            "expected a column .*face_x",
+            "not found: .*face_x",
         ),
         ("expw", changed("label.lst", b"a.png 0 1 2 3\n"), "found ''"),
     ],
