@@ -260,6 +260,9 @@ def test_classes_get_names(tmp_path: Path) -> None:
     files = {f"train/{number}/{number}.jpg": face("sad", number) for number in (1, 2)}
     named = Set(tmp_path, files, classes={"1": "surprise"})
     assert list(named.counts) == ["train/2", "train/surprise"]
+    raf_db = MINIATURES["raf_db_on_kaggle"]()
+    told = Set(tmp_path / "raf", raf_db, classes={str(n): f"class {n}" for n in range(1, 8)})
+    assert "test/class 7" in told.counts
     for classes, fault in (
         ({"3": "fear"}, "fetch.classes to name some of 1, 2, found '3'"),
         ({"1": "a/b"}, "expected a class that can be the name of a folder, found 'a/b'"),

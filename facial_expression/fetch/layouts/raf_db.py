@@ -35,9 +35,11 @@ def recognises(files: Files) -> bool:
 
 
 def read(files: Files) -> list[Row]:
-    """The aligned faces, in train and test."""
+    """The aligned faces, in train and test; `fetch.classes` may name the numbers of folders."""
     if not files.other(LIST):
-        return [row._replace(label=CLASSES[row.label]) for row in folders.read(files)]
+        names = {} if files.params.classes else CLASSES
+        rows = folders.read(files)
+        return [row._replace(label=names.get(row.label, row.label)) for row in rows]
     said = table(files, LIST, {}, sep=r"\s+", header=None, names=["path", "label"])
     stem = said["path"].str.removesuffix(".jpg")
     path, split = stem + "_aligned.jpg", stem.str.partition("_")[0]
