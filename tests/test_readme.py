@@ -128,41 +128,43 @@ def test_tables_fit_a_screen_after_two_experiments_and_the_switch_to_fer2013(
     pulled, tmp_path, tiny_fer2013
 ):
     clone = copied(pulled, tmp_path / "clone")
+    recipe = clone / "conf/recipe/sample.yaml"
+    short = re.sub("epochs: .*", "epochs: 2", recipe.read_text(encoding="utf-8"))
+    recipe.write_text(short, encoding="utf-8")
+    run(clone, "git", "commit", "--all", "--quiet", "--message", "Short runs")
     _, (change, *_), _, (switch, chosen, _), *_ = blocks("The first hour")
     for rate in ("0.004", "0.006"):
-        shell(clone, change.replace("0.004", rate))
+        shell(clone, f"{change.replace('0.004', rate)} evaluate")
     names = re.findall(r"\[(\w+-\w+)\]", tables_on_screens(clone, "dvc params diff", "0.006"))
     assert len(names) == 2
-    shell(clone, switched(switch, *tiny_fer2013))
+    shell(clone, f"{switched(switch, *tiny_fer2013)} evaluate")
     table = tables_on_screens(clone, chosen, "fer2013", "fast")
     assert all(name in table for name in names)
 
 
 def tables_on_screens(clone: Path, parameters: str, *values: str) -> str:
-    """Find this run's scores and these values of parameters in DVC's tables; `dvc exp show`'s."""
-    _, (*_, scores, show, _, plots), *_ = blocks("The first hour")
+    """Find this run's scores and values of parameters in DVC's tables; that of `dvc exp show`."""
+    _, (_, _, scores, show, _, plots), *_ = blocks("The first hour")
     path = clone / "data/evaluation/metrics.json"
     metrics = json.loads(path.read_text(encoding="utf-8"))
-    for columns in (80, 120):
-        changed, difference = (shell(clone, each, columns) for each in (parameters, scores))
-        assert all(value in changed for value in values)
-        assert len(changed.splitlines()) <= 3
-        assert len(difference.splitlines()) <= 12
-        overview = shell(clone, "dvc metrics show", columns)
-        for name, value in metrics.items():
-            assert re.search(rf"{name} .*{round(value, 5)}", difference)
-            assert f"{round(value, 5)}" in overview
-        narrow = shell(clone, show, columns)
-        wide = shell(clone, show.replace("--no-pager ", ""), columns)  # scrolls in a terminal
-        assert max(len(line) for line in (changed + difference + narrow).splitlines()) <= columns
-        assert max(len(line) for line in (overview + wide).splitlines()) <= 120
-        assert f"{metrics['val_acc']:.5g}" in narrow
-        assert all(text in wide for text in [*values, *(f"{n:.5g}" for n in metrics.values())])
-        assert columns < 120 or narrow == wide
-    for command in ("dvc plots show", plots):
+    overview = shell(clone, "dvc metrics show")
+    changed, difference, narrow = (shell(clone, each, 80) for each in (parameters, scores, show))
+    wide, scrolled = shell(clone, show), shell(clone, show.replace("--no-pager ", ""), 80)
+    for columns, tables in ((80, changed + difference + narrow), (120, overview + wide)):
+        assert max(map(len, tables.splitlines())) <= columns
+    assert len(changed.splitlines()) <= 3
+    assert len(difference.splitlines()) <= 12
+    assert all(value in changed for value in values)
+    for name, value in metrics.items():
+        assert re.search(rf"{name} .*{round(value, 5)}", difference)
+        assert f"{round(value, 5)}" in overview
+    assert f"{metrics['val_acc']:.5g}" in narrow
+    assert all(text in wide for text in [*values, *(f"{n:.5g}" for n in metrics.values())])
+    assert wide == scrolled
+    for command, revisions in (("dvc plots show", ["workspace"]), (plots, ["HEAD", "workspace"])):
         shell(clone, command)
         page = (clone / "dvc_plots/index.html").read_text(encoding="utf-8")
-        assert all(f'"rev": "{rev}"' in page for rev in ("HEAD", "workspace")[command != plots :])
+        assert all(f'"rev": "{revision}"' in page for revision in revisions)
     return wide
 
 
