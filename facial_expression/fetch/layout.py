@@ -62,7 +62,7 @@ def normalise(source: Path, out: Path, params: FetchParameters, where: str) -> N
             if line := _passed_over(files, labelled):
                 print(line, file=sys.stderr)
         rows = _named(found, params.classes, where)
-        people = _people(rows)
+        people = _people(rows, where)
         found.clear()  # a million pictures take a gigabyte, so each is freed when it is written
         files.pictures.clear()
         rows.reverse()
@@ -154,12 +154,18 @@ def _refuse_alike(names: Iterable[tuple[str, str]], where: str) -> None:
         known[name.casefold()] = path
 
 
-def _people(rows: Named) -> str:
+def _people(rows: Named, where: str) -> str:
     """The text of people.csv: groups and attributes of the pictures that have some."""
-    about = [(name, row.group, row.facts) for name, row in rows if row.group or row.facts]
-    columns = dict.fromkeys(column for *_, facts in about for column in facts)
+    groups = {row.group for _, row in rows}
+    if len(groups) == 1 and groups != {""}:
+        print(
+            f"{where}: all pictures are of {groups.pop()!r}, so no group is kept", file=sys.stderr
+        )
+        rows = [(name, row._replace(group="")) for name, row in rows]
+    about = [(name, row) for name, row in rows if row.group or row.facts]
+    columns = dict.fromkeys(["path", "group", *(name for _, row in about for name in row.facts)])
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, ["path", "group", *columns], lineterminator="\n")
+    writer = csv.DictWriter(stream, list(columns), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({"path": name, "group": group, **facts} for name, group, facts in about)
+    writer.writerows({**row.facts, "path": name, "group": row.group} for name, row in about)
     return stream.getvalue()

@@ -276,9 +276,20 @@ def test_class_folders_without_splits_are_train(tmp_path: Path) -> None:
     happy, sad = face("happy", 1), face("sad", 1)
     read = Set(tmp_path / "one", {"faces/happy/may/1.jpg": happy, "faces/sad/2.jpg": sad})
     assert list(read.members) == ["train/happy/may_1.jpg", "train/sad/2.jpg"]
+    assert read.made.people == "path,group\ntrain/happy/may_1.jpg,may\n"
     for files in ({"ann/happy/1.jpg": happy, "bo/happy/1.jpg": sad}, {"faces/1.jpg": happy}):
         with pytest.raises(ArchiveError, match=r"sort them into .* or set fetch.layout"):
             Set(tmp_path / "other", files)
+
+
+def test_of_a_single_person_no_group_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    read = Set(tmp_path, without(".2.tiff")(MINIATURES["jaffe"]()))
+    assert set(read.people["group"]) == {"KA", "KL"}
+    only = {path: data for path, data in MINIATURES["jaffe"]().items() if "/KA." in path}
+    assert Set(tmp_path / "one", only).made.people == "path,group\n"
+    assert "all pictures are of 'KA', so no group is kept" in capsys.readouterr().err
 
 
 def test_names_in_a_code_page_are_decoded_as_told(tmp_path: Path) -> None:

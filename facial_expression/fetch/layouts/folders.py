@@ -16,7 +16,7 @@ from facial_expression.fetch.unpack import File, Files, is_junk
 
 SPLITS = {
     **{name: name for name in SPLIT_FOLDERS},
-    **{"training": "train", "dev": "val", "testing": "test"},
+    **{"training": "train", "dev": "val", "testing": "test", "eval": "test"},
     **{name.lower(): split for name, split in FER2013_SPLITS.items()},
 }
 """What the folder of a split may be called, in lower case -> its folder in images.zip."""
