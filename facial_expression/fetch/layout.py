@@ -61,6 +61,8 @@ def normalise(source: Path, out: Path, params: FetchParameters, where: str) -> N
             labelled = set() if layout == "folders" else {row.file.path for row in found}
             if line := _passed_over(files, labelled):
                 print(line, file=sys.stderr)
+        if not found:
+            raise ArchiveError(f"{where}: expected pictures of the layout {layout}, found none")
         rows = _named(found, params.classes, where)
         people = _people(rows, where)
         found.clear()  # a million pictures take a gigabyte, so each is freed when it is written

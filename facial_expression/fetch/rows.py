@@ -77,7 +77,9 @@ def joined(
     """
     import pandas as pd
 
-    said = pd.DataFrame({"split": "train", "name": "", "group": ""} | dict(pd.DataFrame(labels)))
+    given = pd.DataFrame(labels)
+    usual = {"path": "", "label": "", "split": "train", "name": "", "group": ""}
+    said = pd.DataFrame(usual | dict(given), index=given.index)
     if classes and len(unknown := said[~said["label"].isin([*classes, *left_out])]):
         path, label = unknown.iloc[0][["path", "label"]]
         raise ArchiveError(
@@ -85,7 +87,7 @@ def joined(
         )
     notes = said["label"].map(left_out).value_counts(sort=False)
     parts = [f"{count} {reason}" for reason, count in notes.items()]
-    said = said[~said["label"].isin(left_out)].replace({"label": dict(classes)})
+    said = said[~said["label"].isin(left_out)]
     sides = said[list(SIDES)].to_numpy().tolist() if "left" in said else [[nan]] * len(said)
     boxes = [None if isnan(sum(box)) else tuple(box) for box in sides]
     named = defaultdict(list)
@@ -104,8 +106,8 @@ def joined(
                 f"{found[1].path!r}; leave one"
             )
         if found:
-            name_here = name or place.replace("/", "_")
-            rows.append(Row(split, label, name_here, found[0], group, box, person))
+            label, name = classes.get(label, label), name or place.replace("/", "_")  # noqa: PLW2901
+            rows.append(Row(split, label, name, found[0], group, box, person))
         else:
             lacking.append(path)
     if not rows:

@@ -174,5 +174,5 @@ def test_every_form_of_the_table_gives_the_same_archive(
 
 
 def test_of_two_tables_one_must_go(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match=r"expected one table, found .* and .*; leave one"):
+    with pytest.raises(ArchiveError, match=r"expected one fer2013.csv, found .* and .*; leave one"):
         fetched(tmp_path, dict.fromkeys(["one.csv", "two.csv"], TABLE.encode()))

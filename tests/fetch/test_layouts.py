@@ -8,6 +8,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from PIL import Image
 from facial_expression.core.errors import ArchiveError, PipelineError
 from facial_expression.core.labels import FER2013_IDS
 from facial_expression.fetch.layout import normalise
-from facial_expression.fetch.parameters import FetchParameters
+from facial_expression.fetch.parameters import FetchParameters, Layout
 from stages import fetch
 from stages import index as stage_index
 from tests.fetch import miniatures
@@ -254,6 +255,18 @@ def test_two_sets_in_one_source_need_a_layout(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match=r"files of ck\+ and raf-db; set fetch.layout"):
         Set(tmp_path, both)
     assert Set(tmp_path / "one", both, layout="ck+").counts["train/neutral"] == 6
+
+
+@pytest.mark.parametrize("layout", sorted(get_args(Layout)))
+@pytest.mark.parametrize("name", ["kdef", "kaggle_twice", "expw"])
+def test_a_wrong_layout_is_one_line(tmp_path: Path, layout: str, name: str) -> None:
+    rights = {"kdef": ("kdef", "folders"), "expw": ("expw",), "kaggle_twice": ("folders",)}
+    if layout in rights[name]:
+        assert Set(tmp_path, MINIATURES[name](), layout=layout).made.layout == layout
+        return
+    with pytest.raises(PipelineError) as caught:
+        Set(tmp_path, MINIATURES[name](), layout=layout)
+    assert "\n" not in str(caught.value)
 
 
 def test_classes_get_names(tmp_path: Path) -> None:

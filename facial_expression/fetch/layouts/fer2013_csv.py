@@ -36,12 +36,11 @@ def read(files: Files) -> list[Row]:
     Raises:
         ArchiveError: there are two tables, or `pictures` finds a fault.
     """
-    table, *more = files.others["table"]
-    if more:
-        raise ArchiveError(
-            f"{files.where}: expected one table, found {table.path!r} and {more[0].path!r}; "
-            "leave one"
-        )
+    tables = files.others["table"]
+    if len(tables) != 1:
+        found = " and ".join(repr(table.path) for table in tables[:2]) or "none"
+        raise ArchiveError(f"{files.where}: expected one fer2013.csv, found {found}; leave one")
+    table = tables[0]
     names: list[str] = []
 
     def contents() -> Iterator[bytes]:

@@ -30,13 +30,12 @@ ON_KAGGLE = re.compile(r"(?:^|/)(train|test)/[1-7]/\1_\d+_aligned\.jpg$")
 
 def recognises(files: Files) -> bool:
     """Whether there is the list of labels, or every picture is named as on Kaggle."""
-    on_kaggle = (ON_KAGGLE.search(file.path) for file in files.pictures)
-    return bool(files.other(LIST) or (files.pictures and all(on_kaggle)))
+    return bool(files.other(LIST)) or _on_kaggle(files)
 
 
 def read(files: Files) -> list[Row]:
     """The aligned faces, in train and test; `fetch.classes` may name the numbers of folders."""
-    if not files.other(LIST):
+    if not files.other(LIST) and _on_kaggle(files):
         names = {} if files.params.classes else CLASSES
         rows = folders.read(files)
         return [row._replace(label=names.get(row.label, row.label)) for row in rows]
@@ -46,6 +45,11 @@ def read(files: Files) -> list[Row]:
     found = {file.name: file for file in files.other(ATTRIBUTES)}
     facts = [_facts(files, found.get(f"{name}{ATTRIBUTES}")) for name in stem]
     return joined(files, said.assign(path=path, split=split, name=path), CLASSES, facts=facts)
+
+
+def _on_kaggle(files: Files) -> bool:
+    found = (ON_KAGGLE.search(file.path) for file in files.pictures)
+    return bool(files.pictures) and all(found)
 
 
 def _facts(files: Files, file: File | None) -> dict[str, str]:
