@@ -18,8 +18,8 @@ from facial_expression.fetch.unpack import in_dvc_cache
 def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
     """Write images.zip, people.csv and source.json to `out` (data/raw), each whole.
 
-    The name of `params_file` is that of the data set; DVC watches data/source/<data set> beside
-    `out` for changes.
+    The name of `params_file` is that of the data set; DVC watches data/source/<data set> for
+    changes, where data is that of the current folder or the one around `out`.
 
     Raises:
         SourceError: the source needs a pin, is missing or cannot be reached.
@@ -43,12 +43,13 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
                 f"{params_file}: fetch.sha256 expects {pin}, {source.label} gives {sha256}; "
                 "find out why they differ before you change the pin"
             )
-        watched = out.parent / "source" / params_file.stem
+        watched = [data / "source" / params_file.stem for data in (Path("data"), out.parent)]
         place = source.path.resolve()
-        inside = place.is_relative_to(watched.resolve()) or in_dvc_cache(place)
+        inside = any(place.is_relative_to(folder.resolve()) for folder in watched)
+        inside |= in_dvc_cache(place)
         if pin is None and source.kind == "local" and not inside:
             raise SourceError(
-                f"{params_file}: {source.label} lies outside {watched}, where DVC would notice a "
+                f"{params_file}: {source.label} lies outside {watched[0]}, where DVC would notice a "
                 f"change; move it there, or pin it with fetch.sha256: {sha256}"
             )
     write_text(out / "people.csv", made.people)
