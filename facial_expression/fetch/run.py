@@ -49,8 +49,8 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
         inside |= in_dvc_cache(place)
         if pin is None and source.kind == "local" and not inside:
             raise SourceError(
-                f"{params_file}: {source.label} lies outside {watched[0]}, where DVC would notice a "
-                f"change; move it there, or pin it with fetch.sha256: {sha256}"
+                f"{params_file}: {source.label} lies outside {watched[0]}, where DVC would notice "
+                f"a change; move it there, or pin it with fetch.sha256: {sha256}"
             )
     write_text(out / "people.csv", made.people)
     write_json(
