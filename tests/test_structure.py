@@ -143,6 +143,12 @@ def test_everything_goes_to_the_remote_of_its_data_set():
         assert out["remote"] == "sample", path
 
 
+def test_git_ignores_every_cached_out():
+    outs = [path for stage in STAGES.values() for entry in stage["outs"] for path in entry]
+    ignored = run(ROOT, "git", "check-ignore", *outs, check=False).splitlines()
+    assert set(ignored) == set(outs)
+
+
 def test_git_ignores_the_default_remote():
     config = ConfigParser()
     config.read(ROOT / ".dvc" / "config")
