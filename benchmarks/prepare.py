@@ -69,7 +69,7 @@ def commands(folder: Path, params: Path) -> dict[str, list[str | Path]]:
     settings = ROOT / "params.yaml"
     arguments: tuple[tuple[str | Path, ...], ...] = (
         ("--params", params, "--out", raw),
-        ("--params", params, "--images", images, "--people", raw / "people.csv", "--out", index),
+        ("--params", params, "--raw", raw, "--out", index),
         ("--params", settings, "--images", images, "--index", rows, "--out", data / "arrays"),
     )
     return {

@@ -1,15 +1,16 @@
-"""Stage `index`: a row a picture, splits, faults, a description.  IMAGES, PEOPLE -> OUT.
+"""Stage `index`: a row a picture, splits, faults, a description of the set.  RAW -> OUT.
 
-Reads   images.zip and people.csv, which stage `fetch` wrote, and the tables that index.labels and
-        index.exclude name, if any.
+Reads   RAW/images.zip, people.csv, source.json of stage `fetch`, sections index: and export: of
+        --params, and the tables that index.labels and index.exclude name, if any.
 Writes  OUT/index.csv         one row a picture: path, class, split, group (only if the set says
                               groups), sha256 of its decoded pixels, width, height, mode, mean, std,
                               duplicate_of, dropped_because, votes (with soft targets only),
                               leak_free: 1 if no duplicate or near-duplicate of it was found in any
                               split, else 0
         OUT/audit.csv         every finding: path, kind, partner, score
-        OUT/audit.json        counts of findings and drops, class imbalance
+        OUT/audit.json        counts of findings, drops and groups in several splits, imbalance
         OUT/class_counts.csv  pictures used, by class and split
+        OUT/croissant.json    the set in MLCommons' Croissant format
 """
 
 from __future__ import annotations
@@ -18,34 +19,43 @@ from collections.abc import Sequence
 
 from facial_expression.core.command import at_least, parser, processors
 from facial_expression.core.errors import run
-from facial_expression.core.files import write_json
+from facial_expression.core.files import read_json, sha256_of, write_json
 from facial_expression.core.params import load
-from facial_expression.core.tables import write_table
-from facial_expression.index import audit
+from facial_expression.core.tables import read_table, write_table
+from facial_expression.index import audit, croissant
 from facial_expression.index.table import IndexParameters, build_index
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Parse arguments, build the index, write its four files."""
+    """Parse arguments, build the index, write its files."""
     paths = {
-        "--params": "YAML with a section index:",
-        "--images": "images.zip",
-        "--people": "people.csv",
+        "--params": "a file of conf/data",
+        "--raw": "folder of stage fetch",
         "--out": "folder to write to",
     }
     command = parser("stages.index", __doc__, paths)
     command.add_argument("--workers", type=at_least(1), default=processors(), help="processes")
     args = command.parse_args(argv)
     params = load(args.params, "index", IndexParameters)
-    table, found = build_index(args.images, args.people, params, args.workers)
+    about = load(args.params, "export", croissant.Described)
+    source = read_json(args.raw / "source.json", "the fetch stage")
+    columns = {"path": str, "group": str}
+    people = read_table(args.raw / "people.csv", columns, "the fetch stage", empty=True)
+    table, found = build_index(args.raw / "images.zip", people, params, args.workers)
+    counts = audit.class_counts(table)
     write_table(args.out / "index.csv", table)
-    write_table(args.out / "class_counts.csv", audit.class_counts(table))
+    write_table(args.out / "class_counts.csv", counts)
     write_table(args.out / "audit.csv", found)
     searched = params.near_duplicate is not None
-    counts = audit.summary(table, found, params.labels.described(), searched)
-    write_json(args.out / "audit.json", {"protocol": params.protocol, **counts})
-    used = ", ".join(f"{split} {count}" for split, count in counts["used"].items())
-    dropped = sum(counts["dropped"].values())
+    summary = audit.summary(table, found, params.labels.described(), searched)
+    summary = {"protocol": params.protocol, **summary}
+    write_json(args.out / "audit.json", summary)
+    described = croissant.describe(
+        table, counts, summary, source, list(people)[2:], sha256_of(args.out / "index.csv"), about
+    )
+    write_json(args.out / "croissant.json", described)
+    used = ", ".join(f"{split} {count}" for split, count in summary["used"].items())
+    dropped = sum(summary["dropped"].values())
     print(f"indexed {len(table)} pictures: {used}; {dropped} dropped; {len(found)} findings")
 
 

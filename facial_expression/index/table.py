@@ -72,13 +72,13 @@ class IndexParameters:
 
 
 def build_index(
-    images: Path, people: Path, params: IndexParameters, workers: int
+    images: Path, people: pd.DataFrame, params: IndexParameters, workers: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of index.csv, sorted by path, and of audit.csv.
 
     Args:
         images: the archive.
-        people: people.csv; index.csv has a column group if it names the group of any picture.
+        people: columns path and group; index.csv has a column group if any picture has one.
         params: of the stage.
         workers: processes.
 
@@ -116,8 +116,7 @@ def build_index(
         )
     for path, reason in bad.to_numpy():
         print(f"left out {path}: {reason}", file=sys.stderr)
-    about = read_table(people, {"path": str, "group": str}, "the fetch stage", empty=True)
-    groups = about.set_index("path")["group"].reindex(table["path"]).fillna("")
+    groups = people.set_index("path")["group"].reindex(table["path"]).fillna("")
     if (groups != "").any():
         table["group"] = groups.to_numpy()
     fractions = params.val_fraction, params.test_fraction

@@ -323,8 +323,7 @@ def test_a_set_is_fetched_and_indexed(tmp_path: Path, firsts: tuple[int, ...]) -
     params.write_text(yaml.safe_dump(conf))
     raw, index = tmp_path / "data" / "raw", tmp_path / "data" / "index"
     fetch.main(["--params", str(params), "--out", str(raw)])
-    argv = ["--images", raw / "images.zip", "--people", raw / "people.csv", "--out", index]
-    stage_index.main(["--params", str(params), *map(str, argv)])
+    stage_index.main(["--params", str(params), "--raw", str(raw), "--out", str(index)])
     table = pd.read_csv(index / "index.csv")
     assert len(table) == json.loads((raw / "source.json").read_text())["files"]
     assert set(table["split"]) == {"train", "val", "test"}

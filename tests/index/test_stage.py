@@ -37,18 +37,24 @@ PARAMS = {
         **{"targets": "majority", "classes": 7, "filter": "published"},
     },
 }
-FILES = ["audit.csv", "audit.json", "class_counts.csv", "index.csv"]
+FILES = ["audit.csv", "audit.json", "class_counts.csv", "croissant.json", "index.csv"]
 
 
 def indexed(
     images: Path, out: Path, workers: int = 1, people: str = "path,group\n", **changed: Any
 ) -> Path:
     """Run the stage as dvc.yaml does; OUT."""
-    params, groups = images.parent / "params.yaml", images.parent / "people.csv"
-    params.write_text(yaml.safe_dump({"index": PARAMS | changed}), encoding="utf-8")
-    groups.write_text(people, encoding="utf-8")
-    argv = ["--params", params, "--images", images, "--people", groups]
-    index.main([str(part) for part in [*argv, "--out", out, "--workers", workers]])
+    raw = images.parent
+    params = raw / "params.yaml"
+    about = {"dataset": "tiny", "labels": None, "people": "drawn", "licence": "mit"}
+    document = {"index": PARAMS | changed, "export": about}
+    params.write_text(yaml.safe_dump(document), encoding="utf-8")
+    (raw / "people.csv").write_text(people, encoding="utf-8")
+    record = {"kind": "local", "source": "tiny.zip", "licence": "made for a test", "files": 30}
+    facts = {"sha256": sha256_of(images), "bytes": images.stat().st_size}
+    (raw / "source.json").write_text(json.dumps({**record, **facts}), encoding="utf-8")
+    argv = ["--params", params, "--raw", raw, "--out", out, "--workers", workers]
+    index.main([str(part) for part in argv])
     return out
 
 
@@ -97,7 +103,7 @@ def test_facts_about_a_picture(tmp_path):
         assert facts[7:9] == pytest.approx([25, np.sqrt(((pixels - 25.0) ** 2).mean())])
 
 
-def test_four_files_with_the_columns_of_the_contract(tiny_archive, tmp_path):
+def test_files_with_the_columns_of_the_contract(tiny_archive, tmp_path):
     out = indexed(tiny_archive, tmp_path / "out")
     assert sorted(path.name for path in out.iterdir()) == FILES
     table = index_of(out)
@@ -344,10 +350,8 @@ def test_the_real_fer2013_has_the_faults_that_are_known(fer2013_zip, tmp_path):
     params, out = tmp_path / "fer2013.yaml", tmp_path / "index"
     params.write_text(yaml.safe_dump(conf), encoding="utf-8")
     fetch.main(["--params", str(params), "--out", str(tmp_path / "raw")])
-    images, people = tmp_path / "raw" / "images.zip", tmp_path / "raw" / "people.csv"
-    argv = ["--params", params, "--images", images, "--people", people, "--out", out]
-    index.main([str(part) for part in argv])
-    images.unlink()  # 59 MiB that pytest would keep
+    index.main(["--params", str(params), "--raw", str(tmp_path / "raw"), "--out", str(out)])
+    (tmp_path / "raw" / "images.zip").unlink()  # 59 MiB that pytest would keep
     audit, table = audit_of(out), index_of(out)
     assert (audit["pictures"], audit["classes"], audit["blank"]) == (35_887, 7, 13)
     assert list(audit["duplicates"].values())[:3] == [1_516, 3_369, 531]
