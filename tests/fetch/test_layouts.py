@@ -150,6 +150,16 @@ def test_what_is_left_out_is_counted(
     assert said in capsys.readouterr().err
 
 
+def test_a_set_in_several_archives_is_read_together(tmp_path: Path) -> None:
+    files = MINIATURES["raf_db"]()
+    labels = {path: data for path, data in files.items() if path.endswith("_label.txt")}
+    for part in ("Image/aligned", "Annotation/manual"):
+        inside = {path: data for path, data in files.items() if part in path}
+        labels[f"basic/{part}.zip"] = zipped(inside)
+    read = Set(tmp_path, labels)
+    assert (read.made.layout, read.made.files, len(read.people)) == ("raf-db", 28, 28)
+
+
 TABLE = "image;emotion;fold;who;x1;y1;x2;y2;age\n"
 
 
@@ -285,11 +295,14 @@ def test_classes_get_names(tmp_path: Path) -> None:
             Set(tmp_path / fault[-4:-1], files, classes=classes)
 
 
-def test_class_folders_without_splits_are_train(tmp_path: Path) -> None:
+def test_class_folders_without_splits_are_train(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     happy, sad = face("happy", 1), face("sad", 1)
     read = Set(tmp_path / "one", {"faces/happy/may/1.jpg": happy, "faces/sad/2.jpg": sad})
     assert list(read.members) == ["train/happy/may_1.jpg", "train/sad/2.jpg"]
     assert read.made.people == "path,group\ntrain/happy/may_1.jpg,may\n"
+    assert capsys.readouterr().err == "here: no folders of splits, all is train: happy, sad\n"
     for files in ({"ann/happy/1.jpg": happy, "bo/happy/1.jpg": sad}, {"faces/1.jpg": happy}):
         with pytest.raises(ArchiveError, match=r"sort them into .* or set fetch.layout"):
             Set(tmp_path / "other", files)

@@ -121,6 +121,8 @@ def _without_splits(files: Files) -> list[Row]:
                 lost.append(file)
     if lost or not rows:
         raise _lost(files, lost)
+    classes = ", ".join(sorted({row.label for row in rows}))
+    print(f"{files.where}: no folders of splits, all is train: {classes[:200]}", file=sys.stderr)
     return with_people(rows)
 
 

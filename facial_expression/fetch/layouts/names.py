@@ -46,7 +46,7 @@ class Names:
         return rows
 
 
-JAFFE = Names(re.compile(r"(?P<group>[A-Z]{2})\.(?P<label>AN|DI|FE|HA|NE|SA|SU)\d\.\d+\.\w+"))
+JAFFE = Names(re.compile(r"(?P<group>[A-Z]{2})\.(?P<label>AN|DI|FE|HA|NE|SA|SU)\d+\.\d+\.\w+"))
 KDEF = Names(
     re.compile(
         r"[AB](?P<group>(?P<sex>[FM])\d\d)(?P<label>AF|AN|DI|HA|NE|SA|SU)"
