@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections import defaultdict
-from collections.abc import Iterable
 from functools import cache
 
 from facial_expression.core.errors import ArchiveError
 from facial_expression.core.labels import FER2013_SPLITS, SPLIT_FOLDERS
 from facial_expression.fetch.layouts.names import with_people
 from facial_expression.fetch.rows import Row
-from facial_expression.fetch.unpack import File, Files, is_junk
+from facial_expression.fetch.unpack import Files, is_junk
 
 SPLITS = {
     **{name: name for name in SPLIT_FOLDERS},
@@ -37,35 +36,39 @@ def read(files: Files) -> list[Row]:
         ArchiveError: there is no picture, a class folder holds none, a picture is not in the folder
             of a class, or there are several data sets.
     """
-    if not recognises(files):
-        return _without_splits(files)
+    divided = recognises(files)
+    folders = [] if divided else [file.path.rpartition("/")[0] for file in files.pictures]
+    top = os.path.commonpath(folders or [""])
     sets: dict[str, list[Row]] = defaultdict(list)
     lost = []
     for file in files.pictures:
-        if place := place_of(file.path):
-            around, split, label, *inner, name = place
-            sets[around].append(_row(split, label, inner, name, file))
+        if divided:
+            place = place_of(file.path)
         else:
-            lost.append(file)
-    if lost:
-        raise _lost(files, lost)
-    first, *others = sorted(sets, key=lambda around: (len(around.split("/")), around))
-    rows = sets[first]
-    known = {row[:3]: row.file for row in rows} if others else {}
-    for other in others:
-        for row in sets[other]:
-            twin = known.get(row[:3])
-            if twin is None or not _equal(twin, row.file, files.where):
-                raise ArchiveError(
-                    f"{files.where}: expected one set of <split>/<class>/<name>, found one in "
-                    f"{first or '.'!r} and another picture, {row.file.path!r}; keep one, or merge "
-                    "them"
-                )
-        print(
-            f"{files.where}: the {len(sets[other])} pictures in {other!r} are copies of those in "
-            f"{first or '.'!r}: read once",
-            file=sys.stderr,
+            place = (top, "train", *file.path.removeprefix(top).lstrip("/").split("/"))
+        if place is None or len(place) < 4:
+            lost.append(file.path)
+            continue
+        around, split, label, *inner, name = place
+        label = sys.intern(label.strip())  # one text object for all pictures
+        sets[around].append(Row(split, label, "_".join([*inner, name]), file, "/".join(inner)))
+    if not divided:
+        people = {(row.group.partition("/")[0], row.label) for row in sets[top] if row.group}
+        if len({person for person, _ in people}) < len(people):
+            lost += folders  # a person in each class, or a class for each person?
+    if lost or not files.pictures:
+        raise ArchiveError(
+            f"{files.where}: expected pictures in <split>/<class>/ folders, the split one of "
+            f"{', '.join(SPLIT_FOLDERS)}, found {repr(min(lost)) if lost else 'none'}; sort them "
+            "into train/<class>/ and test/<class>/, or set fetch.layout or fetch.table"
         )
+    if not divided:
+        classes = ", ".join(sorted({row.label for row in sets[top]}))
+        print(
+            f"{files.where}: no folders of splits, all is train: {classes[:200]}", file=sys.stderr
+        )
+    first = _without_copies(files, sets)
+    rows = sets[first]
     filled = {row[:2] for row in rows}
     splits = {split for split, _ in filled}
     for path in files.folders:
@@ -78,6 +81,28 @@ def read(files: Files) -> list[Row]:
                 f"'{place[1]}/{place[2]}'; add some or remove the folder"
             )
     return with_people(rows)
+
+
+def _without_copies(files: Files, sets: dict[str, list[Row]]) -> str:
+    """The folder of the set, where all others hold copies of its pictures."""
+    first, *others = sorted(sets, key=lambda around: (len(around.split("/")), around))
+    known = {row[:3]: row.file for row in sets[first]} if others else {}
+    for other in others:
+        for row in sets[other]:
+            twin, file, where = known.get(row[:3]), row.file, files.where
+            same = twin and twin.size == file.size and twin.content(where) == file.content(where)
+            if not same:
+                raise ArchiveError(
+                    f"{files.where}: expected one set of <split>/<class>/<name>, found one in "
+                    f"{first or '.'!r} and another picture, {row.file.path!r}; keep one, or merge "
+                    "them"
+                )
+        print(
+            f"{files.where}: the {len(sets[other])} pictures in {other!r} are copies of those in "
+            f"{first or '.'!r}: read once",
+            file=sys.stderr,
+        )
+    return first
 
 
 def place_of(path: str) -> tuple[str, ...] | None:
@@ -102,43 +127,3 @@ def _place(folder: str) -> tuple[str, ...] | None:
     while any(splits[start + 1 : start + 2]):
         start += 1
     return "/".join(parts[:start]), splits[start], parts[start + 1].strip(), *parts[start + 2 :]
-
-
-def _without_splits(files: Files) -> list[Row]:
-    folders = [file.path.rpartition("/")[0] for file in files.pictures]
-    top = os.path.commonpath(folders or [""])
-    rows, lost = [], []
-    holders: dict[str, set[str]] = defaultdict(set)
-    for file in files.pictures:
-        label, *inner = file.path.removeprefix(top).lstrip("/").split("/")
-        if not inner:
-            lost.append(file)
-            continue
-        rows.append(_row("train", label, inner[:-1], inner[-1], file))
-        for folder in inner[:-1][:1]:
-            holders[folder].add(label)
-            if len(holders[folder]) > 1:  # a person in each class, or a class for each person?
-                lost.append(file)
-    if lost or not rows:
-        raise _lost(files, lost)
-    classes = ", ".join(sorted({row.label for row in rows}))
-    print(f"{files.where}: no folders of splits, all is train: {classes[:200]}", file=sys.stderr)
-    return with_people(rows)
-
-
-def _row(split: str, label: str, inner: list[str], name: str, file: File) -> Row:
-    label = sys.intern(label.strip())  # one text object for all pictures
-    return Row(split, label, "_".join([*inner, name]), file, "/".join(inner))
-
-
-def _lost(files: Files, lost: Iterable[File]) -> ArchiveError:
-    found = repr(min((file.path for file in lost), default="none")) if lost else "none"
-    return ArchiveError(
-        f"{files.where}: expected pictures in <split>/<class>/ folders, the split one of "
-        f"{', '.join(SPLIT_FOLDERS)}, found {found}; sort them into train/<class>/ and "
-        "test/<class>/, or set fetch.layout or fetch.table"
-    )
-
-
-def _equal(one: File, other: File, where: str) -> bool:
-    return one.size == other.size and one.content(where) == other.content(where)
