@@ -27,13 +27,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic.dataclasses import dataclass
 
-from benchmarks.measuring import ROOT, apart, describe_machine, deviating, markdown
+from benchmarks.measuring import ROOT, apart, describe_machine, deviating
 from benchmarks.time_to_accuracy import find_recipe
 from benchmarks.timed_fit import fit
 from facial_expression.core.command import parser
 from facial_expression.core.errors import ParameterError, TrainingError, run
 from facial_expression.core.files import write_json
 from facial_expression.core.params import CLOSED, load
+from facial_expression.core.tables import markdown
 from facial_expression.network.recipe import Recipe
 
 FILE = ROOT / "benchmarks/ablations.yaml"

@@ -28,11 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import rival_fer
-from benchmarks.measuring import describe_machine, markdown, pace, ranging
+from benchmarks.measuring import describe_machine, pace, ranging
 from facial_expression.core.arrays import Split, read_split
 from facial_expression.core.command import parser
 from facial_expression.core.errors import ModelError, run
 from facial_expression.core.labels import FER2013_IDS, read_classes
+from facial_expression.core.tables import markdown
 from facial_expression.inference.network import Network, session
 from facial_expression.network.backend import configure
 from tools.quantise import quantise, setting_ranges

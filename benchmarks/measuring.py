@@ -109,18 +109,6 @@ def verdict(values: Iterable[float], limit: float) -> str:
     return "met" if median(values) <= limit else "MISSED"
 
 
-def markdown(rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table of texts whose first row is the header.
-
-    >>> print(markdown([("a", "b"), ("1", "2")]))
-    | a | b |
-    |---|---|
-    | 1 | 2 |
-    """
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join([lines[0], "|---" * len(rows[0]) + "|", *lines[1:]])
-
-
 def deviating(values: Iterable[float], decimals: int) -> str:
     """Mean and standard deviation (of a sample) of some figures; one figure has none.
 

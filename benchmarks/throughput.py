@@ -15,9 +15,10 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
-from benchmarks.measuring import apart, describe_machine, markdown, pace, ranging
+from benchmarks.measuring import apart, describe_machine, pace, ranging
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
+from facial_expression.core.tables import markdown
 from facial_expression.network.backend import Backend, configure, versions
 
 HEADER = (

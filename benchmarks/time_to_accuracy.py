@@ -18,13 +18,14 @@ from statistics import mean, median
 from typing import Any
 
 from benchmarks import rival_fer
-from benchmarks.measuring import ROOT, apart, describe_machine, deviating, markdown
+from benchmarks.measuring import ROOT, apart, describe_machine, deviating
 from benchmarks.timed_fit import Result, fit, read_scored, score
 from facial_expression.core.command import parser
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import write_json, write_text
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import load
+from facial_expression.core.tables import markdown
 from facial_expression.network.backend import configure
 from facial_expression.network.recipe import Recipe
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,12 +17,17 @@ from facial_expression.sample.faces import contraction, identity
 from facial_expression.sample.portraits import looks, portrait
 
 
+def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    """A picture as the bytes of an image file."""
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
 def picture(seed: int, side: int = 48, kind: str = "JPEG") -> bytes:
     """A grey square of smooth noise as the bytes of an image file; each seed another picture."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 6), dtype=np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(coarse).resize((side, side), Image.Resampling.BILINEAR).save(stream, kind)
-    return stream.getvalue()
+    return encoded(Image.fromarray(coarse).resize((side, side), Image.Resampling.BILINEAR), kind)
 
 
 def noise_video(path: Path, codec: str) -> Path:

@@ -29,22 +29,6 @@ def find_classes(model: Path) -> Path:
     )
 
 
-def read_names(path: Path) -> list[str]:
-    """The names of the classes in the order of the model's outputs, which need not be sorted.
-
-    Raises:
-        DatasetError: the file is no list of distinct names.
-    """
-    try:
-        names = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path}: expected a JSON list of class names: {error}") from None
-    texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not texts or len(set(names)) < len(names):
-        raise DatasetError(f"{path}: expected a list of distinct class names, found {names!r}")
-    return names
-
-
 def find_temperature(model: Path) -> float:
     """What calibration.json beside the model says, as stage export writes it; 1 without one."""
     path = model.parent / "calibration.json"

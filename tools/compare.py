@@ -22,6 +22,7 @@ import io
 import itertools
 from collections.abc import Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,14 +31,14 @@ from numpy.typing import NDArray
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import DatasetError, PipelineError, run
+from facial_expression.core.tables import read_table
 
 PREDICTIONS = "data/evaluation/predictions"
 WORKSPACE = ("", "workspace")
 SECTIONS = ("index", "preprocess", "train")
 """The parameters that a network depends on, beside the pictures."""
 SEED = "train.seed"
-COLUMNS = ["path", "actual", "predicted"]
-"""The first columns of predictions/<split>.csv; the names of the classes follow."""
+COLUMNS = ("path", "actual", "predicted")  # of predictions/<split>.csv, and one for each class
 NOISE = 0.05
 """A difference with a smaller p-value is called larger than noise."""
 
@@ -125,25 +126,17 @@ def parse(text: str, name: str) -> Predictions:
     Raises:
         DatasetError: it has other columns, no picture, a picture twice, or an unknown class.
     """
-    again = "run the evaluate stage of that version again"
-    try:
-        table = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-    except ValueError:  # pandas' own errors are ValueErrors
-        table = pd.DataFrame()
-    header = [str(column) for column in table.columns]
-    if header[:3] != COLUMNS:
-        raise DatasetError(
-            f"{name}: expected predictions with the columns {', '.join(COLUMNS)} and one a class, "
-            f"found {', '.join(header) or 'none'}; {again}"
-        )
-    classes = header[3:]
+    columns = dict.fromkeys(COLUMNS, str)
+    again = "the evaluate stage of that version"
+    table = read_table(Path(name), columns, again, stream=io.BytesIO(text.encode()))
+    classes = [column for column in table if column not in columns]
     known = table[["actual", "predicted"]].isin(classes).all(axis=1)
     pictures = table["path"].nunique()
-    if table.empty or pictures < len(table) or not known.all():
+    if pictures < len(table) or not known.all():
         raise DatasetError(
             f"{name}: expected predictions for each picture once, with classes of the header, "
             f"found {len(table)} rows for {pictures} pictures, {int((~known).sum())} of them with "
-            f"another class; {again}"
+            f"another class; run {again} again"
         )
     return Predictions(name, classes, table.set_index("path")[["actual", "predicted"]])
 

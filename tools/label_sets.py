@@ -21,7 +21,7 @@ import pandas as pd
 from facial_expression.core.command import parser
 from facial_expression.core.errors import DatasetError, run
 from facial_expression.core.files import write_text
-from facial_expression.core.tables import read_table
+from facial_expression.core.tables import markdown, read_table
 from facial_expression.index import ferplus
 
 COLUMNS = {"path": str, "actual": str, "predicted": str}
@@ -73,11 +73,9 @@ def compared(table: pd.DataFrame, votes: ferplus.Votes, classes: Sequence[str]) 
         rows.append((pictures, "FER+", scored(guess[some], labels[some], classes)))
         share = 100 * (labels == folders)[some].mean()
         agreement.append(f"{share:.2f} % of {some.sum():,} pictures (filter {name})")
-    lines = [HEADER, ["---"] * len(HEADER), *(_cells(*row) for row in rows)]
-    return (
-        "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-        + f"\n\nThe folder's label is the FER+ label for {' and '.join(agreement)}.\n"
-    )
+    cells = [_cells(*row) for row in rows]
+    said = f"The folder's label is the FER+ label for {' and '.join(agreement)}."
+    return f"{markdown([HEADER, *cells])}\n\n{said}\n"
 
 
 def _cells(pictures: str, labels: str, scores: dict[str, float]) -> list[str]:

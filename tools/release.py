@@ -24,7 +24,7 @@ import yaml
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import PipelineError, run
-from facial_expression.core.files import sha256_of, write_text
+from facial_expression.core.files import read_json, sha256_of, write_text
 from facial_expression.core.tables import read_table, write_table
 
 REMOTE = Path(".dvc/remote")
@@ -39,6 +39,7 @@ LARGEST_REMOTE = 20_000_000  # bytes that travel with every clone
 LARGEST_FILE = 10_000_000  # bytes of a file in released/
 NAME = "expression"
 KERAS, ONNX, INT8 = (f"released/{NAME}{end}" for end in (".keras", ".onnx", "-int8.onnx"))
+AGAIN = "dvc repro in that clone"
 THREADS, BATCH_SIZE = 2, 64  # the int8 form is timed with them
 
 
@@ -220,14 +221,14 @@ def check_run(source: Path) -> None:
     """Raise PipelineError unless the run's protocol is clean and its ONNX form is its twin."""
     from facial_expression.export.parity import Parity
 
-    protocol = _json(source / "data/evaluation/scores.json").get("protocol")
+    protocol = read_json(source / "data/evaluation/scores.json", AGAIN).get("protocol")
     if protocol != "clean":
         raise PipelineError(
             f"{source}: expected a run of the protocol clean, found {protocol}; only a network "
             "that was scored without leaks is released"
         )
     path = source / "data/export/parity.json"
-    kept = _json(path)
+    kept = read_json(path, AGAIN)
     try:
         found = Parity(**{name: kept[name] for name in Parity._fields})
         holds = found.n > 0 and found.holds
@@ -276,19 +277,6 @@ def _stage(root: Path, name: str, *arguments: str | Path) -> None:
 
 def _yaml(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise PipelineError(
-            f"{path}: expected a finished run of this version: {reason}; run dvc repro there"
-        ) from None
-    if not isinstance(found, dict):
-        raise PipelineError(f"{path}: expected an object, found {found!r}; run dvc repro there")
-    return found
 
 
 def main(argv: Sequence[str] | None = None) -> None:

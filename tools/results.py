@@ -19,7 +19,7 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -31,7 +31,7 @@ from facial_expression.core.command import parser
 from facial_expression.core.errors import PipelineError, run
 from facial_expression.core.files import write_text
 from facial_expression.core.params import read_yaml
-from facial_expression.core.tables import read_table
+from facial_expression.core.tables import markdown, read_table
 
 NUMBERS = (
     "data/evaluation/scores.json",
@@ -90,7 +90,7 @@ def machine() -> str:
     )
 
 
-def recipes(results: Path) -> list[str]:
+def recipes(results: Path) -> str:
     """A Markdown table of the runs in SHOWN."""
     return _over_seeds(results, SHOWN)
 
@@ -121,15 +121,15 @@ def show(root: Path) -> str:
     return pd.DataFrame(rows).to_string(index=False)
 
 
-def seeds(results: Path) -> list[str]:
+def seeds(results: Path) -> str:
     """A Markdown table of the runs that were repeated with other seeds."""
     names = sorted({path.name.partition("-seed-")[0] for path in results.glob("*-seed-[0-9]*")})
     return _over_seeds(results, {f"`{name}`": name for name in names})
 
 
-def _over_seeds(results: Path, shown: Mapping[str, str]) -> list[str]:
+def _over_seeds(results: Path, shown: Mapping[str, str]) -> str:
     """A row for each run, on the split that it reports, with the spread over its seeds."""
-    lines = _head(["run", "seeds", "protocol", "epochs", "val", "split", "n", *SCORES])
+    lines = [["run", "seeds", "protocol", "epochs", "val", "split", "n", *SCORES]]
     for name, kept in shown.items():
         first = results / kept
         folders = [first, *results.glob(f"{kept}-seed-[0-9]*")]
@@ -138,13 +138,13 @@ def _over_seeds(results: Path, shown: Mapping[str, str]) -> list[str]:
         val = _spread([100 * metrics["val"]["accuracy"] for metrics in found])
         facts = [name, str(len(found)), found[0]["protocol"], str(len(_history(first))), val]
         columns = zip(*(_scores(metrics, split) for metrics in found), strict=True)
-        lines.append(_line([*facts, split, f"{found[0][split]['n']:,}", *map(_spread, columns)]))
-    return lines
+        lines.append([*facts, split, f"{found[0][split]['n']:,}", *map(_spread, columns)])
+    return markdown(lines)
 
 
-def runs(results: Path) -> list[str]:
+def runs(results: Path) -> str:
     """A Markdown table of all runs kept, a row for each split that they scored."""
-    lines = _head(["run", "protocol", "epochs", "split", "n", SCORES[0], "95 %", *SCORES[1:]])
+    lines = [["run", "protocol", "epochs", "split", "n", SCORES[0], "95 %", *SCORES[1:]]]
     for path in sorted(results.glob("*/scores.json")):
         folder = path.parent
         metrics = _metrics(folder)
@@ -155,18 +155,18 @@ def runs(results: Path) -> list[str]:
                 low, high = (f"{100 * plain[f'accuracy_{end}']:.1f}" for end in ("low", "high"))
                 first, *others = (_spread([score]) for score in _scores(metrics, split))
                 cells = [split, f"{plain['n']:,}", first, f"{low} to {high}", *others]
-                lines.append(_line([*facts, *cells]))
-    return lines
+                lines.append([*facts, *cells])
+    return markdown(lines)
 
 
-def notebook(results: Path) -> list[str]:
+def notebook(results: Path) -> str:
     """A Markdown table of the seed recipe's validation accuracy beside the notebook's, by epoch."""
     history = _history(results / "fer2013-seed-notebook")
-    lines = _head(["epoch", "here", "notebook"])
+    lines = [["epoch", "here", "notebook"]]
     for epoch, accuracy in zip(history["epoch"], history["val_accuracy"], strict=True):
         theirs = f"{100 * NOTEBOOK[epoch]:.1f}" if epoch in NOTEBOOK else ""
-        lines.append(_line([str(epoch), f"{100 * accuracy:.1f}", theirs]))
-    return lines
+        lines.append([str(epoch), f"{100 * accuracy:.1f}", theirs])
+    return markdown(lines)
 
 
 TABLES = {"recipes": recipes, "seeds": seeds, "runs": runs, "notebook": notebook}
@@ -198,14 +198,6 @@ def _spread(values: Sequence[float | None]) -> str:
     return f"{mean(found):.{digits}f}{deviation}"
 
 
-def _head(names: Sequence[str]) -> list[str]:
-    return [_line(names), _line(["---"] * len(names))]
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
 def filled(document: str, results: Path) -> str:
     """The document with every marked table written anew from the runs in `results`.
 
@@ -216,8 +208,7 @@ def filled(document: str, results: Path) -> str:
     def table(mark: re.Match[str]) -> str:
         if mark[1] not in TABLES:
             raise PipelineError(f"expected one of {', '.join(TABLES)} in a mark, found {mark[1]}")
-        lines = TABLES[mark[1]](results)
-        return "\n".join([mark[0].partition("\n")[0], *lines, "<!-- end -->"])
+        return "\n".join([mark[0].partition("\n")[0], TABLES[mark[1]](results), "<!-- end -->"])
 
     text, count = MARKED.subn(table, document)
     if not count:

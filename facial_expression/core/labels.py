@@ -21,12 +21,11 @@ SPLIT_FOLDERS = {
 """Names that the folder of a split may have -> the split."""
 
 
-def read_classes(path: Path) -> list[str]:
-    """Class names from classes.json; a DatasetError if it is no sorted list of distinct names."""
+def read_classes(path: Path, ordered: bool = True) -> list[str]:
+    """Class names from classes.json; a DatasetError if it is no list of distinct (sorted) names."""
     names = read_json(path, "the preprocess stage")
     texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not texts or names != sorted(set(names)):
-        raise DatasetError(
-            f"{path}: expected a sorted list of distinct class names, found {names!r}"
-        )
+    if not texts or len(set(names)) < len(names) or (ordered and names != sorted(names)):
+        kind = "sorted list" if ordered else "list"
+        raise DatasetError(f"{path}: expected a {kind} of distinct class names, found {names!r}")
     return names

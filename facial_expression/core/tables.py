@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -70,6 +70,19 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         index=False, lineterminator="\n", float_format=lambda number: f"{number:z.{DECIMALS}f}"
     )
     write_bytes(path, text.encode())
+
+
+def markdown(rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table of texts whose first row is the header.
+
+    >>> print(markdown([("a", "b"), ("1", "2")]))
+    | a | b |
+    | --- | --- |
+    | 1 | 2 |
+    """
+    header, *others = map(list, rows)
+    lines = [header, ["---"] * len(header), *others]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _line(error: Exception) -> str:

@@ -15,6 +15,8 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from facial_expression.core.tables import markdown
+
 TEMPLATE = Path(__file__).with_suffix(".md")
 SPLITS = {
     "train": "the pictures that the network was trained on",
@@ -105,12 +107,12 @@ def render(facts: Facts) -> str:
         protocol=PROTOCOLS["leaky" if leaky else metrics["protocol"]],
         dropped=", ".join(dropped) or "nothing",
         duplicates=duplicates,
-        scores=_table(["split", "", "n", "accuracy", *SCORES.values()], scores),
+        scores=markdown([["split", "", "n", "accuracy", *SCORES.values()], *scores]),
         leak_free=_leak_free(metrics, audit),
         temperature=calibration["temperature"],
         fitted="these same pictures" if split == "val" else "the validation pictures",
-        calibration=_table(["", "before", "after"], errors),
-        classwise=_table(["class", "precision", "recall", "F1", "support"], classes),
+        calibration=markdown([["", "before", "after"], *errors]),
+        classwise=markdown([["class", "precision", "recall", "F1", "support"], *classes]),
         side=metrics["model"]["side"],
         macs=metrics["model"]["macs"] / 1e6,
         versions=", ".join(f"{name} {version}" for name, version in metrics["versions"].items()),
@@ -162,11 +164,6 @@ def absent(classes: Mapping[str, Sequence[str]]) -> str:
     lacking = [f"no picture of {', '.join(of)} in {name}" for name, of in classes.items() if of]
     effect = "macro F1 counts such a class as 0, balanced accuracy leaves it out"
     return f" There is {' and '.join(lacking)}: {effect}." if lacking else ""
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _yaml(value: Mapping[str, Any]) -> str:

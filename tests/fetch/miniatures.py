@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from facial_expression.core.labels import FER2013_IDS
-from tests.helpers import drawn_face
+from tests.helpers import drawn_face, encoded
 
 Tree = dict[str, bytes]
 
@@ -30,10 +30,7 @@ CODES = {
 @cache
 def face(expression: str, seed: int, kind: str = "JPEG", side: int = 48) -> bytes:
     """A drawn face as the bytes of a picture file."""
-    image = Image.fromarray(drawn_face(seed, expression))
-    stream = io.BytesIO()
-    image.resize((side, side)).save(stream, kind)
-    return stream.getvalue()
+    return encoded(Image.fromarray(drawn_face(seed, expression)).resize((side, side)), kind)
 
 
 def lines(*rows: object) -> bytes:
@@ -142,10 +139,8 @@ def expw() -> Tree:
         both = np.concatenate(
             [drawn_face(label, expression), drawn_face(label + 50, expression)], 1
         )
-        stream = io.BytesIO()
-        Image.fromarray(both).save(stream, "PNG")
         name = f"{expression}_actor_{label}.png"
-        files[f"image/origin/{name}"] = stream.getvalue()
+        files[f"image/origin/{name}"] = encoded(Image.fromarray(both))
         rows += [f"{name} 0 0 0 48 48 60.5 {label}", f"{name} 1 -2 48 99 50 12.25 {label}"]
     return {**files, "label/label.lst": lines(*rows)}
 

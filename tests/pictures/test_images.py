@@ -27,15 +27,10 @@ from facial_expression.pictures.images import (
     format_of,
     square,
 )
+from tests.helpers import encoded
 
 LOSSLESS = ["PNG", "BMP", "TIFF", "PPM", "GIF"]
 Pixels = NDArray[np.uint8]
-
-
-def encode(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
 
 
 def noise(*shape: int) -> Pixels:
@@ -81,28 +76,28 @@ colours = greys.flatmap(lambda a: hnp.arrays(np.uint8, (*a.shape, 3)))
 
 @given(pixels=greys, kind=st.sampled_from(LOSSLESS))
 def test_grey_is_untouched_whatever_the_format(pixels: Pixels, kind: str) -> None:
-    data = encode(Image.fromarray(pixels), kind)
+    data = encoded(Image.fromarray(pixels), kind)
     assert_decoded(data, "P" if kind == "GIF" else "L", three(pixels))
     np.testing.assert_array_equal(np.asarray(decode(data).grey), pixels)
 
 
 @given(colours)
 def test_colours_are_those_of_the_file(pixels: Pixels) -> None:
-    assert_decoded(encode(Image.fromarray(pixels)), "RGB", pixels)
+    assert_decoded(encoded(Image.fromarray(pixels)), "RGB", pixels)
 
 
 @given(rgb=colours, data=st.data())
 def test_transparency_lies_over_white(rgb: Pixels, data: st.DataObject) -> None:
     alpha = data.draw(hnp.arrays(np.uint8, rgb.shape[:2]))
-    coloured = encode(Image.fromarray(np.dstack([rgb, alpha])))
+    coloured = encoded(Image.fromarray(np.dstack([rgb, alpha])))
     assert_decoded(coloured, "RGBA", over_white(rgb, alpha), levels=1)
-    grey = encode(Image.fromarray(np.dstack([rgb[..., 0], alpha]), mode="LA"))
+    grey = encoded(Image.fromarray(np.dstack([rgb[..., 0], alpha]), mode="LA"))
     assert_decoded(grey, "LA", over_white(three(rgb[..., 0]), alpha), levels=1)
 
 
 def test_tall_pictures_lie_over_white_to_the_last_row() -> None:
     rgb, alpha = noise(2 * STRIP + 5, 3, 3), noise(2 * STRIP + 5, 3)
-    data = encode(Image.fromarray(np.dstack([rgb, alpha])))
+    data = encoded(Image.fromarray(np.dstack([rgb, alpha])))
     assert_decoded(data, "RGBA", over_white(rgb, alpha), levels=1)
 
 
@@ -117,21 +112,21 @@ def test_a_palette_becomes_its_colours(transparency: int | bytes | None) -> None
     elif transparency is not None:
         alpha[transparency] = 0
     options = {} if transparency is None else {"transparency": transparency}
-    assert_decoded(encode(image, **options), "P", over_white(palette, alpha)[indices], levels=1)
+    assert_decoded(encoded(image, **options), "P", over_white(palette, alpha)[indices], levels=1)
 
 
 def test_one_transparent_level_or_colour_becomes_white() -> None:
     grey, rgb = noise(8, 8), noise(8, 8, 3)
-    data = encode(Image.fromarray(grey), transparency=int(grey[0, 0]))
+    data = encoded(Image.fromarray(grey), transparency=int(grey[0, 0]))
     assert_decoded(data, "L", three(np.where(grey == grey[0, 0], 255, grey)))
     key = tuple(int(value) for value in rgb[0, 0])
     white = np.where((rgb == key).all(-1, keepdims=True), 255, rgb)
-    assert_decoded(encode(Image.fromarray(rgb), transparency=key), "RGB", white)
+    assert_decoded(encoded(Image.fromarray(rgb), transparency=key), "RGB", white)
 
 
 def test_bilevel_is_black_and_white() -> None:
     pixels = noise(9, 11) > 127
-    assert_decoded(encode(Image.fromarray(pixels)), "1", three(pixels * np.uint8(255)))
+    assert_decoded(encoded(Image.fromarray(pixels)), "1", three(pixels * np.uint8(255)))
 
 
 @pytest.mark.parametrize(
@@ -141,22 +136,22 @@ def test_sixteen_bits_keep_the_high_byte(kind: str, mode: str) -> None:
     pixels = np.array([[0, 255, 256], [32768, 65279, 65535]], ">u2" if mode == "I;16B" else "<u2")
     image = Image.frombytes("I;16B" if mode == "I;16B" else "I;16", (3, 2), pixels.tobytes())
     expected = np.array([[0, 0, 1], [128, 254, 255]])
-    assert_decoded(encode(image, kind), mode, three(expected))
+    assert_decoded(encoded(image, kind), mode, three(expected))
 
 
 def test_printers_colours_become_what_they_print() -> None:
     cmyk = noise(8, 8, 4)
     ink = cmyk.astype(float) / 255
     printed = 255 * (1 - ink[..., :3]) * (1 - ink[..., 3:])
-    data = encode(Image.fromarray(cmyk, mode="CMYK"), "TIFF")
+    data = encoded(Image.fromarray(cmyk, mode="CMYK"), "TIFF")
     assert_decoded(data, "CMYK", printed, levels=2)
-    white = encode(Image.new("CMYK", (16, 16), (0, 0, 0, 0)), "JPEG")  # often stored inverted
+    white = encoded(Image.new("CMYK", (16, 16), (0, 0, 0, 0)), "JPEG")  # often stored inverted
     assert_decoded(white, "CMYK", np.full((16, 16, 3), 255), levels=2)
 
 
 def test_the_first_frame_of_an_animation_counts() -> None:
     frames = [Image.fromarray(np.full((6, 6), level, np.uint8)) for level in (10, 200, 90)]
-    data = encode(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
+    data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
     assert Image.open(io.BytesIO(data)).n_frames == 3  # type: ignore[attr-defined]
     assert_decoded(data, "P", np.full((6, 6, 3), 10))
 
@@ -180,14 +175,14 @@ def test_every_exif_orientation_is_turned_upright(orientation: int, mode: str) -
     exif[0x0112] = orientation
     image = Image.fromarray(np.ascontiguousarray(stored)).convert(mode)
     expected = np.asarray(Image.fromarray(upright).convert(mode).convert("RGB"))
-    assert_decoded(encode(image, exif=exif), mode, expected)
+    assert_decoded(encoded(image, exif=exif), mode, expected)
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("exif", [b"garbage", b"MM\x00*\x00\x00\x00\x08\x00\x05\x01\x12"])
 def test_broken_exif_does_not_spoil_a_whole_picture(exif: bytes) -> None:
     image = Image.fromarray(np.full((8, 8), 77, np.uint8))
-    data = encode(image, "JPEG", exif=b"Exif\x00\x00" + exif)
+    data = encoded(image, "JPEG", exif=b"Exif\x00\x00" + exif)
     assert (np.asarray(decode(data).grey) == 77).all()
 
 
@@ -199,8 +194,8 @@ def test_any_size_becomes_a_square_within_the_range_of_its_pixels(
     pixels: Pixels, side: int
 ) -> None:
     flat = np.full_like(pixels, 93)
-    assert square(decode(encode(Image.fromarray(pixels))), side).shape == (side, side)
-    assert (square(decode(encode(Image.fromarray(flat))), side) == 93).all()
+    assert square(decode(encoded(Image.fromarray(pixels))), side).shape == (side, side)
+    assert (square(decode(encoded(Image.fromarray(flat))), side) == 93).all()
 
 
 @given(pixels=greys)
@@ -208,7 +203,7 @@ def test_where_only_the_edges_stand_out_they_are_cut_off(pixels: Pixels) -> None
     height, width = pixels.shape
     edge = min(height, width)
     top, left = (height - edge) // 2, (width - edge) // 2
-    found = square(decode(encode(Image.fromarray(pixels))), edge)
+    found = square(decode(encoded(Image.fromarray(pixels))), edge)
     np.testing.assert_array_equal(found, pixels[top : top + edge, left : left + edge])
     assert found.dtype == np.uint8
 
@@ -216,14 +211,14 @@ def test_where_only_the_edges_stand_out_they_are_cut_off(pixels: Pixels) -> None
 def test_a_photograph_is_antialiased() -> None:
     stripes = np.zeros((3000, 4000, 3), np.uint8)
     stripes[:, ::2] = 255  # one pixel wide: what picks pixels gives black or white stripes
-    found = square(decode(encode(Image.fromarray(stripes), "JPEG", quality=95)), 48)
+    found = square(decode(encoded(Image.fromarray(stripes), "JPEG", quality=95)), 48)
     assert_close(found, np.full((48, 48), 127.5), levels=2)
 
 
 def test_shrinking_by_a_whole_factor_is_near_the_mean_of_each_block() -> None:
     x = np.linspace(0, np.pi, 192)
     smooth = (127 + 100 * np.outer(np.sin(x), np.cos(x))).astype(np.uint8)
-    found = square(decode(encode(Image.fromarray(smooth))), 48)
+    found = square(decode(encoded(Image.fromarray(smooth))), 48)
     assert_close(found, smooth.reshape(48, 4, 48, 4).mean(axis=(1, 3)), levels=1.5)
 
 
@@ -234,8 +229,8 @@ def test_shrinking_by_a_whole_factor_is_near_the_mean_of_each_block() -> None:
 def test_equal_pixels_have_equal_fingerprints_in_every_format(pixels: Pixels) -> None:
     height, width = pixels.shape
     expected = hashlib.sha256(struct.pack("<II", width, height) + pixels.tobytes()).hexdigest()
-    files = [encode(Image.fromarray(pixels), kind) for kind in LOSSLESS]
-    files.append(encode(Image.fromarray(pixels).convert("RGBA"), "WEBP", lossless=True))
+    files = [encoded(Image.fromarray(pixels), kind) for kind in LOSSLESS]
+    files.append(encoded(Image.fromarray(pixels).convert("RGBA"), "WEBP", lossless=True))
     assert {decode(file).fingerprint for file in files} == {expected}
 
 
@@ -260,13 +255,13 @@ def png_header(width: int, height: int) -> bytes:
         (b"", "not a picture"),
         (b"these are words, not a picture\n" * 9, "not a picture"),
         (b"\xff\xd8\xff", "not a picture"),
-        (encode(Image.fromarray(noise(48, 48)), "JPEG")[:-400], "truncated"),
-        (encode(Image.fromarray(noise(48, 48)), "PNG")[:-800], "truncated"),
-        (encode(Image.fromarray(noise(48, 48, 3)), "WEBP")[:-100], ""),
+        (encoded(Image.fromarray(noise(48, 48)), "JPEG")[:-400], "truncated"),
+        (encoded(Image.fromarray(noise(48, 48)), "PNG")[:-800], "truncated"),
+        (encoded(Image.fromarray(noise(48, 48, 3)), "WEBP")[:-100], ""),
         (png_header(10_001, 10_000), f"10001x10000 pixels, at most {MAX_PIXELS} allowed"),
         (png_header(60_000, 60_000), "decompression bomb"),
-        (encode(Image.fromarray(np.zeros((3, 3), np.float32)), "TIFF"), "floating-point"),
-        (encode(Image.fromarray(noise(8, 8)), "EPS"), "not a picture of a known format"),
+        (encoded(Image.fromarray(np.zeros((3, 3), np.float32)), "TIFF"), "floating-point"),
+        (encoded(Image.fromarray(noise(8, 8)), "EPS"), "not a picture of a known format"),
     ],
     ids=range(10),  # bytes are too long
 )
@@ -281,9 +276,9 @@ def test_what_is_no_whole_picture_gives_its_reason_in_one_line(data: bytes, reas
 
 
 WHOLE = [
-    *(encode(Image.fromarray(noise(20, 30, 3)), kind) for kind in ("JPEG", *LOSSLESS, "WEBP")),
-    encode(Image.fromarray(noise(20, 30)).convert("P"), "PNG", transparency=3),
-    *(encode(Image.fromarray(noise(20, 30, 3)), kind) for kind in ("AVIF",) if kind in FORMATS),
+    *(encoded(Image.fromarray(noise(20, 30, 3)), kind) for kind in ("JPEG", *LOSSLESS, "WEBP")),
+    encoded(Image.fromarray(noise(20, 30)).convert("P"), "PNG", transparency=3),
+    *(encoded(Image.fromarray(noise(20, 30, 3)), kind) for kind in ("AVIF",) if kind in FORMATS),
 ]
 
 
@@ -300,7 +295,7 @@ def test_damage_gives_a_picture_or_our_error_and_nothing_else(data: st.DataObjec
 
 @pytest.mark.parametrize("suffix", archive.SUFFIXES)
 def test_the_content_says_that_a_file_is_a_picture(suffix: str) -> None:
-    data = encode(Image.fromarray(noise(8, 8)), Image.registered_extensions()[suffix])
+    data = encoded(Image.fromarray(noise(8, 8)), Image.registered_extensions()[suffix])
     assert format_of(data[:HEAD]) in FORMATS
     assert decode(data).grey.size == (8, 8)
 

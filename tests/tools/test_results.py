@@ -59,7 +59,7 @@ def test_each_scored_split_has_a_row(finished, tmp_path):
     both = METRICS | {"test": METRICS["val"] | {"accuracy": 0.6}}
     (finished / "data/evaluation/scores.json").write_text(json.dumps(both), encoding="utf-8")
     results.keep("x", finished, "dvc exp run", "", tmp_path / "results")
-    val, test = results.runs(tmp_path / "results")[2:]
+    val, test = results.runs(tmp_path / "results").splitlines()[2:]
     assert "| val | 3,589 | 50.0 | 48.0 to 52.0 | 49.0 |" in val
     assert "| test | 3,589 | 60.0 | 48.0 to 52.0 |" in test
 
@@ -72,7 +72,7 @@ def test_seeds_of_a_recipe_stand_in_one_row(finished, tmp_path, monkeypatch):
         path.write_text(json.dumps(metrics), encoding="utf-8")
         results.keep(name, finished, "dvc exp run", "", kept)
     monkeypatch.setattr(results, "SHOWN", {"ours": "x"})
-    (ours,), (every,) = results.recipes(kept)[2:], results.seeds(kept)[2:]
+    ours, every = (make(kept).splitlines()[2] for make in (results.recipes, results.seeds))
     assert "| 51.0 ± 1.4 | 49.0 ± 0.0 |" in ours
     assert every == ours.replace("ours", "`x`")
 
@@ -102,7 +102,9 @@ def test_the_documents_of_this_repository_are_current():
 @pytest.mark.parametrize("name", ["fast", "compact", "slim", "best"])
 def test_the_page_of_recipes_states_the_scores_of_their_runs(name):
     (kept,) = [
-        row.split(" | ") for row in results.seeds(ROOT / "results") if f"`fer2013-{name}`" in row
+        row.split(" | ")
+        for row in results.seeds(ROOT / "results").splitlines()
+        if f"`fer2013-{name}`" in row
     ]
     page = (ROOT / "docs/recipes.md").read_text(encoding="utf-8").splitlines()
     (stated,) = [row for row in page if row.startswith(f"| `{name}` | ")]

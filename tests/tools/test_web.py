@@ -21,6 +21,7 @@ from facial_expression.inference.boxes import Box, crop
 from facial_expression.inference.detection import Detector
 from facial_expression.inference.network import Network
 from facial_expression.pictures.images import decode, square
+from tests.helpers import encoded
 from tests.networks import CLASSES, tiny_network
 from tests.serving import served
 from tools.web import card, examples
@@ -59,12 +60,6 @@ def send(client, data: bytes, whole: bool = False, **headers: str):
     return client.post(path, data=data, content_type=CONTENT_TYPE, headers=HERE | headers)
 
 
-def file_of(image: Image.Image, kind: str = "PNG", **options) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
-
-
 def picture_in(url: str) -> Image.Image:
     return Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
 
@@ -93,14 +88,14 @@ def test_a_drawn_face_is_found_and_classified_as_the_network_does(client, networ
 
 
 def test_a_picture_has_any_number_of_faces_or_is_one_itself(client, network):
-    data = file_of(noise(90, 60))
+    data = encoded(noise(90, 60))
     assert send(client, data).get_json()["faces"] == []
     (face,) = send(client, data, whole=True).get_json()["faces"]
     assert face["square"] == {"left": 15, "top": 0, "side": 60}
     pixels = square(decode(data), network.side)
     np.testing.assert_array_equal(np.asarray(picture_in(face["crop"])), pixels)
     pair = [decode(DRAWN[name]).grey for name in ("sad", "surprise")]
-    faces = send(client, file_of(Image.fromarray(np.hstack(pair)))).get_json()["faces"]
+    faces = send(client, encoded(Image.fromarray(np.hstack(pair)))).get_json()["faces"]
     left, right = sorted(face["box"]["left"] + face["box"]["width"] / 2 for face in faces)
     assert left < pair[0].width < right
 
@@ -108,7 +103,7 @@ def test_a_picture_has_any_number_of_faces_or_is_one_itself(client, network):
 def test_the_preview_is_upright_and_reduced(client):
     exif = Image.Exif()
     exif[0x0112] = 6  # viewers turn it by 90 degrees
-    answer = send(client, file_of(noise(2400, 1200), "JPEG", exif=exif)).get_json()
+    answer = send(client, encoded(noise(2400, 1200), "JPEG", exif=exif)).get_json()
     assert (answer["width"], answer["height"]) == (1200, 2400)
     assert picture_in(answer["picture"]).size == (800, 1600)
 
@@ -122,16 +117,16 @@ def test_pictures_wait_for_their_turn_for_a_limited_time(network):
         return []
 
     analyzer = Analyzer(network, find, patience=0)
-    first = threading.Thread(target=analyzer.analyze, args=[file_of(noise())])
+    first = threading.Thread(target=analyzer.analyze, args=[encoded(noise())])
     first.start()
     assert inside.wait(60)
     with pytest.raises(BusyError, match="try again"):
-        analyzer.analyze(file_of(noise()))
-    busy = send(application(analyzer, {}, "", {}).test_client(), file_of(noise()))
+        analyzer.analyze(encoded(noise()))
+    busy = send(application(analyzer, {}, "", {}).test_client(), encoded(noise()))
     assert (busy.status_code, "try again" in busy.get_json()["error"]) == (503, True)
     go_on.set()
     first.join()
-    assert analyzer.analyze(file_of(noise()))["faces"] == []
+    assert analyzer.analyze(encoded(noise()))["faces"] == []
 
 
 # Refusals
@@ -278,7 +273,7 @@ def test_the_process_writes_no_file_limits_requests_and_ends_in_one_line(tmp_pat
     model = tiny_network(tmp_path / "tiny.onnx")
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    large = file_of(Image.new("RGB", (2500, 2500)), "BMP")
+    large = encoded(Image.new("RGB", (2500, 2500)), "BMP")
     assert 0.85 * MAX_BYTES < len(large) < MAX_BYTES
     with served(model, temporary) as page:
         status, answer = post(page.url, large + bytes(MAX_BYTES - len(large)))

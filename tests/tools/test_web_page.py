@@ -13,6 +13,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from tests.browsing import CHROMIUM
+from tests.helpers import encoded
 from tests.networks import CLASSES, tiny_network
 from tests.serving import served
 from tools.web.examples import draw
@@ -67,15 +68,9 @@ def upload(page: Page, data: bytes, name: str = "picture.png") -> None:
     page.set_input_files("#file", {"name": name, "mimeType": "image/png", "buffer": data})
 
 
-def png(image: Image.Image) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, "PNG")
-    return stream.getvalue()
-
-
 def side_by_side(*names: str) -> bytes:
     faces = [np.asarray(Image.open(io.BytesIO(DRAWN[name]))) for name in names]
-    return png(Image.fromarray(np.hstack(faces)))
+    return encoded(Image.fromarray(np.hstack(faces)))
 
 
 def expect_answer(page: Page, picture_before: str | None = None) -> None:
@@ -152,7 +147,7 @@ def test_examples_drop_paste_and_camera_are_inputs_too(page):
 
 
 def test_without_a_face_the_whole_picture_can_be_used(page):
-    upload(page, png(Image.effect_noise((120, 80), 60)))
+    upload(page, encoded(Image.effect_noise((120, 80), 60)))
     expect(page.get_by_role("heading", name="No face was found")).to_be_visible()
     page.get_by_role("button", name="Use the whole picture as one face").click()
     expect(page.get_by_role("status")).to_contain_text("The whole picture as one face:")

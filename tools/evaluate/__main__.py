@@ -35,11 +35,11 @@ from facial_expression.core.arrays import Split, choose
 from facial_expression.core.command import parser
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import sha256_of, write_bytes, write_json
-from facial_expression.core.labels import FER2013_SPLITS
+from facial_expression.core.labels import FER2013_SPLITS, read_classes
 from facial_expression.core.tables import write_table
 from facial_expression.network.backend import configure, versions
 from tools.arguments import add_prediction, positive_float
-from tools.beside import find_classes, find_temperature, read_names
+from tools.beside import find_classes, find_temperature
 from tools.evaluate import folders
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def draw(
 
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """Read, predict, write every file; the content of scores.json."""
-    classes = read_names(args.classes or find_classes(args.model))
+    classes = read_classes(args.classes or find_classes(args.model), ordered=False)
     temperature = args.temperature or find_temperature(args.model)
     renamed = read_map(args.map)
     listed = folders.list_folders(args.pictures, args.split)

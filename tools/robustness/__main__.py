@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
+from facial_expression.core import tables
 from facial_expression.core.arrays import Split, read_split
 from facial_expression.core.command import at_least, parser
 from facial_expression.core.errors import run
 from facial_expression.core.files import write_bytes
 from facial_expression.core.labels import read_classes
-from facial_expression.core.tables import write_table
 from facial_expression.network.backend import configure
 from tools.arguments import add_prediction
 from tools.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupted
@@ -76,14 +76,12 @@ def markdown(table: pd.DataFrame) -> str:
         name: f"{name} ({each.measure}: {', '.join(f'{value:g}' for value in each.values)})"
         for name, each in CORRUPTIONS.items()
     }
-    lines = [
-        f"| accuracy, % (no corruption: {100 * clean:.1f}) | {' | '.join(map(str, wide))} |",
-        f"|---|{'---|' * len(wide.columns)}",
+    header = [f"accuracy, % (no corruption: {100 * clean:.1f})", *map(str, wide)]
+    rows = [
+        [names.get(name, name), *(f"{score:.1f}" for score in scores)]
+        for name, *scores in wide.itertuples()
     ]
-    for name, *scores in wide.itertuples():
-        cells = " | ".join(f"{score:.1f}" for score in scores)
-        lines.append(f"| {names.get(name, name)} | {cells} |")
-    return "\n".join(lines)
+    return tables.markdown([header, *rows])
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -107,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     model, _ = load_classifier(args.model, len(classes), split.images.shape[1])
     table = measure(model, split, args.seed, args.batch_size)
     print(markdown(table))
-    write_table(args.out / "robustness.csv", table)
+    tables.write_table(args.out / "robustness.csv", table)
     drawings = {"robustness": accuracy_by_strength(table, args.split, COLOUR)}
     if args.sheet:
         drawings["corruptions"] = corruption_sheet(split.images[0], args.seed)
