@@ -1,13 +1,14 @@
 """Stage `evaluate`: score the network.  INDEX, ARRAYS, MODEL -> OUT  (params: evaluate).
 
 Reads   ARRAYS/<split> of the splits to score, MODEL, protocol and labels from INDEX/audit.json,
-        and backend and threads from the recipe.
+        people.csv, and backend and threads from the recipe.
 Writes  OUT/metrics.json             the headline: accuracy, macro F1, calibration error
         OUT/scores.json              scores by split: plain, averaged over both mirror images
                                      (_flip), averaged over 18 moved views (_views), and plain
                                      without leaks (_leak_free); classes without a picture
                                      by split, calibration, selective prediction, protocol,
-                                     labels, model size, versions
+                                     labels, model size, versions; scores by attribute where
+                                     people.csv has some
         OUT/predictions/<split>.csv  path, actual, predicted, one probability a class
         OUT/confusion.csv            actual and predicted class
         OUT/confused_pairs.csv       each kind of mistake: count, share of the actual class
@@ -32,6 +33,7 @@ PATHS = {
     "--params": "YAML with section evaluate:",
     "--recipe": "YAML with section train:",
     "--index": "folder of stage index; reads audit.json",
+    "--people": "people.csv",
     "--arrays": "folder of stage preprocess",
     "--model": "model.keras",
     "--out": "folder to write to",
@@ -43,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser("stages.evaluate", __doc__, PATHS).parse_args(argv)
     params = load(args.params, "evaluate", EvaluateParameters)
     recipe = load(args.recipe, "train", Recipe)
-    scores = evaluate(params, recipe, args.arrays, args.model, args.index, args.out)
+    inputs = args.arrays, args.model, args.index, args.people
+    scores = evaluate(params, recipe, *inputs, args.out)
     for name in params.splits:
         s = scores[name]
         print(

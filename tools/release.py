@@ -158,7 +158,7 @@ def network_from(source: Path, root: Path) -> None:
         _round(source / "data/model/model.keras", model)
         shared = ("--recipe", source / recipe, "--arrays", arrays, "--model", model)
         _stage(root, "evaluate", *shared, "--params", source / data, "--index", index,
-               "--out", evaluation)  # fmt: skip
+               "--people", source / "data/raw/people.csv", "--out", evaluation)  # fmt: skip
         _stage(root, "export", *shared, "--params", root / data, "--audit", index / "audit.json",
                "--source", source / "data/raw/source.json", "--evaluation", evaluation,
                "--out", export)  # fmt: skip

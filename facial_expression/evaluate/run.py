@@ -16,7 +16,7 @@ from facial_expression.core.errors import DatasetError
 from facial_expression.core.files import atomic, read_json, write_json
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import CLOSED
-from facial_expression.core.tables import write_table
+from facial_expression.core.tables import read_table, write_table
 from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
 
@@ -50,25 +50,34 @@ class EvaluateParameters:
 
 
 def evaluate(
-    params: EvaluateParameters, recipe: Recipe, arrays: Path, path: Path, index: Path, out: Path
+    params: EvaluateParameters,
+    recipe: Recipe,
+    arrays: Path,
+    path: Path,
+    index: Path,
+    people: Path,
+    out: Path,
 ) -> dict[str, Any]:
     """Score the model.keras at `path`, write every file of the stage to the folder `out`.
 
-    `arrays` and `index` are the folders of those stages; audit.json names protocol and labels.  Of
-    the recipe, backend and threads are used.
+    `arrays` and `index` are the folders of those stages; audit.json names protocol and labels, and
+    `people` is people.csv.  Of the recipe, backend and threads are used.
 
     Returns:
         The content of scores.json.
 
     Raises:
-        DatasetError: audit.json or the arrays cannot be read.
+        DatasetError: audit.json, people.csv or the arrays cannot be read.
         ModelError: the network cannot be read, or does not fit the arrays.
     """
     origin = _read_origin(index / "audit.json")
+    columns = {"path": str, "group": str}
+    about = read_table(people, columns, "the fetch stage", empty=True)
     splits = {name: read_split(arrays, name) for name in params.splits}
     classes = read_classes(arrays / "classes.json")
     configure(recipe.backend, recipe.threads)
     from facial_expression.evaluate import tables
+    from facial_expression.evaluate.attributes import by_attribute
     from facial_expression.evaluate.saliency import explained
     from facial_expression.metrics.calibration import fit_temperature, with_temperature
     from facial_expression.network import predict
@@ -102,6 +111,9 @@ def evaluate(
     scored = splits[reported].labels, plain[reported], calibrated, temperature
     for file, table in tables.tables(*scored, classes).items():
         write_table(out / f"{file}.csv", table)
+    told = splits[reported].paths, splits[reported].labels, plain[reported], calibrated
+    if rows := by_attribute(about, *told):
+        scores["attributes"] = rows
     guesses, chosen = plain[reported].argmax(axis=1), params.saliency
     maps = explained(model, splits[reported], guesses, chosen.per_class, chosen.seed)
     write_saliency(out / "saliency.npz", maps)

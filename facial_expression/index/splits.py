@@ -141,5 +141,6 @@ def check_classes(table: pd.DataFrame) -> None:
             )
     if not val:
         raise DatasetError(
-            "images.zip: expected pictures for val, found none; add a folder val/ or test/"
+            "images.zip: expected pictures for val, found none, and none can be held out while every "
+            "class stays in train; add pictures (of other persons, if the set names them) or val/"
         )

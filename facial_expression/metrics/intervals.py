@@ -7,6 +7,8 @@ short for fewer than some hundred pictures, and for shares near 0 or 1.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,8 +43,7 @@ def resampled(
 
     Every score is a function of sums over rows: the rows in each cell of the confusion matrix, the
     rows with their label among the top two, and the two losses.  So a sample is scored by a matrix
-    product: how often each row was drawn, times the columns to sum.  `seed` is of the generator,
-    which gives N integers below N for one sample after another.
+    product: how often each row was drawn, times the columns to sum.
     """
     n, classes = probabilities.shape
     rows, sure = np.arange(n), normalised(probabilities)
@@ -53,19 +54,26 @@ def resampled(
         labels * classes + probabilities.argmax(axis=1), return_inverse=True
     )
     columns = np.hstack([np.eye(len(cells))[cell_of_row], np.column_stack(sums)])
-    rng = np.random.default_rng(seed)
-    most, sums_of = max(1, CHUNK // n), []
-    for start in range(0, draws, most):
-        size = min(most, draws - start)
-        drawn = rng.integers(0, n, (size, n)) + np.arange(size)[:, None] * n
-        times = np.bincount(drawn.ravel(), minlength=size * n).reshape(size, n)
-        sums_of.append(times.astype(np.float64) @ columns)
-    totals = np.concatenate(sums_of)
+    totals = np.concatenate([times @ columns for times in drawn(n, draws, seed)])
     confusion = np.zeros((draws, classes * classes))
     confusion[:, cells] = totals[:, : len(cells)]
     scores = of_confusion(confusion.reshape(draws, classes, classes))
     names = ("top_2_accuracy", "log_loss", "brier")
     return scores | dict(zip(names, totals[:, len(cells) :].T / n, strict=True))
+
+
+def drawn(n: int, draws: int, seed: int) -> Iterator[Floats]:
+    """How often each of n rows is drawn in samples of n with replacement, (some draws, n).
+
+    `seed` is of the generator, which gives n integers below n for one sample after another.
+    """
+    rng = np.random.default_rng(seed)
+    most = max(1, CHUNK // n)
+    for start in range(0, draws, most):
+        size = min(most, draws - start)
+        rows = rng.integers(0, n, (size, n)) + np.arange(size)[:, None] * n
+        times = np.bincount(rows.ravel(), minlength=size * n).reshape(size, n)
+        yield times.astype(np.float64)
 
 
 def of_confusion(counts: Floats) -> dict[str, Floats]:

@@ -102,7 +102,8 @@ def per_class(labels: Labels, predicted: Labels, names: Sequence[str]) -> pd.Dat
         labels, predicted, labels=np.arange(len(names)), zero_division=0.0
     )
     columns = ("precision", "recall", "f1", "support")
-    return pd.DataFrame({"class": names, **dict(zip(columns, scores, strict=True))})
+    table = pd.DataFrame({"class": names, **dict(zip(columns, scores, strict=True))})
+    return table.astype({"support": int})  # scikit-learn's is a float if no prediction is right
 
 
 def confused_pairs(labels: Labels, predicted: Labels, names: Sequence[str]) -> pd.DataFrame:

@@ -114,8 +114,13 @@ def test_per_class_is_its_definition(case: Case) -> None:
         tp, fp, fn = counted(labels.tolist(), predicted.tolist(), i)
         scores = ratio(tp, tp + fp), ratio(tp, tp + fn), ratio(2 * tp, 2 * tp + fp + fn)
         assert tuple(row) == (names[i], *map(pytest.approx, scores), tp + fn)
+    assert table["support"].dtype == int
     present = table[table["support"] > 0]
     assert macro_f1(labels, predicted) == pytest.approx(present["f1"].mean())
+
+
+def test_support_is_a_number_of_pictures_where_every_prediction_is_wrong() -> None:
+    assert per_class(np.array([0, 1]), np.array([1, 0]), ["a", "b"])["support"].dtype == int
 
 
 @given(cases())

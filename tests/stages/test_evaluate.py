@@ -58,6 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ]
         write_rows(root / "arrays", name, rows)
     write_json(root / "arrays" / "classes.json", CLASSES)
+    (root / "people.csv").write_text("path,group\n", "utf-8")
     write_json(root / "index" / "audit.json", {"protocol": "clean", "labels": "ferplus"})
     recipe = (Path(__file__).parents[2] / "conf" / "recipe" / "sample.yaml").read_text("utf-8")
     (root / "recipe.yaml").write_text(recipe, "utf-8")
@@ -76,6 +77,7 @@ def arguments(folder: Path, out: Path, splits: list[str], **paths: Path) -> list
         "params": params,
         "recipe": folder / "recipe.yaml",
         "index": folder / "index",
+        "people": folder / "people.csv",
         "arrays": folder / "arrays",
         "model": folder / "model.keras",
         "out": out,
@@ -211,6 +213,7 @@ def test_however_sure_the_network_what_is_measured_is_what_is_exported(tmp_path:
     write_json(tmp_path / "arrays/classes.json", CLASSES)
 
     write_json(tmp_path / "index/audit.json", {"protocol": "clean", "labels": "folders"})
+    (tmp_path / "people.csv").write_text("path,group\n", "utf-8")
     shutil.copyfile(ROOT / "conf/recipe/sample.yaml", tmp_path / "recipe.yaml")
     evaluate.main(arguments(tmp_path, tmp_path / "out", ["val", "test"]))
     measured = metrics_of(tmp_path / "out")["calibration"]
@@ -241,6 +244,17 @@ def test_a_class_that_a_split_lacks_is_named_beside_its_score(
     first, second, third = capsys.readouterr().out.splitlines()
     assert (first[:5], second[:6]) == ("val: ", "test: ")
     assert third.startswith("test: no picture of happy, sad")
+
+
+def test_attributes_are_scored_where_the_set_states_them(folder: Path, tmp_path: Path) -> None:
+    rows = [f"test/{CLASSES[i % 3]}/é {i}.png,p{i},{'fm'[i % 2]}" for i in range(SIZES["test"])]
+    people = tmp_path / "people.csv"
+    people.write_text("\n".join(["path,group,sex", *rows]), "utf-8")
+    evaluate.main(arguments(folder, tmp_path / "out", ["val", "test"], people=people))
+    found = metrics_of(tmp_path / "out")["attributes"]
+    assert [(row["attribute"], row["value"], row["n"]) for row in found] == [
+        *(("sex", "f", 5), ("sex", "m", 4))
+    ]
 
 
 def test_two_runs_give_the_same_bytes(done: Path, folder: Path, tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from tools.report.run import Run
 
 HERE = Path(__file__).parent
 TABLES = (
-    *(tables.scores, tables.per_class, tables.confusion, tables.confused_pairs),
+    *(tables.scores, tables.per_class, tables.attributes, tables.confusion),
+    tables.confused_pairs,
     *(tables.calibration, tables.selective, tables.class_counts, tables.findings),
 )
 

@@ -121,6 +121,7 @@ class Metrics(_Closed):
     protocol: str
     reported_split: Literal["train", "val", "test"]
     classes_absent: dict[str, list[str]]
+    attributes: list[dict[str, Any]] = []
     scores: dict[str, Scores]
     calibration: Calibration
     selective: Selective

@@ -19,7 +19,7 @@ KINDS = {
     "size_outlier": "unusual width or height; the score is over the median",
     "mode_outlier": "unusual colour mode; the score is its share of the set",
 }
-SHARES = ("accuracy", "balanced_accuracy", "top_2_accuracy")  # in percent; the rest as they are
+SHARES = ("accuracy", "balanced_accuracy", "top_2_accuracy", "overconfidence", "gap")  # in percent
 MOST = 10  # confused pairs
 
 Cell = str | tuple[str, str]
@@ -75,6 +75,21 @@ def per_class(run: Run) -> Table:
         for row in found.to_dict("records")
     ]
     return Table(f"Scores by class, {run.split}", ("class", "precision", "recall", "F1", "n"), rows)
+
+
+def attributes(run: Run) -> Table:
+    """Scores by what the set states of the people."""
+    names = ("accuracy", "balanced_accuracy", "overconfidence", "gap")
+    rows: list[list[Cell]] = [
+        [
+            f"{of['attribute']}: {of['value']}",
+            f"{of['n']:,}",
+            *(interval(of, name) for name in names),
+        ]
+        for of in run.metrics.attributes
+    ]
+    header = ("attribute", "n", *(name.replace("_", " ") for name in names))
+    return Table(f"Scores by attribute, {run.split}", header, rows)
 
 
 def confusion(run: Run) -> Table:
