@@ -141,6 +141,6 @@ def check_classes(table: pd.DataFrame) -> None:
             )
     if not val:
         raise DatasetError(
-            "images.zip: expected pictures for val, found none, and none can be held out while every "
-            "class stays in train; add pictures (of other persons, if the set names them) or val/"
+            "images.zip: expected pictures for val, found none, and none can be held out of train: "
+            "each class has one picture, or one person; add pictures, or a folder val/"
         )
