@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from facial_expression.inference.boxes import Box
 from facial_expression.inference.pipeline import Face, Result
-from tools.predict.formats import FORMATS
+from tools.predict.formats import FORMATS, as_table
 
 CLASSES = ("angry", "happy")
 SURE = Face(Box(10.25, -2, 30, 40, 0.875), np.array([0.125, 0.875], np.float32))
@@ -64,6 +64,21 @@ def test_the_table_has_a_line_per_face_with_columns_under_their_names():
     }  # fmt: skip
     assert len(lines) == 3
     assert {line.index(line.split()[-1]) for line in lines} == {header.index("path")}
+
+
+def test_a_narrow_terminal_has_the_path_above_its_faces():
+    header, lines = as_table(CLASSES, 60)
+    shown = "".join([header, *map(lines, (TWO, NONE, FRAME))]).splitlines()
+    assert shown[0].split() == ["label", "angry", "happy", "entropy"]
+    assert [line.split()[0] for line in shown[1:]] == [
+        "a.png",
+        "happy",
+        "angry",
+        "clip.avi,",
+        "happy",
+    ]
+    assert max(map(len, shown)) <= 60
+    assert as_table(CLASSES, 120)[0] == as_table(CLASSES)[0]
 
 
 @given(st.text(min_size=1))

@@ -24,26 +24,35 @@ Format = Callable[[Sequence[str]], tuple[str, Lines]]
 BOX = ("left", "top", "width", "height")
 
 
-def as_table(classes: Sequence[str]) -> tuple[str, Lines]:
-    """Aligned columns, one line per face, the path last; probabilities in percent."""
+def as_table(classes: Sequence[str], columns: int | None = None) -> tuple[str, Lines]:
+    """Aligned columns, one line per face, the path last; probabilities in percent.
+
+    If that is too wide for a terminal of so many columns, boxes are left out, and the path stands
+    above the faces of its picture.
+    """
     widths = [max(len(name), 5) for name in classes]
     label = max(map(len, [*classes, "label"]))
     names = "".join(f"{name:>{width + 2}}" for name, width in zip(classes, widths, strict=True))
     box = "".join(f"{name:>7}" for name in BOX)
-    head = f"{'label':<{label}}{names}  entropy{box}  frame  path\n"
+    short = f"{'label':<{label}}{names}  entropy"
+    head = f"{short}{box}  frame  path\n"
+    narrow = columns is not None and columns < len(head)
 
     def lines(result: Result) -> str:
         frame = "-" if result.frame is None else str(result.frame)
+        if narrow and result.faces:
+            above = printable(result.path) + (f", frame {frame}" if frame != "-" else "")
+            return "\n".join([above, *map(row, result.faces), ""])
         end = f"{frame:>5}  {printable(result.path)}\n"
         return "".join(f"{row(face)}  {end}" for face in result.faces)
 
     def row(face: Face) -> str:
         shares = zip(face.probabilities, widths, strict=True)
         percent = "".join(f"{100 * share:{width + 2}.1f}" for share, width in shares)
-        places = "".join(f"{round(getattr(face.box, name)):7}" for name in BOX)
+        places = "".join(f"{round(getattr(face.box, name)):7}" for name in (() if narrow else BOX))
         return f"{classes[face.best]:<{label}}{percent}{face.entropy:9.3f}{places}"
 
-    return head, lines
+    return f"{short}\n" if narrow else head, lines
 
 
 def as_csv(classes: Sequence[str]) -> tuple[str, Lines]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from facial_expression.core.errors import ParameterError
 from facial_expression.core.files import atomic, write_bytes
 from facial_expression.inference.pipeline import Result
 from tools.predict.drawing import draw, file_name, jpeg
-from tools.predict.formats import FORMATS, printable
+from tools.predict.formats import FORMATS, as_table, printable
 
 
 def write(
@@ -48,6 +49,8 @@ def write(
         ParameterError: `out` or `drawings` cannot be written to.
     """
     header, lines = FORMATS[form](classes)
+    if form == "table" and out is None and sys.stdout.isatty():
+        header, lines = as_table(classes, shutil.get_terminal_size().columns)
     pictures = faces = empty = skipped = 0
     made = [path for path in (drawings, out and out.parent) if path and not path.exists()]
     if drawings:
