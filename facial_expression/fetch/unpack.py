@@ -94,8 +94,8 @@ class Files:
     folders: list[str] = field(default_factory=list)
     pictures: list[File] = field(default_factory=list)
     others: dict[str, list[File]] = field(default_factory=lambda: defaultdict(list))
-    """By kind: "archive"; "table", one with the columns of fer2013.csv; the format of pictures that
-    cannot be read here; "", any other file."""
+    """By kind: "archive"; "foreign", an archive that cannot be read; "table", with the columns of
+    fer2013.csv; the format of pictures that cannot be read here; "", any other file."""
     used: set[str] = field(default_factory=set)  # paths of other files that have been read
     count: int = 0  # files, and members of archives
     total: int = 0  # bytes of the files, as declared
@@ -264,6 +264,8 @@ def _kind(head: bytes, path: str) -> str:
     """`picture`, or the key of `Files.others`, of a file that begins with `head`."""
     if head.startswith((b"PK", *DECOMPRESSORS)) or head[257:262] == b"ustar":
         return "archive"
+    if head.startswith((b"Rar!", b"7z\xbc\xaf")):
+        return "foreign"
     from facial_expression.pictures import images  # NumPy and Pillow take a while
 
     if kind := images.format_of(head):

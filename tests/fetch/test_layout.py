@@ -118,12 +118,14 @@ def test_pictures_are_told_by_content_and_the_rest_is_counted(
         "train/a/.DS_Store": b"hidden",
         "train/a/notes.txt": b"BMW",
         "more.zip": zipped(SET),
+        "faces.part01.rar": b"Rar!\x1a\x07\x01\0",
         "readme": b"",
     }
     assert fetched(tmp_path, {"set.zip": pack(files)} if pack else files) == taken
     assert capsys.readouterr().err == (
-        "here: 4 files passed over: 1 .heic (install the extra heic), "
-        "1 packed (unpack them), e.g. more.zip, 2 not pictures, e.g. readme\n"
+        "here: 5 files passed over: 1 .heic (install the extra heic), "
+        "1 packed (unpack them), e.g. more.zip, 1 packed by RAR or 7-Zip (unpack them), e.g. "
+        "faces.part01.rar, 2 not pictures, e.g. readme\n"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections import Counter
 from collections.abc import Callable
@@ -342,3 +343,9 @@ def test_a_set_is_fetched_and_indexed(tmp_path: Path, firsts: tuple[int, ...]) -
     assert set(table["split"]) == {"train", "val", "test"}
     if firsts:
         assert (table.groupby("group")["split"].nunique() == 1).all()
+
+
+def test_the_data_card_has_a_row_for_every_layout() -> None:
+    card = (ROOT / "data/README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`layout: ([^`]+)`", card))
+    assert named == set(get_args(Layout)) - {"table"}  # `fetch.table` chooses that one
