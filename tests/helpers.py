@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from facial_expression.core.arrays import write_array, write_rows
 from facial_expression.core.files import write_zip
 from facial_expression.sample.faces import contraction, identity
 from facial_expression.sample.portraits import looks, portrait
@@ -65,6 +66,15 @@ def make_archive(path: Path, pictures: Mapping[str, bytes]) -> Path:
     """Write the members as a normalised archive, whatever their order."""
     write_zip(path, ((name, [pictures[name]]) for name in sorted(pictures)))
     return path
+
+
+def make_split(
+    arrays: Path, split: str, images: NDArray[np.integer], labels: NDArray[np.int64]
+) -> None:
+    """A split as stage preprocess writes it, whose pictures are named by their rows."""
+    write_array(arrays / split / "images-000.npy", images.astype(np.uint8))
+    write_array(arrays / split / "labels-000.npy", labels)
+    write_rows(arrays, split, [(row, f"{split}/{row}.png", True) for row in range(len(images))])
 
 
 def make_folder(folder: Path, files: Mapping[str, bytes]) -> Path:

@@ -8,11 +8,12 @@ import pytest
 
 from benchmarks import time_to_accuracy
 from benchmarks.timed_fit import score
-from facial_expression.core.arrays import Split, write_array, write_rows
+from facial_expression.core.arrays import Split
 from facial_expression.core.errors import ParameterError
 from facial_expression.core.files import write_json
 from facial_expression.core.labels import FER2013_IDS
 from facial_expression.train import models
+from tests.helpers import make_split
 
 
 def test_scores_of_all_join_the_splits_and_flips_are_averaged() -> None:
@@ -41,9 +42,7 @@ def test_one_fit_in_a_process_of_its_own_is_timed_and_scored(tmp_path: Path) -> 
     rng = np.random.default_rng(0)
     for split, count in (("train", 96), ("val", 20), ("test", 10)):
         pictures = rng.integers(0, 256, (count, 48, 48), dtype=np.uint8)
-        write_array(tmp_path / split / "images-000.npy", pictures)
-        write_array(tmp_path / split / "labels-000.npy", rng.integers(0, 7, count))
-        write_rows(tmp_path, split, [(row, f"{row}.png", True) for row in range(count)])
+        make_split(tmp_path, split, pictures, rng.integers(0, 7, count))
     write_json(tmp_path / "classes.json", sorted(FER2013_IDS))
     options = ["--recipes=sample", "--epochs=sample=2", "--seeds=3", "--test", "--no-fer"]
     time_to_accuracy.main([str(tmp_path), *options, f"--out={tmp_path}"])

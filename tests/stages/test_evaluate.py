@@ -18,6 +18,7 @@ from facial_expression.metrics import calibration
 from facial_expression.network.backend import configure
 from stages import evaluate
 from tests.clones import ROOT
+from tests.helpers import make_split
 from tests.metrics.cases import sharpened
 
 if TYPE_CHECKING:
@@ -206,10 +207,7 @@ def test_however_sure_the_network_what_is_measured_is_what_is_exported(tmp_path:
         images = rng.integers(0, 256, (60, SIDE, SIDE), dtype=np.uint8)
         labels = np.asarray(network(images[..., None])).argmax(axis=1)
         labels[::5] = (labels[::5] + 1) % 3  # the network is wrong, and sure of it
-        write_array(tmp_path / "arrays" / name / "images-000.npy", images)
-        write_array(tmp_path / "arrays" / name / "labels-000.npy", labels)
-        rows = [(row, f"{row}.png", True) for row in range(60)]
-        write_rows(tmp_path / "arrays", name, rows)
+        make_split(tmp_path / "arrays", name, images, labels)
     write_json(tmp_path / "arrays/classes.json", CLASSES)
 
     write_json(tmp_path / "index/audit.json", {"protocol": "clean", "labels": "folders"})

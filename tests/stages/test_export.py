@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import yaml
 
-from facial_expression.core.arrays import write_array, write_rows
 from facial_expression.core.errors import DatasetError, ModelError, ParameterError, run
 from facial_expression.core.files import sha256_of, write_json
 from facial_expression.core.params import load
@@ -21,6 +20,7 @@ from facial_expression.network.backend import configure
 from stages import export
 from tests.clones import ROOT
 from tests.export.test_card import FACTS
+from tests.helpers import make_split
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +33,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     keras_file.save(models.build("fast", 48, 2), root / "model.keras")
     images = np.random.default_rng(0).integers(0, 256, (20, 48, 48), np.uint8)
-    arrays = root / "arrays" / FACTS.metrics["reported_split"]
-    write_array(arrays / "images-000.npy", images)
-    write_array(arrays / "labels-000.npy", np.zeros(20, np.int64))
-    write_rows(arrays.parent, arrays.name, [(row, f"{row}.png", True) for row in range(20)])
+    make_split(root / "arrays", FACTS.metrics["reported_split"], images, np.zeros(20, np.int64))
     write_json(root / "source.json", FACTS.source)
     write_json(root / "audit.json", FACTS.audit)
     write_json(root / "evaluation/scores.json", FACTS.metrics)

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facial_expression.core.arrays import write_array, write_rows
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import sha256_of, write_json
 from facial_expression.network.recipe import Initial, Recipe, Teacher
 from facial_expression.train.run import Pace
 from stages import train
 from tests.clones import ROOT
+from tests.helpers import make_split
 from tests.train.recipes import RECIPE
 
 
@@ -28,9 +28,7 @@ def write_arrays(folder: Path, classes: list[str]) -> Path:
     for split, pictures in (("train", 200), ("val", 40)):
         labels = rng.integers(0, len(classes), pictures)
         images = rng.integers(0, 100, (pictures, 48, 48)) + labels[:, None, None] * 20
-        write_array(folder / split / "images-000.npy", images.astype(np.uint8))
-        write_array(folder / split / "labels-000.npy", labels)
-        write_rows(folder, split, [(i, f"{i}.jpg", True) for i in range(pictures)])
+        make_split(folder, split, images, labels)
     write_json(folder / "classes.json", classes)
     return folder
 

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from facial_expression.core.arrays import write_array, write_rows
 from facial_expression.core.files import write_json
+from tests.helpers import make_split
 from tests.train.recipes import RECIPE
 from tools.label_errors import __main__ as label_errors
 from tools.label_errors import cross_fitting
@@ -31,9 +31,7 @@ def write_train(folder: Path) -> Path:
     images[truth == 2, ::2] += 180
     labels = truth.copy()
     labels[WRONG] = (truth[WRONG] + 1) % 3
-    write_array(folder / "train/images-000.npy", images.astype(np.uint8))
-    write_array(folder / "train/labels-000.npy", labels)
-    write_rows(folder, "train", [(i, f"train/{i}.jpg", True) for i in range(120)])
+    make_split(folder, "train", images, labels)
     write_json(folder / "classes.json", CLASSES)
     return folder
 
@@ -71,9 +69,9 @@ def test_planted_errors_lead_the_list_and_a_killed_run_goes_on(arrays, recipe, t
         "rank", "path", "label", "suggested", "self_confidence", "margin", *CLASSES
     ]  # fmt: skip
     rows = table.to_dict("records")
-    assert {row["path"] for row in rows[:3]} == {f"train/{i}.jpg" for i in WRONG}
+    assert {row["path"] for row in rows[:3]} == {f"train/{i}.png" for i in WRONG}
     for row in rows[:3]:
-        number = int(row["path"].removeprefix("train/").removesuffix(".jpg"))
+        number = int(row["path"].removeprefix("train/").removesuffix(".png"))
         assert row["suggested"] == CLASSES[number % 3]
         assert row["label"] == CLASSES[(number + 1) % 3]
         assert float(row["self_confidence"]) == float(row[row["label"]])

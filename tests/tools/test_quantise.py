@@ -6,11 +6,11 @@ import numpy as np
 import onnx
 import pytest
 
-from facial_expression.core.arrays import write_array, write_rows
 from facial_expression.core.errors import ModelError, PipelineError
 from facial_expression.core.files import write_json
 from facial_expression.inference.network import Network
 from facial_expression.network.backend import configure
+from tests.helpers import make_split
 from tools import quantise
 from tools.predict.formats import notice
 from tools.web.card import known
@@ -35,9 +35,7 @@ def arrays(tmp_path: Path) -> Path:
     folder = tmp_path / "arrays"
     for split, count in (("train", 80), ("val", 70)):
         images = random.integers(0, 256, (count, 48, 48), np.uint8)
-        write_array(folder / split / "images-000.npy", images)
-        write_array(folder / split / "labels-000.npy", random.integers(0, 2, count))
-        write_rows(folder, split, [(row, f"{row}.png", True) for row in range(count)])
+        make_split(folder, split, images, random.integers(0, 2, count))
     write_json(folder / "classes.json", ["happy", "sad"])
     return folder
 

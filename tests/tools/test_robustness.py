@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from facial_expression.core.arrays import read_split, write_array, write_rows
+from facial_expression.core.arrays import read_split
 from facial_expression.core.errors import DatasetError, ModelError
 from facial_expression.core.files import write_json
 from facial_expression.network.backend import configure
+from tests.helpers import make_split
 from tests.stages.test_evaluate import CLASSES, SIDE, build
 from tools.robustness import __main__ as robustness
 from tools.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupted
@@ -27,9 +28,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     root = tmp_path_factory.mktemp("place")
     images = np.random.default_rng(0).integers(0, 256, (COUNT, SIDE, SIDE), dtype=np.uint8)
-    write_array(root / "arrays/val/images-000.npy", images)
-    write_array(root / "arrays/val/labels-000.npy", np.arange(COUNT) % 3)
-    write_rows(root / "arrays", "val", [(i, f"val/{i}.png", True) for i in range(COUNT)])
+    make_split(root / "arrays", "val", images, np.arange(COUNT) % 3)
     write_json(root / "arrays/classes.json", CLASSES)
     keras_file.save(build(), root / "model.keras")
     return root
