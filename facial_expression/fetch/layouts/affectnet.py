@@ -13,10 +13,8 @@ from collections.abc import Iterator
 from facial_expression.fetch.rows import Row, joined, table
 from facial_expression.fetch.unpack import Files, reading
 
-CLASSES = {
-    "0": "neutral", "1": "happy", "2": "sad", "3": "surprise", "4": "fear", "5": "disgust",
-    "6": "angry", "7": "contempt",
-}  # fmt: skip
+NAMES = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt")
+CLASSES = {str(number): name for number, name in enumerate(NAMES)}
 LEFT_OUT = {"8": "of no expression", "9": "uncertain", "10": "of no face"}
 TABLES = {"/training.csv": "train", "/validation.csv": "val"}
 PATH, BOX = "subDirectory_filePath", ("face_x", "face_y", "face_width", "face_height")

@@ -13,10 +13,8 @@ from facial_expression.core.errors import ArchiveError
 from facial_expression.fetch.rows import Row, joined
 from facial_expression.fetch.unpack import Files
 
-CLASSES = {
-    "0": "neutral", "1": "angry", "2": "contempt", "3": "disgust", "4": "fear", "5": "happy",
-    "6": "sad", "7": "surprise",
-}  # fmt: skip
+NAMES = ("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise")
+CLASSES = {str(number): name for number, name in enumerate(NAMES)}
 LABEL = "_emotion.txt"
 PEAK = 3  # the last frames of a sequence show its expression, the first shows none
 

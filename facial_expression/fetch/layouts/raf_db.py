@@ -14,10 +14,8 @@ from facial_expression.fetch.layouts import folders
 from facial_expression.fetch.rows import Row, joined, table
 from facial_expression.fetch.unpack import File, Files
 
-CLASSES = {
-    "1": "surprise", "2": "fear", "3": "disgust", "4": "happy", "5": "sad", "6": "angry",
-    "7": "neutral",
-}  # fmt: skip
+NAMES = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
+CLASSES = {str(number): name for number, name in enumerate(NAMES, 1)}
 LIST, ATTRIBUTES = "/list_patition_label.txt", "_manu_attri.txt"
 FACTS = {
     "sex": {"0": "male", "1": "female", "2": "unsure"},
@@ -30,12 +28,13 @@ ON_KAGGLE = re.compile(r"(?:^|/)(train|test)/[1-7]/\1_\d+_aligned\.jpg$")
 
 def recognises(files: Files) -> bool:
     """Whether there is the list of labels, or every picture is named as on Kaggle."""
-    return bool(files.other(LIST)) or _on_kaggle(files)
+    on_kaggle = (ON_KAGGLE.search(file.path) for file in files.pictures)
+    return bool(files.other(LIST)) or (bool(files.pictures) and all(on_kaggle))
 
 
 def read(files: Files) -> list[Row]:
     """The aligned faces, in train and test; `fetch.classes` may name the numbers of folders."""
-    if not files.other(LIST) and _on_kaggle(files):
+    if not files.other(LIST) and recognises(files):
         names = {} if files.params.classes else CLASSES
         rows = folders.read(files)
         return [row._replace(label=names.get(row.label, row.label)) for row in rows]
@@ -47,15 +46,10 @@ def read(files: Files) -> list[Row]:
     return joined(files, said.assign(path=path, split=split, name=path), CLASSES, facts=facts)
 
 
-def _on_kaggle(files: Files) -> bool:
-    found = (ON_KAGGLE.search(file.path) for file in files.pictures)
-    return bool(files.pictures) and all(found)
-
-
 def _facts(files: Files, file: File | None) -> dict[str, str]:
     if file is None:
         return {}
-    numbers = files.text(file).split()[-len(FACTS) :]
+    numbers = files.text(file).split()[-3:]
     try:
         pairs = zip(FACTS.items(), numbers, strict=True)
         return {name: meanings[number] for (name, meanings), number in pairs}
