@@ -27,6 +27,11 @@ class Box:
     height: float
     score: float
 
+    def scaled(self, factor: float) -> Box:
+        """The same place on a picture whose sides are `factor` times as long."""
+        left, top = factor * self.left, factor * self.top
+        return Box(left, top, factor * self.width, factor * self.height, self.score)
+
     def clipped(self, size: tuple[int, int]) -> Box:
         """The part of the box that lies on a picture of `size` (width, height)."""
         left, top = max(self.left, 0), max(self.top, 0)
@@ -68,14 +73,14 @@ class CropRule:
         return left, top, side
 
 
-def crop(grey: Image.Image, box: Box, rule: CropRule, side: int) -> NDArray[np.uint8]:
+def crop(picture: Image.Image, box: Box, rule: CropRule, side: int) -> NDArray[np.uint8]:
     """Crop the face in `box` by `rule`: uint8 (side, side).
 
     Beyond the picture, its edge is repeated.  Resampled with Pillow's Lanczos filter, as the
     training pictures are (`facial_expression.pictures.images`).
 
     Args:
-        grey: upright picture of mode "L".
+        picture: upright picture of mode "L" or "RGB".
         box: its centre must lie on the picture.
         rule: from box to square.
         side: pixels of the result.
@@ -85,13 +90,13 @@ def crop(grey: Image.Image, box: Box, rule: CropRule, side: int) -> NDArray[np.u
     last_x, last_y = int(np.ceil(left + edge)), int(np.ceil(top + edge))
     inside = (
         max(first_x, 0), max(first_y, 0),
-        min(max(last_x, 1), grey.width), min(max(last_y, 1), grey.height),
+        min(max(last_x, 1), picture.width), min(max(last_y, 1), picture.height),
     )  # fmt: skip
     beyond = (
         (inside[1] - first_y, last_y - inside[3]),
         (inside[0] - first_x, last_x - inside[2]),
     )
-    pixels = np.pad(np.asarray(grey.crop(inside)), beyond, mode="edge")
+    pixels = np.pad(np.asarray(picture.crop(inside).convert("L")), beyond, mode="edge")
     window = (left - first_x, top - first_y, left - first_x + edge, top - first_y + edge)
     cut = Image.fromarray(pixels)
     return np.asarray(cut.resize((side, side), Image.Resampling.LANCZOS, box=window))

@@ -68,10 +68,11 @@ class Result:
 
     Attributes:
         path, frame: see `Source`.
-        size: width and height of the upright picture; (0, 0) if it could not be read.
+        size: width and height of the upright picture in the file; (0, 0) if it could not be read.
         faces: in reading order (`boxes.reading_order`).
         error: why the picture could not be read; empty if it was.
-        rgb: the upright picture, if `predict` was asked to keep it.
+        rgb: the upright picture, if `predict` was asked to keep it; smaller than `size` if it is
+            a very large JPEG (`facial_expression.pictures.images`).
     """
 
     path: str
@@ -123,16 +124,19 @@ def find_and_crop(
 ) -> tuple[list[Box], list[NDArray[np.uint8]]]:
     """Boxes of a picture's faces in reading order, and their crops, uint8 (side, side) each.
 
-    A box is where `find` sees the face; it may reach beyond the picture, and the crop with it.
+    A box is where `find` sees the face, in pixels of the picture in the file; it may reach beyond
+    the picture, and the crop with it.
     If `find` is None, the largest centred square is the only face.
     """
     if find is None:
-        width, height = picture.upright.size
+        width, height = picture.size
         edge = min(width, height)
         box = Box((width - edge) // 2, (height - edge) // 2, edge, edge, 1.0)
         return [box], [square(picture, network.side)]
     boxes = reading_order(find(picture.rgb))
-    return boxes, [crop(picture.grey, box, network.crop, network.side) for box in boxes]
+    crops = [crop(picture.upright, box, network.crop, network.side) for box in boxes]
+    factor = picture.size[0] / picture.upright.width
+    return [box.scaled(factor) for box in boxes], crops
 
 
 def _map(function: Callable[[Item], Made], items: Iterable[Item], workers: int) -> Iterator[Made]:
@@ -163,9 +167,8 @@ def _prepare(source: Source, network: Network, find: Find | None, keep: bool) ->
         return _Crops(Result(source.path, source.frame, error=reason), [], [])
     boxes, crops = find_and_crop(picture, network, find)
     rgb = picture.rgb if keep else None
-    size = picture.upright.size
-    clipped = [box.clipped(size) for box in boxes]
-    return _Crops(Result(source.path, source.frame, size, rgb=rgb), clipped, crops)
+    clipped = [box.clipped(picture.size) for box in boxes]
+    return _Crops(Result(source.path, source.frame, picture.size, rgb=rgb), clipped, crops)
 
 
 def _classify(batch: list[_Crops], network: Network) -> list[Result]:

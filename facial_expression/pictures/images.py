@@ -33,6 +33,11 @@ from facial_expression.pictures.archive import SUFFIXES
 MAX_PIXELS = 100_000_000
 """A larger picture is refused before its pixels are allocated (a decompression bomb)."""
 
+MAX_PIXELS_OF = {"TIFF": 80_000_000, "WEBP": 60_000_000, "JPEG": 178_000_000}
+"""The same for formats whose decoder takes more memory, so that no picture takes more than about
+1 GB; and for JPEG, of which more than `MAX_PIXELS` are decoded at half the width and height.
+Pillow opens no more than 178 million."""
+
 FORMATS = (
     *("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP"),
     *(("AVIF",) if features.check("avif") else ()),
@@ -54,7 +59,7 @@ MAGIC = {
     "HEIF": rb".{4}ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)",  # an iPhone's .heic
 }
 
-STRIP = 256  # rows that are laid over white at once
+STRIP = 256  # rows that are converted at once; several large copies would take too much memory
 BROKEN_FILE = (
     OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, OverflowError,
     RuntimeError, struct.error, zlib.error, Image.DecompressionBombError,
@@ -66,8 +71,14 @@ BROKEN_FILE = (
 class Picture:
     """A decoded picture before it is made square."""
 
-    upright: Image.Image  # of mode "RGB", or "L" where the file is grey, at its own size
+    upright: Image.Image  # of mode "RGB", or "L" where the file is grey
     mode: str  # Pillow's name of the mode of the file
+    reduced_from: tuple[int, int] | None = None  # size in the file, upright, of a very large JPEG
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the upright picture in the file."""
+        return self.reduced_from or self.upright.size
 
     @cached_property
     def grey(self) -> Image.Image:
@@ -108,7 +119,7 @@ def decode(data: bytes) -> Picture:
     """Decode a picture file of one of `FORMATS`, of any mode that Pillow reads.
 
     Raises:
-        ImageError: the bytes are not a picture, are damaged, or claim more than `MAX_PIXELS`.
+        ImageError: the bytes are not a picture, are damaged, or claim more pixels than allowed.
     """
     kind = format_of(data[:HEAD])
     if kind not in FORMATS:
@@ -125,11 +136,18 @@ def decode(data: bytes) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large sizes and odd metadata
             image = Image.open(io.BytesIO(data), formats=[kind])
-            if image.width * image.height > MAX_PIXELS:
-                raise ImageError(
-                    f"{image.width}x{image.height} pixels, at most {MAX_PIXELS} allowed"
-                )
-            return Picture(mode=image.mode, upright=_plain(image))
+            width, height = image.size
+            most = (
+                MAX_PIXELS if "progressive" in image.info else MAX_PIXELS_OF.get(kind, MAX_PIXELS)
+            )
+            if width * height > most:
+                raise ImageError(f"{width}x{height} pixels, at most {most} allowed in {kind}")
+            if width * height <= MAX_PIXELS:
+                return Picture(_plain(image), image.mode)
+            image.draft(None, (width // 2, height // 2))
+            upright = _plain(image)
+            size = (width, height) if upright.size == image.size else (height, width)
+            return Picture(upright, image.mode, size)
     except BROKEN_FILE as error:
         if isinstance(error, UnidentifiedImageError):
             raise ImageError(f"not a picture, though it begins like {kind}") from None
@@ -149,18 +167,21 @@ def square(picture: Picture, side: int) -> NDArray[np.uint8]:
 
 def _plain(image: Image.Image) -> Image.Image:
     """Upright and opaque, of mode "L" or "RGB"."""
+    if image.mode == "F":
+        raise ImageError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
     image.load()  # the first frame, whole: a truncated file fails here
     if image.getexif():
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I"):  # 16 bits, of either byte order
-        high = np.clip(np.asarray(image, dtype=np.int64), 0, 65535) >> 8
-        return Image.fromarray(high.astype(np.uint8))
-    if image.mode == "F":
-        raise ImageError("floating-point pixels have no agreed range; save it with 8 or 16 bits")
+        high = np.empty((image.height, image.width), np.uint8)
+        for top in range(0, image.height, STRIP):
+            rows = np.asarray(image.crop((0, top, image.width, min(top + STRIP, image.height))))
+            high[top : top + STRIP] = np.clip(rows, 0, 65535) >> 8
+        return Image.fromarray(high)
     if not image.has_transparency_data:
         return image if image.mode in ("L", "RGB") else image.convert("RGB")
     opaque = Image.new("RGB", image.size)
-    for top in range(0, image.height, STRIP):  # four large copies at once are too much
+    for top in range(0, image.height, STRIP):
         part = image.crop((0, top, image.width, min(top + STRIP, image.height))).convert("RGBA")
         white = Image.new("RGBA", part.size, "white")
         opaque.paste(Image.alpha_composite(white, part).convert("RGB"), (0, top))

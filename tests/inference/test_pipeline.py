@@ -75,6 +75,18 @@ def test_faces_are_cropped_by_the_network_s_rule(network: Network):
     np.testing.assert_allclose(np.stack(rows), expected(np.stack(crops)), atol=1e-5)
 
 
+def test_boxes_are_pixels_of_the_file_where_it_was_read_smaller(network: Network):
+    bright = Image.new("L", (48, 48), 200)
+    read = [Picture(bright, "L"), Picture(bright, "L", (96, 95))]
+    sources = [Source("", None, partial(lambda each: each, each)) for each in read]
+    for find in (None, two_boxes):
+        whole, halved = predict(sources, network, find)
+        assert (whole.size, halved.size) == ((48, 48), (96, 95))
+        for one, other in zip(whole.faces, halved.faces, strict=True):
+            np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
+            assert find is None or other.box == one.box.scaled(2).clipped((96, 95))
+
+
 @pytest.mark.parametrize("find", [None, two_boxes])
 def test_the_number_of_threads_changes_no_digit(network: Network, find: pipeline.Find | None):
     def digits(workers: int, live: bool) -> list[tuple[str, str, list[list[float]]]]:

@@ -222,6 +222,20 @@ def test_shrinking_by_a_whole_factor_is_near_the_mean_of_each_block() -> None:
     assert_close(found, smooth.reshape(48, 4, 48, 4).mean(axis=(1, 3)), levels=1.5)
 
 
+def test_a_very_large_jpeg_is_read_at_half_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAX_PIXELS", 95 * 64 - 1)
+    smooth = Image.fromarray(noise(6, 5)).resize((95, 64), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by viewers
+    found = decode(encode(smooth, "JPEG", quality=100, exif=exif))
+    assert (found.size, found.upright.size) == ((64, 95), (32, 48))
+    halved = smooth.resize((48, 32), Image.Resampling.BOX).transpose(Image.Transpose.ROTATE_270)
+    assert np.abs(np.asarray(found.grey, float) - np.asarray(halved)).mean() < 2
+    for kind, more in (("JPEG", {"progressive": True}), ("PNG", {})):
+        with pytest.raises(ImageError, match="95x64 pixels, at most 6079 allowed in " + kind):
+            decode(encode(smooth, kind, **more))
+
+
 # The fingerprint
 
 

@@ -32,13 +32,16 @@ DARK, LIGHT = "#111111", "#ffd400"
 QUALITY = 92
 
 
-def draw(rgb: Image.Image, faces: Sequence[Face], classes: Sequence[str]) -> Image.Image:
+def draw(
+    rgb: Image.Image, size: tuple[int, int], faces: Sequence[Face], classes: Sequence[str]
+) -> Image.Image:
     """A copy of an upright picture with box, label and probability of each face.
 
-    Small pictures are first enlarged by a whole factor.
+    Small pictures are first enlarged by a whole factor.  Boxes are pixels of a picture of `size`.
     """
-    factor = max(1, -(-SMALLEST // max(rgb.size)))
-    drawn = rgb.resize((rgb.width * factor, rgb.height * factor), Image.Resampling.NEAREST)
+    times = max(1, -(-SMALLEST // max(rgb.size)))
+    drawn = rgb.resize((rgb.width * times, rgb.height * times), Image.Resampling.NEAREST)
+    factor = drawn.width / size[0]
     pen = ImageDraw.Draw(drawn)
     side = sqrt(drawn.width * drawn.height)
     by_score = sorted(faces, key=lambda face: face.box.score)  # the highest on top
@@ -76,7 +79,7 @@ def jpeg(picture: Image.Image) -> bytes:
 Corners = tuple[int, int, int, int]
 
 
-def _scaled(box: Box, factor: int) -> Corners:
+def _scaled(box: Box, factor: float) -> Corners:
     left, top = round(box.left * factor), round(box.top * factor)
     right, bottom = (box.left + box.width) * factor, (box.top + box.height) * factor
     return left, top, max(round(right) - 1, left), max(round(bottom) - 1, top)

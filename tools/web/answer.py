@@ -66,7 +66,7 @@ class Analyzer:
             raise ImageError(f"{error}; expected a file of {', '.join(FORMATS)}") from None
         boxes, crops = find_and_crop(picture, self._network, None if whole else self._find)
         rule = CropRule(scale=1, drop=0) if whole else self._network.crop
-        width, height = picture.upright.size
+        width, height = picture.size
         return {
             "width": width,
             "height": height,
