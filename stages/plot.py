@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
+from facial_expression.core.files import write_bytes
 from facial_expression.core.params import load
 
 PATHS = {
@@ -28,10 +29,13 @@ PATHS = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments, draw, write each PNG."""
     args = parser("stages.plot", __doc__, PATHS).parse_args(argv)
-    from facial_expression.plot.run import PlotParameters, plot  # Matplotlib is slow to import
+    from facial_expression.plot.run import PlotParameters, draw  # Matplotlib is slow to import
+    from facial_expression.plot.style import png
 
     params = load(args.params, "plot", PlotParameters)
-    plot(params, args.images, args.index, args.arrays, args.history, args.evaluation, args.out)
+    read = args.images, args.index, args.arrays, args.history, args.evaluation
+    for name, figure in draw(params, *read).items():
+        write_bytes(args.out / f"{name}.png", png(figure, params.dpi))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 from pathlib import Path
 
-from facial_expression.core.errors import DatasetError, ModelError
+from facial_expression.core.errors import DatasetError, ModelError, damaged
+from facial_expression.core.files import read_json
 from tools.arguments import positive_float
 
 
@@ -34,7 +33,5 @@ def find_temperature(model: Path) -> float:
     path = model.parent / "calibration.json"
     if not path.is_file():
         return 1.0
-    try:
-        return positive_float(str(json.loads(path.read_text(encoding="utf-8"))["temperature"]))
-    except (ValueError, KeyError, TypeError, argparse.ArgumentTypeError) as error:
-        raise DatasetError(f"{path}: expected a temperature above 0: {error!r}") from None
+    with damaged(path, "the export stage"):
+        return positive_float(str(read_json(path, "the export stage")["temperature"]))

@@ -137,8 +137,8 @@ def make(path: Path, name: str, out: Path) -> keras.Model:
     from facial_expression.network import keras_file
     from facial_expression.train import models
 
-    source = keras_file.load(path)
-    target = models.build(name, source.input_shape[1], source.output_shape[1])
+    source, side = keras_file.load_classifier(path)
+    target = models.build(name, side, source.output_shape[1])
     narrow(source, target)
     keras_file.save(target, out)
     return target

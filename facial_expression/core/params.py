@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from facial_expression.core.errors import ParameterError
 from facial_expression.core.files import repository, sha256_of
 
 CLOSED = ConfigDict(extra="forbid", allow_inf_nan=False)
 """Configuration of every parameter dataclass: unknown keys, NaN and infinity are errors."""
+
+LARGEST, ALIASES = 100_000, 20
+"""Bytes and aliases that a file of parameters may hold: they bound what it can become in memory."""
+SHOWN = 300  # characters of a value in a message
+
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
+"""What every generator of random numbers takes."""
 
 Parameters = TypeVar("Parameters")
 
@@ -36,7 +44,8 @@ def load(path: Path, section: str, kind: type[Parameters]) -> Parameters:
     values = document.get(section) if isinstance(document, dict) else None
     if not isinstance(values, dict):
         raise ParameterError(
-            f"{path}: expected a section '{section}:' that holds keys, found {values!r}; add it"
+            f"{path}: expected a section '{section}:' that holds keys, found {_short(values)}; "
+            "add it"
         )
     try:
         text = json.dumps(values)
@@ -64,8 +73,9 @@ def pinned(path: str, sha256: str, key: str, remedy: str) -> Path:
     file = Path(path) if Path(path).exists() else repository() / path
     try:
         found = sha256_of(file)
-    except OSError as error:
-        raise ParameterError(f"{key}: cannot read {path}: {error.strerror}; {remedy}") from None
+    except (OSError, ValueError) as error:  # a path that holds NUL
+        reason = getattr(error, "strerror", error)
+        raise ParameterError(f"{key}: cannot read {path}: {reason}; {remedy}") from None
     if found != sha256:
         raise ParameterError(
             f"{pin}: expected '{sha256}', found {found} in {path}; if that file is the one you "
@@ -82,13 +92,17 @@ def read_yaml(path: Path) -> Any:
     """
     try:
         with path.open("rb") as stream:
-            return yaml.load(stream, _Yaml12)
+            data = stream.read(LARGEST + 1)
     except OSError as error:
         raise ParameterError(
             f"{path}: {error.strerror}; conf/ holds the existing parameter files"
         ) from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
+    try:
+        if len(data) > LARGEST:
+            raise ValueError(f"expected at most {LARGEST:,} bytes")
+        return yaml.load(data, _Yaml12)
+    except Exception as error:  # noqa: BLE001  a tag such as `!!bool maybe` raises anything
+        reason = _short(error, str)
         raise ParameterError(f"{path}: expected YAML, found an error: {reason}") from None
 
 
@@ -97,6 +111,17 @@ class _Yaml12(yaml.SafeLoader):
 
     The patterns are those of ruamel.yaml, which DVC reads and writes with.
     """
+
+    aliases = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            self.aliases += 1
+            if self.aliases > ALIASES:
+                raise yaml.YAMLError(
+                    f"more than {ALIASES} aliases: written out, they could be huge"
+                )
+        return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys: list[Any] = []
@@ -136,11 +161,20 @@ for _name, _pattern, _first in (
 
 
 def _explain(path: Path, section: str, item: Any) -> str:
-    key = ".".join([section, *(str(part) for part in item["loc"])])
+    key, found = ".".join([section, *map(str, item["loc"])]), _short(item["input"])
     match item["type"]:
         case "unexpected_keyword_argument" | "extra_forbidden":
-            return f"{path}: unknown parameter '{key}' (= {item['input']!r}); correct or remove it"
+            return f"{path}: unknown parameter '{key}' (= {found}); correct or remove it"
         case "missing" | "missing_argument":
             return f"{path}: parameter '{key}' is missing; add it"
         case _:
-            return f"{path}: parameter '{key}': {item['msg']}, found {item['input']!r}"
+            return f"{path}: parameter '{key}': {item['msg']}, found {found}"
+
+
+def _short(value: Any, form: Callable[[Any], str] = repr) -> str:
+    """The value on one line; its type if it cannot be written, as what holds itself."""
+    try:
+        text = " ".join(form(value).split())
+    except (ValueError, RecursionError):
+        return type(value).__name__
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."

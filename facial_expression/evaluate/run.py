@@ -15,7 +15,7 @@ from facial_expression.core.arrays import SPLITS, read_split, write_saliency
 from facial_expression.core.errors import DatasetError
 from facial_expression.core.files import atomic, read_json, write_json
 from facial_expression.core.labels import read_classes
-from facial_expression.core.params import CLOSED
+from facial_expression.core.params import CLOSED, Seed
 from facial_expression.core.tables import read_table, write_table
 from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
@@ -26,7 +26,7 @@ class SaliencyParameters:
     """Which predictions get a saliency map."""
 
     per_class: Annotated[int, Field(ge=1, le=8)]  # right predictions, and as many wrong ones
-    seed: Annotated[int, Field(ge=0)]  # of the choice
+    seed: Seed  # of the choice
 
 
 def _in_order(splits: tuple[str, ...]) -> tuple[str, ...]:
@@ -73,8 +73,8 @@ def evaluate(
     origin = _read_origin(index / "audit.json")
     columns = {"path": str, "group": str}
     about = read_table(people, columns, "the fetch stage", empty=True)
-    splits = {name: read_split(arrays, name) for name in params.splits}
     classes = read_classes(arrays / "classes.json")
+    splits = {name: read_split(arrays, name, classes) for name in params.splits}
     configure(recipe.backend, recipe.threads)
     from facial_expression.evaluate import tables
     from facial_expression.evaluate.attributes import by_attribute

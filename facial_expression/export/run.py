@@ -14,7 +14,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from facial_expression.core.arrays import read_split
-from facial_expression.core.errors import ModelError
+from facial_expression.core.errors import ModelError, damaged
 from facial_expression.core.files import atomic, read_json, sha256_of, write_json, write_text
 from facial_expression.core.params import CLOSED
 from facial_expression.core.tables import read_table
@@ -87,7 +87,34 @@ def export(
         DatasetError: a file of an earlier stage is missing or damaged.
         ModelError: the network cannot be read, or model.onnx predicts something else.
     """
-    digest = sha256_of(model)
+    weights = sha256_of(model), model.stat().st_size
+    facts, card, metadata, fitted = described(
+        params, file, recipe, name, source, audit, *weights, evaluation
+    )
+    split, onnx_file = facts.metrics["reported_split"], out / "model.onnx"
+    temperature = fitted["temperature"]
+    parity = convert(model, arrays, split, temperature, metadata, recipe.threads, onnx_file)
+    write_json(out / "parity.json", parity)
+    with atomic(out / "model.keras") as temporary:
+        shutil.copyfile(model, temporary)
+    write_json(out / "classes.json", json.loads(metadata["classes"]))
+    write_json(out / "calibration.json", fitted)
+    write_text(out / "model_card.md", card)
+
+
+@damaged("source.json, audit.json, scores.json or per_class.csv", "dvc repro -f")
+def described(
+    params: ExportParameters,
+    file: str,
+    recipe: Recipe,
+    name: str,
+    source: Path,
+    audit: Path,
+    digest: str,
+    size: int,
+    evaluation: Path,
+) -> tuple[Facts, str, dict[str, str], dict[str, Any]]:
+    """Facts of the run, its card, the metadata of model.onnx, and calibration.json."""
     facts = Facts(
         texts=params.texts(file),
         source=read_json(source, "the fetch stage"),
@@ -97,11 +124,10 @@ def export(
         recipe=name,
         parameters=asdict(recipe),
         model=digest,
-        size=model.stat().st_size,
+        size=size,
     )
     split, classes = facts.metrics["reported_split"], facts.per_class["class"].tolist()
-    scores, calibration = facts.metrics[split], facts.metrics["calibration"]
-    temperature = calibration["temperature"]
+    scores, temperature = facts.metrics[split], facts.metrics["calibration"]["temperature"]
     metadata = {  # what a user of model.onnx alone has to know
         "classes": json.dumps(classes, ensure_ascii=False),
         "crop": json.dumps(asdict(params.crop)),
@@ -112,15 +138,8 @@ def export(
         "accuracy": f"{interval(scores)} on {split}, n = {scores['n']:,}",
         "model_sha256": digest,
     }
-    onnx_file = out / "model.onnx"
-    parity = convert(model, arrays, split, temperature, metadata, recipe.threads, onnx_file)
-    write_json(out / "parity.json", parity)
-    with atomic(out / "model.keras") as temporary:
-        shutil.copyfile(model, temporary)
-    write_json(out / "classes.json", classes)
-    fitted = {"temperature": temperature, "fitted_on": calibration["fitted_on"]}
-    write_json(out / "calibration.json", fitted)
-    write_text(out / "model_card.md", render(facts))
+    fitted = {key: facts.metrics["calibration"][key] for key in ("temperature", "fitted_on")}
+    return facts, render(facts), metadata, fitted
 
 
 def convert(

@@ -124,9 +124,12 @@ def check_classes(table: pd.DataFrame) -> None:
     used = table[table["dropped_because"] == ""]
     train, val, test = (set(used.loc[used["split"] == split, "class"]) for split in SPLITS)
     if len(train) < 2:
+        gone = table.loc[table["split"] == "train", "dropped_because"]
+        why = ", ".join(f"{n} {kind}" for kind, n in gone[gone != ""].value_counts().items())
+        left = f" (left out of {len(gone)} training pictures: {why})" if why else ""
         raise DatasetError(
             "images.zip: expected at least two classes to train on, found "
-            f"{', '.join(train) or 'none'}; add a folder of pictures for each class under train/"
+            f"{', '.join(train) or 'none'}{left}; add pictures of each class under train/"
         )
     if reserved := sorted(train & RESERVED):
         raise DatasetError(

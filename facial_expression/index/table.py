@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 from tqdm import tqdm
 
 from facial_expression.core.errors import ImageError, ParameterError
-from facial_expression.core.params import CLOSED, pinned
+from facial_expression.core.params import CLOSED, Seed, pinned
 from facial_expression.core.tables import read_table
 from facial_expression.index import audit, dropping, ferplus, near_duplicates, splits
 from facial_expression.pictures.archive import members, read_members
@@ -66,7 +66,7 @@ class IndexParameters:
     exclude: Exclude
     val_fraction: Annotated[float, Field(gt=0, lt=1)]
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
-    seed: Annotated[int, Field(ge=0)]
+    seed: Seed
     on_bad_image: Literal["error", "skip"]
     labels: ferplus.Labels
 

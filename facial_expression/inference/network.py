@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ from facial_expression.inference.boxes import CropRule
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
+LONGEST = 5.0  # seconds for one picture
 INPUT, PROBABILITIES, ACTIVATION = "pictures", "probabilities", "class_activation"
 
 
@@ -68,6 +70,8 @@ class Network:
             raise ModelError(
                 f"{path}: no such model; `dvc pull` brings the released one, `dvc repro` makes one"
             )
+        from onnxruntime import RunOptions
+
         try:
             self._session = session(path, threads)
         except Exception as error:  # noqa: BLE001  onnxruntime's errors have no common base class
@@ -76,25 +80,49 @@ class Network:
         self.facts = dict(self._session.get_modelmeta().custom_metadata_map)
         inputs = {each.name: each.shape for each in self._session.get_inputs()}
         outputs = [each.name for each in self._session.get_outputs()]
+        self._path, self._options = path, RunOptions()
+        self._outputs = [name for name in (PROBABILITIES, ACTIVATION) if name in outputs]
         try:
-            self.classes = tuple(json.loads(self.facts["classes"]))
+            self.classes = tuple(map(str, json.loads(self.facts["classes"])))
             self.crop = CropRule(**json.loads(self.facts["crop"]))
             _, self.side, _, _ = inputs[INPUT]
             outputs.index(PROBABILITIES)
-        except (KeyError, ValueError, TypeError) as error:
+            if not (0 < self.crop.scale <= 10 and -1 <= self.crop.drop <= 1):
+                raise ValueError(f"impossible {self.crop}")
+            self._try()
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise ModelError(
                 f"{path}: expected a network that stage export wrote, with {INPUT}, "
                 f"{PROBABILITIES} and its metadata, found {', '.join([*inputs, *outputs])} "
-                f"({error!r}); export the run again"
+                f"({error!r:.200}); export the run again"
             ) from None
-        self._outputs = [name for name in (PROBABILITIES, ACTIVATION) if name in outputs]
+
+    def _try(self) -> None:
+        """Predict one black picture; a ModelError if that does not end."""
+        watch = Timer(LONGEST, setattr, (self._options, "terminate", True))
+        watch.start()
+        output = self.predict(np.zeros((1, self.side, self.side), np.uint8))
+        watch.cancel()
+        shapes = [output.probabilities.shape]
+        if output.activation is not None:
+            shapes.append(output.activation.shape[:1] + output.activation.shape[3:])
+        if shapes != len(shapes) * [(1, len(self.classes))]:
+            raise ValueError(f"outputs {shapes} for {len(self.classes)} classes")
 
     def predict(self, images: NDArray[np.uint8], batch_size: int = 64) -> Output:
-        """Run the network on uint8 pictures (N, side, side), N at least 0."""
+        """Run the network on uint8 pictures (N, side, side), N at least 0.
+
+        Raises:
+            ModelError: it cannot run, or predicts NaN or infinity.
+        """
         starts = range(0, len(images), batch_size) or [0]  # an empty batch gives empty arrays
-        parts = [
-            self._session.run(self._outputs, {INPUT: images[start : start + batch_size, ..., None]})
-            for start in starts
-        ]
-        probabilities, *maps = map(np.concatenate, zip(*parts, strict=True))
+        batches = ({INPUT: images[start : start + batch_size, ..., None]} for start in starts)
+        try:
+            parts = [self._session.run(self._outputs, batch, self._options) for batch in batches]
+            probabilities, *maps = map(np.concatenate, zip(*parts, strict=True))
+            if not all(np.isfinite(values).all() for values in (probabilities, *maps)):
+                raise ValueError("it predicts NaN or infinity")
+        except Exception as error:  # noqa: BLE001
+            reason = " ".join(str(error).split())[:200]
+            raise ModelError(f"{self._path}: cannot run: {reason}; export it again") from None
         return Output(probabilities, maps[0] if maps else None)

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import tempfile
+import time
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,37 +39,63 @@ def save(model: keras.Model, path: Path, *, half: bool = False) -> None:
         target.assign(source)
     with tempfile.TemporaryDirectory() as folder, atomic(path) as temporary:
         written = Path(folder) / "model.keras"
-        bare.save(written)
+        try:
+            bare.save(written)
+        except (struct.error, ValueError) as error:  # zips, Keras' own too, date from 1980 to 2107
+            raise ModelError(
+                f"{path}: cannot be saved in the year {time.localtime().tm_year}: {error}; set the "
+                "clock right and run again"
+            ) from error
         write_zip(temporary, _canonical(written, half), permissions=0o600)
 
 
 def load(path: Path) -> keras.Model:
-    """Read a `.keras` file for inference; a ModelError if it is missing or no Keras model."""
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise ModelError(
-            f"{path}: expected a Keras 3 model: {reason}; run the train stage again"
-        ) from None
+    """Read a `.keras` file for inference; a ModelError if it is missing or no Keras model.
+
+    Code in it (Lambda layers, pickles) is refused, and so is HDF5, where Keras may run such code.
+    """
+    with _refused(path):
+        if path.suffix != ".keras" or not path.is_file():
+            raise ValueError("expected a file whose name ends in .keras")
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        if not isinstance(model, keras.Model):
+            raise TypeError(f"found a {type(model).__name__}")
+        return model
 
 
-def load_classifier(path: Path, classes: int, side: int | None = None) -> tuple[keras.Model, int]:
+def load_classifier(
+    path: Path, classes: int | None = None, side: int | None = None
+) -> tuple[keras.Model, int]:
     """Read a `.keras` file of a classifier; the side of its pictures (N, side, side, 1) as well.
 
-    A ModelError if it is no such file, or for another number of classes or, if given, side.
+    A ModelError if it is no such file, cannot predict, or is for other than the given number of
+    classes and side.
     """
     model = load(path)
-    match model.input_shape, model.output_shape:
+    found = [getattr(model, name, None) for name in ("input_shape", "output_shape")]
+    match found:
         case (None, int(height), int(width), 1), (None, int(outputs)):
-            if height == width == (side or height) and outputs == classes:
+            if height == width == (side or height) and outputs == (classes or outputs):
+                with _refused(path):
+                    model(np.zeros((1, height, width, 1), np.uint8))
                 return model, height
-    edge = side or "side"
+    edge, number = side or "side", classes or "classes"
     raise ModelError(
-        f"{path}: expected a model that turns squares (None, {edge}, {edge}, 1) into {classes} "
-        f"classes (None, {classes}), found one from {model.input_shape} to {model.output_shape}; "
+        f"{path}: expected a model that turns squares (None, {edge}, {edge}, 1) into {number} "
+        f"classes (None, {number}), found one from {found[0]} to {found[1]}; "
         "name the classes.json that it was trained with, or another model"
     )
+
+
+@contextmanager
+def _refused(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # those of all layers and backends have no common base class
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise ModelError(
+            f"{path}: expected a Keras 3 model: {reason}; run the train stage again"
+        ) from error
 
 
 def check_probabilities(path: Path, rows: NDArray[np.float64]) -> None:

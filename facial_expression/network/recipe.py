@@ -7,14 +7,18 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
-from facial_expression.core.params import CLOSED
+from facial_expression.core.params import CLOSED, Seed
 from facial_expression.network.backend import Backend
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 AtLeast0 = Annotated[float, Field(ge=0)]
 Below1 = Annotated[float, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
+UpTo100 = Annotated[float, Field(ge=0, le=100)]
+UpTo255 = Annotated[float, Field(ge=0, le=255)]
+UpTo512 = Annotated[float, Field(ge=0, le=512)]  # no picture is larger
+Count = Annotated[int, Field(ge=1, lt=1 << 31)]
+Threads = Annotated[int, Field(ge=1, le=1024)]
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -36,13 +40,13 @@ class Augmentation:
     """
 
     flip: Literal["none", "random", "alternating"]
-    shift: AtLeast0  # largest, in pixels along each axis; whole ones if scale and rotation are 0
+    shift: UpTo512  # largest, in pixels along each axis; whole ones if scale and rotation are 0
     scale: Below1  # enlarge by a factor in [1 - scale, 1 + scale]; above 1 the face gets larger
     rotation: Annotated[float, Field(ge=0, le=180)]  # largest, in degrees, either way
     erasing: Share  # probability that noise covers a rectangle (Zhong et al. 2020, 1708.04896)
-    brightness: AtLeast0  # largest number of grey levels, of 255, that is added or subtracted
+    brightness: UpTo255  # largest number of grey levels, of 255, that is added or subtracted
     contrast: Below1  # multiply deviations from a picture's mean by [1 - contrast, 1 + contrast]
-    mixup: AtLeast0  # alpha of the Beta distribution of the weights (Zhang et al. 2018, 1710.09412)
+    mixup: UpTo100  # alpha of the Beta distribution of the weights (Zhang et al. 2018, 1710.09412)
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -81,8 +85,8 @@ class Recipe:
     model: str  # a key of `train.models.BUILDERS`
     backend: Backend  # of Keras
     precision: Literal["float32", "mixed_bfloat16"]  # in training; the saved network is float32
-    threads: Count  # of one operation; part of a run's identity: the last bits depend on it
-    seed: Annotated[int, Field(ge=0)]  # of weights, dropout, order of the pictures, augmentation
+    threads: Threads  # of one operation; part of a run's identity: the last bits depend on it
+    seed: Seed  # of weights, dropout, order of the pictures, augmentation
     epochs: Count  # passes over the training split
     batch_size: Count  # pictures a step
     optimizer: Optimizer

@@ -14,14 +14,14 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from facial_expression.core.arrays import choose, read_saliency, read_split
-from facial_expression.core.errors import DatasetError
-from facial_expression.core.files import read_json, write_bytes
+from facial_expression.core.errors import DatasetError, damaged
+from facial_expression.core.files import read_json
 from facial_expression.core.labels import read_classes
-from facial_expression.core.params import CLOSED
+from facial_expression.core.params import CLOSED, Seed
 from facial_expression.core.tables import read_table
 from facial_expression.pictures.squares import read_squares
 from facial_expression.plot import figures, sheets, tables
-from facial_expression.plot.style import fonts_for, png
+from facial_expression.plot.style import fonts_for
 
 PAIRS = 6
 """Pairs of confused classes whose pictures are shown."""
@@ -38,19 +38,19 @@ class PlotParameters:
     pictures_per_class: Annotated[int, Field(ge=1, le=40)]  # of samples, and of confused classes
     predictions: Annotated[int, Field(ge=1, le=60)]  # pictures; and as many mistakes
     findings_per_kind: Annotated[int, Field(ge=1, le=40)]  # pictures or pairs
-    seed: Annotated[int, Field(ge=0)]  # of the choice of pictures
+    seed: Seed  # of the choice of pictures
 
 
-def plot(
+@damaged("the tables and arrays of earlier stages", "dvc repro -f")
+def draw(
     params: PlotParameters,
     images: Path,
     index: Path,
     arrays: Path,
     history: Path,
     evaluation: Path,
-    out: Path,
-) -> None:
-    """Draw every figure of the stage, and write each as a PNG file into `out`.
+) -> dict[str, Figure]:
+    """Draw every figure of the stage; by their names.
 
     `images` is images.zip, `history` is history.csv, and the others are folders of stages.  Scores
     are those of the split that evaluate reports: test if it was scored, else val.
@@ -76,7 +76,7 @@ def plot(
     of_some = f"Predictions for {len(some):,} pictures drawn at random from {n:,} of {split}"
     most = f"The {len(worst):,} most confident of {len(wrong):,} " if len(worst) else "No "
     of_worst = f"{most}wrong predictions on {split} (n = {n:,})"
-    drawings = {
+    return {
         "class_counts": figures.class_counts(counts, classes, colour),
         "curves": figures.curves(tables.read(history), colour),
         "confusion": figures.confusion(confusion, classes, split, colour),
@@ -90,8 +90,6 @@ def plot(
         "confused_pairs": draw_confused(pairs.head(PAIRS), scored, classes, split, params),
         "saliency": sheets.saliency_sheet(classes, scored[maps.rows], maps.maps, totals, split),
     }
-    for name, figure in drawings.items():
-        write_bytes(out / f"{name}.png", png(figure, params.dpi))
 
 
 def report_boxes(classes: Sequence[str]) -> None:
@@ -110,7 +108,8 @@ def read_predictions(
 ) -> sheets.Predicted:
     """The scored pictures; the rows of the table must be those of the arrays."""
     columns = {"path": str, "predicted": str, **dict.fromkeys(classes, float)}
-    table, pictures = read_table(path, columns, "evaluate"), read_split(arrays, split)
+    table = read_table(path, columns, "the evaluate stage")
+    pictures = read_split(arrays, split, classes)
     if table["path"].tolist() != pictures.paths:
         raise DatasetError(
             f"{path}: expected the {len(pictures)} pictures of {arrays / split} in their order, "
@@ -122,7 +121,7 @@ def read_predictions(
 
 def draw_samples(arrays: Path, classes: Sequence[str], params: PlotParameters) -> Figure:
     """Training pictures of each class, drawn at random; no class depends on the others."""
-    train = read_split(arrays, "train")
+    train = read_split(arrays, "train", classes)
     labels, pictures = [], []
     for label, name in enumerate(classes):
         rows = np.flatnonzero(train.labels == label)

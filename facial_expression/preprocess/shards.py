@@ -15,8 +15,8 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm
 
-from facial_expression.core.arrays import write_array, write_rows
-from facial_expression.core.errors import DatasetError
+from facial_expression.core.arrays import SPLITS, write_array, write_rows
+from facial_expression.core.errors import DatasetError, damaged
 from facial_expression.core.files import atomic, write_json
 from facial_expression.core.params import CLOSED
 from facial_expression.core.tables import read_table
@@ -47,15 +47,22 @@ def read_index(path: Path) -> pd.DataFrame:
     """
     table = read_table(path, COLUMNS, "the index stage").rename_axis("row").reset_index()
     used = table[table["dropped_because"] == ""]
-    if not (used["split"] == "train").any():
-        raise DatasetError(f"{path}: expected rows to train on, found none; run index again")
+    found = set(used["split"])
+    if "train" not in found or not found <= set(SPLITS):
+        raise DatasetError(
+            f"{path}: expected rows of train, val and test, found those of "
+            f"{', '.join(map(repr, sorted(found))) or 'none':.200}; run the index stage again"
+        )
     return used
 
 
 def shares(votes: Iterable[str], classes: Sequence[str]) -> NDArray[np.float32]:
     """Soft targets (N, classes), rows sum to 1, of votes such as `happy:6 sad:3`."""
-    cast = [dict(pair.split(":") for pair in text.split()) for text in votes]
-    counts = np.array([[float(of.get(name, 0)) for name in classes] for of in cast])
+    with damaged("column votes of index.csv", "the index stage"):
+        cast = [dict(pair.split(":") for pair in text.split()) for text in votes]
+        counts = np.array([[int(of.get(name, 0)) for name in classes] for of in cast])
+        if not (counts >= 0).all() or not counts.any(axis=1).all():
+            raise ValueError("a picture without votes")
     return (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,8 +21,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from facial_expression.core.errors import TrainingError
-from facial_expression.core.files import atomic, sha256_of
+from facial_expression.core.arrays import npy
+from facial_expression.core.errors import DatasetError, TrainingError, damaged
+from facial_expression.core.files import atomic, sha256_of, write_zip
 
 Variables = list[NDArray[Any]]
 LIBRARY = Path(__file__).parents[1]
@@ -83,20 +86,28 @@ def held(folder: Path, key: str) -> Iterator[Path]:
 
 
 def write(folder: Path, state: State) -> None:
-    """Write the state atomically."""
+    """Write the state atomically, so that it survives a loss of power."""
     parts = ((name, enumerate(getattr(state, name))) for name in ARRAYS)
     arrays = {f"{name}-{i:04d}": value for name, values in parts for i, value in values}
-    history = np.frombuffer(json.dumps(state.history).encode(), np.uint8)
-    with atomic(folder / "state.npz") as temporary, temporary.open("wb") as stream:
-        np.savez(stream, allow_pickle=False, history=history, **arrays)
+    arrays["history"] = np.frombuffer(json.dumps(state.history).encode(), np.uint8)
+    with atomic(folder / "state.npz") as temporary:
+        # NumPy's own zips have the date, which must lie between 1980 and 2107
+        write_zip(temporary, ((f"{name}.npy", npy(array)) for name, array in arrays.items()))
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
 
 
 def read(folder: Path) -> State:
-    """The state that `write` left, otherwise an empty one."""
+    """The state that `write` left, otherwise an empty one; a damaged file is renamed and told."""
     path = folder / "state.npz"
     if not path.exists():
         return State()
-    with np.load(path, allow_pickle=False) as stored:
-        names = sorted(stored.files)
-        arrays = {kind: [stored[name] for name in names if kind in name] for kind in ARRAYS}
-        return State(json.loads(stored["history"].tobytes()), **arrays)
+    try:
+        with damaged(path, "the train stage"), np.load(path, allow_pickle=False) as stored:
+            names = sorted(stored.files)
+            arrays = {kind: [stored[name] for name in names if kind in name] for kind in ARRAYS}
+            return State(json.loads(stored["history"].tobytes()), **arrays)
+    except DatasetError:
+        aside = path.replace(path.with_suffix(".damaged"))
+        print(f"{path}: damaged, kept as {aside.name}; training starts anew", file=sys.stderr)
+        return State()

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from facial_expression.core.arrays import Split
-from facial_expression.core.errors import TrainingError
+from facial_expression.core.errors import ModelError, TrainingError
 from facial_expression.network.predict import logits_of, predicted
 from facial_expression.network.recipe import Recipe
 from facial_expression.train.batches import Batch, batch_order, epoch_batches
@@ -97,6 +97,11 @@ def _start(recipe: Recipe, data: Data) -> keras.Model:
     initialise(model, data.train.images)
     if data.initial:
         adopt(model, data.initial, recipe.initial.weights)
+    if data.teacher and data.teacher.output_shape != model.output_shape:
+        raise ModelError(
+            f"train.teacher.weights: expected a network of {data.classes} classes, found one of "
+            f"{data.teacher.output_shape[1]}; choose another teacher"
+        )
     trained = logits_of(model)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     trained.compile(create(recipe.optimizer), loss, metrics=["accuracy"])

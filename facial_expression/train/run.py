@@ -58,8 +58,8 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
     from facial_expression.train import fit
 
     classes = read_classes(arrays / "classes.json")
-    splits = read_split(arrays, "train"), read_split(arrays, "val")
-    data = fit.Data(*splits, len(classes), *read_networks(recipe))
+    splits = [read_split(arrays, split, classes) for split in ("train", "val")]
+    data = fit.Data(splits[0], splits[1], len(classes), *read_networks(recipe))
     identity = {"recipe": asdict(recipe), "versions": versions(recipe.backend)}
     key = checkpoints.key_of([arrays, script], identity)
     with checkpoints.held(resume, key) as checkpoint:
@@ -98,13 +98,15 @@ def read_networks(recipe: Recipe) -> tuple[keras.Model | None, keras.Model | Non
 
     A ParameterError if a file or its sha256 is not the recipe's, a ModelError if it is no model.
     """
-    from facial_expression.network.keras_file import load
+    from facial_expression.network.keras_file import load_classifier
 
     remedy = "dvc pull brings the released network; a recipe's first lines say how others are made"
 
     def read(name: str, given: Initial | Teacher) -> keras.Model | None:
+        if not given.weights:
+            return None
         key = f"train.{name}.weights"
-        return load(pinned(given.weights, given.sha256, key, remedy)) if given.weights else None
+        return load_classifier(pinned(given.weights, given.sha256, key, remedy))[0]
 
     return read("initial", recipe.initial), read("teacher", recipe.teacher)
 

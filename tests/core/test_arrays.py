@@ -200,6 +200,8 @@ def test_a_damaged_file_of_saliency_maps_is_refused_in_one_line(
         np.savez(path, rows=saliency.rows)
     else:
         path.write_bytes({"empty": b"", "words": b"words", "cut": path.read_bytes()[:-100]}[damage])
-    with pytest.raises(DatasetError, match=r"saliency\.npz: .* run evaluate again") as caught:
+    with pytest.raises(
+        DatasetError, match=r"saliency\.npz: .* run the evaluate stage again"
+    ) as caught:
         read_saliency(path)
     assert "\n" not in str(caught.value)

@@ -20,16 +20,19 @@ def listing(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
 
 
-def test_atomic_makes_parents_and_a_file_that_others_may_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_atomic_makes_parents_and_a_file_that_the_umask_allows(
+    tmp_path: Path, umask: int, mode: int
+) -> None:
     path = tmp_path / "a" / "b.txt"
-    before = os.umask(0o077)
+    before = os.umask(umask)
     with files.atomic(path) as temporary:
         assert temporary.is_relative_to(path.parent), "a rename is atomic on one file system only"
         temporary.write_text("new")
         assert not path.exists()
     os.umask(before)
     assert path.read_text() == "new"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
+    assert stat.S_IMODE(path.stat().st_mode) == mode
     assert listing(tmp_path) == ["a", "a/b.txt"]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,6 +15,7 @@ from pydantic.dataclasses import dataclass
 
 from facial_expression.core.errors import ParameterError
 from facial_expression.core.params import CLOSED, load, read_yaml
+from facial_expression.network.recipe import Recipe
 from tests.clones import ROOT
 
 
@@ -151,6 +153,21 @@ def test_a_wrong_value_is_one_line_that_names_file_key_and_value(
         ("train: {rate: !!python/object:os.system {}}", "expected YAML"),
         ("train: {rate: !!int x}", "expected YAML"),
         ("train: {? [a] : 1}", "expected YAML"),
+        ("train: {? {a: 1} : 1}", "expected YAML"),
+        ("train: {rate: !!float x}", "expected YAML"),
+        ("train: {flag: !!bool maybe}", "expected YAML"),
+        ("train: {rate: !!timestamp x}", "expected YAML"),
+        ("train: {rate: 2020-13-01}", "expected YAML"),
+        ("train: {rate: " + 5000 * "9" + "}", "expected YAML"),
+        ("train: {epochs: 0x" + 5000 * "f" + "}", "another kind of value"),
+        ("train: &a [*a]", "expected a section 'train:' that holds keys, found [[...]]"),
+        (
+            "train: [0x" + 5000 * "f" + "]",
+            "expected a section 'train:' that holds keys, found list",
+        ),
+        ("a: &a 1\ntrain: [" + 21 * "*a," + "]", "more than 20 aliases"),
+        ("#" + 100_000 * "x", "at most 100,000 bytes"),
+        ("train: {rate: " + 9_000 * "x" + "}", "xxx..."),
     ],
 )
 def test_a_wrong_document_is_one_line(tmp_path: Path, text: str, found: str) -> None:
@@ -158,6 +175,30 @@ def test_a_wrong_document_is_one_line(tmp_path: Path, text: str, found: str) -> 
         parsed(tmp_path, text)
     assert found in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("train.seed", 2**32),
+        ("train.threads", 100_000),
+        ("train.epochs", 10**400),
+        ("train.augmentation.shift", 1e19),
+        ("train.augmentation.brightness", 256),
+        ("train.augmentation.mixup", 1e308),
+    ],
+)
+def test_a_recipe_that_no_machine_can_follow_is_refused(tmp_path, key, value):
+    document = read_yaml(ROOT / "conf/recipe/sample.yaml")
+    *sections, name = key.split(".")
+    place = document
+    for section in sections:
+        place = place[section]
+    place[name] = value
+    path = tmp_path / "some.yaml"
+    path.write_text(json.dumps(document), encoding="utf-8")
+    with pytest.raises(ParameterError, match=rf"'{key}': Input should be less than"):
+        load(path, "train", Recipe)
 
 
 def test_a_missing_file_a_folder_and_bytes_that_are_no_text(tmp_path: Path) -> None:

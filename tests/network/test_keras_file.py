@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import keras
@@ -8,6 +9,7 @@ import pytest
 from keras import layers
 
 from facial_expression.core.errors import ModelError
+from facial_expression.core.files import write_zip
 from facial_expression.network import keras_file
 from facial_expression.network.keras_file import check_probabilities, load_classifier
 from facial_expression.train import models
@@ -98,6 +100,55 @@ def test_another_model_is_refused_in_one_line(tmp_path, shape, classes, side):
     with pytest.raises(ModelError, match=r"m\.keras: expected .* into 3 classes.*found") as seen:
         load_classifier(path, 3, side)
     assert "\n" not in str(seen.value)
+
+
+def of_layer(path: Path, layer: keras.Layer) -> None:
+    pictures = keras.Input((16, 16, 1), dtype="uint8")
+    x = layers.Dense(3)(layers.Flatten()(layer(pictures)))
+    keras.Model(pictures, x).save(path)
+
+
+def renamed(path: Path, old: str, new: str) -> None:
+    """Write a model with another config."""
+    of_layer(path, layers.Rescaling(1 / 255))
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["config.json"] = members["config.json"].replace(old.encode(), new.encode())
+    write_zip(path, members.items())
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: of_layer(path, layers.Lambda(lambda x: x)),
+        lambda path: renamed(path, "Rescaling", "Scaling"),
+        lambda path: renamed(path, "Functional", "Dense"),
+        lambda path: renamed(path, '"keras.layers"', '"os"'),
+        lambda path: renamed(path, "[null, 16, 16, 1]", "{}"),
+        lambda path: renamed(path, '"units": 3', '"units": []'),
+        lambda path: renamed(path, "{", 2000 * '{"a":'),
+    ],
+    ids=["code", "no layer", "no model", "a module", "shape", "units", "deep"],
+)
+def test_a_strange_model_is_refused_in_one_line(tmp_path, write):
+    write(tmp_path / "m.keras")
+    with pytest.raises(ModelError, match=r"m\.keras: expected a") as seen:
+        load_classifier(tmp_path / "m.keras")
+    assert "\n" not in str(seen.value)
+
+
+def test_hdf5_is_refused(tmp_path):
+    keras.Model(x := keras.Input((2,)), layers.Dense(2)(x)).save(tmp_path / "m.h5")
+    with pytest.raises(ModelError, match=r"ends in \.keras"):
+        keras_file.load(tmp_path / "m.h5")
+
+
+@pytest.mark.parametrize("year", [1971, 2110])
+def test_a_wrong_clock_is_named(tmp_path, monkeypatch, year):
+    monkeypatch.setattr("time.time", lambda: (year - 1970) * 365.25 * 86400)
+    with pytest.raises(ModelError, match="clock"):
+        saved(tmp_path / "m.keras", (4,), 2)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("rows", [[[2.0, -1.0, 0.0]], [[0.2, 0.2, 0.2]], [[1.0, 0.9, 0.0]]])

@@ -162,7 +162,7 @@ def test_an_index_that_is_missing_or_trains_on_nothing_is_refused(images, tmp_pa
     index = images.parent / "index.csv"
     write_index(index, [name for name in NAMES if name.startswith("train")])
     said = refused(images, tmp_path / "arrays", DatasetError)
-    assert said.startswith(f"{index}: expected rows to train on")
+    assert said.startswith(f"{index}: expected rows of train, val and test")
     index.unlink()
     said = refused(images, tmp_path / "arrays", DatasetError)
     assert said == f"{index}: no such table; run the index stage again"

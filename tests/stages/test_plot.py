@@ -174,7 +174,7 @@ def test_a_wrong_parameter_is_named(data, key, value):
     ("path", "text", "parts"),
     [
         ("model/history.csv", None, ["no such table"]),
-        ("evaluation/saliency.npz", None, ["run evaluate again"]),
+        ("evaluation/saliency.npz", None, ["run the evaluate stage again"]),
         ("model/history.csv", "epoch,loss\n1,2\n", ["val_accuracy", "epoch, loss"]),
         ("evaluation/risk_coverage.csv", "coverage,risk\n", ["expected rows, found none"]),
         (

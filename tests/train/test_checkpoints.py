@@ -28,6 +28,26 @@ def test_a_state_survives_the_disk(tmp_path):
     assert checkpoints.read(tmp_path / "absent") == State()
 
 
+@pytest.mark.parametrize("kind", ["empty", "cut", "flipped", "other"])
+def test_a_damaged_state_is_set_aside_in_one_line(tmp_path, capsys, kind):
+    checkpoints.write(tmp_path, State([{"epoch": 1}], [np.arange(50.0)]))
+    path = tmp_path / "state.npz"
+    whole = path.read_bytes()
+    flipped = bytes(byte ^ (200 < i < 300) for i, byte in enumerate(whole))
+    path.write_bytes({"empty": b"", "cut": whole[:-9], "flipped": flipped, "other": b"x"}[kind])
+    assert checkpoints.read(tmp_path) == State()
+    said = capsys.readouterr().err
+    assert said == f"{path}: damaged, kept as state.damaged; training starts anew\n"
+    assert [each.name for each in tmp_path.iterdir()] == ["state.damaged"]
+
+
+@pytest.mark.parametrize("year", [1971, 2110])
+def test_a_wrong_clock_does_not_end_training(tmp_path, monkeypatch, year):
+    monkeypatch.setattr("time.time", lambda: (year - 1970) * 365.25 * 86400)
+    checkpoints.write(tmp_path, State([{"epoch": 1}]))
+    assert checkpoints.read(tmp_path).history == [{"epoch": 1}]
+
+
 def changed(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as stream:

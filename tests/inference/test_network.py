@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper
+
+from facial_expression.core.errors import ModelError
+from facial_expression.inference import network
+from tests.networks import tiny_network
+
+
+def facts(model, **changed):
+    for entry in model.metadata_props:
+        entry.value = changed.get(entry.key, entry.value)
+
+
+def weights(model, value):
+    (bias,) = [each for each in model.graph.initializer if each.name == "bias"]
+    bias.CopyFrom(numpy_helper.from_array(np.full(3, value, np.float32), "bias"))
+
+
+def endless(model):
+    """As long as the picture is finite, a loop goes round before the softmax."""
+    kind, info = onnx.TensorProto, helper.make_tensor_value_info
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["goes"], ["on"]), helper.make_node("Abs", ["x"], ["y"])],
+        "body",
+        [info("i", kind.INT64, []), info("goes", kind.BOOL, []), info("x", kind.FLOAT, None)],
+        [info("on", kind.BOOL, []), info("y", kind.FLOAT, None)],
+    )
+    model.graph.node[-1].input[0] = "late"
+    model.graph.node.insert(
+        len(model.graph.node) - 1, helper.make_node("Loop", ["", "", "logits"], ["late"], body=body)
+    )
+
+
+CROP = {"scale": 1.3, "drop": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda model: facts(model, classes="[" * 9000), "export the run again"),
+        (lambda model: facts(model, classes="3"), "export the run again"),
+        (lambda model: facts(model, classes='["a", "b"]'), "for 2 classes"),
+        (lambda model: facts(model, crop=json.dumps(CROP | {"scale": 0})), "impossible"),
+        (lambda model: facts(model, crop=json.dumps(CROP | {"drop": 1e9})), "impossible"),
+        (lambda model: facts(model, crop=json.dumps(CROP | {"scale": "x"})), "TypeError"),
+        (lambda model: facts(model, crop='{"scale": NaN, "drop": 0}'), "impossible"),
+        (lambda model: weights(model, np.nan), "NaN or infinity"),
+        (endless, "terminate"),
+    ],
+)
+def test_a_strange_network_is_one_line(tmp_path, monkeypatch, change, found):
+    path = tiny_network(tmp_path / "m.onnx")
+    model = onnx.load(path)
+    change(model)
+    onnx.save(model, path)
+    monkeypatch.setattr(network, "LONGEST", 0.5)
+    with pytest.raises(ModelError, match=r"m\.onnx") as seen:
+        network.Network(path)
+    assert found in str(seen.value)
+    assert "\n" not in str(seen.value)
