@@ -271,7 +271,7 @@ def _kind(head: bytes, path: str) -> str:
     if kind := images.format_of(head):
         return "picture" if kind in images.FORMATS else kind
     line = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0].lower()
-    cells = {cell.strip(b' "\r') for cell in line.split(b",")}
+    cells = {cell.strip(b' "\r') for cell in re.split(rb"[,;\t]", line)}
     named = path.lower().endswith("fer2013.csv")
     return "table" if named or {b"emotion", b"pixels", b"usage"} <= cells else ""
 

@@ -40,8 +40,9 @@ def test_a_row_comes_back_pixel_by_pixel(seed: int, emotion: int, usage: str, ro
         np.testing.assert_array_equal(np.asarray(image), pixels)
 
 
-def test_columns_are_found_by_name_with_a_byte_order_mark_and_windows_lines() -> None:
-    content = f"\ufeffUsage, pixels ,emotion\r\nPublicTest,{FLAT},6\r\n".encode()
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_columns_are_found_by_name_with_a_byte_order_mark_and_windows_lines(mark: str) -> None:
+    content = f"\ufeffUsage, pixels ,emotion\r\nPublicTest,{FLAT},6\r\n".replace(",", mark).encode()
     [(name, _)] = fer2013_csv.pictures(io.BytesIO(content), "t")
     assert name == "test/neutral/PublicTest_0.pgm"
 

@@ -227,13 +227,13 @@ def test_a_very_large_jpeg_is_read_at_half_its_size(monkeypatch: pytest.MonkeyPa
     smooth = Image.fromarray(noise(6, 5)).resize((95, 64), Image.Resampling.BICUBIC)
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by viewers
-    found = decode(encode(smooth, "JPEG", quality=100, exif=exif))
+    found = decode(encoded(smooth, "JPEG", quality=100, exif=exif))
     assert (found.size, found.upright.size) == ((64, 95), (32, 48))
     halved = smooth.resize((48, 32), Image.Resampling.BOX).transpose(Image.Transpose.ROTATE_270)
     assert np.abs(np.asarray(found.grey, float) - np.asarray(halved)).mean() < 2
     for kind, more in (("JPEG", {"progressive": True}), ("PNG", {})):
         with pytest.raises(ImageError, match="95x64 pixels, at most 6079 allowed in " + kind):
-            decode(encode(smooth, kind, **more))
+            decode(encoded(smooth, kind, **more))
 
 
 # The fingerprint

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator
+from itertools import chain
 from typing import IO
 
 from tqdm import tqdm
@@ -79,7 +80,9 @@ def pictures(stream: IO[bytes], where: str) -> Iterator[tuple[str, bytes]]:
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
     lines = iter(lambda: text.readline(LONGEST_LINE), "")
     try:
-        reader = csv.reader(lines)
+        header = next(lines, "")
+        mark = max(",;\t", key=header.count)  # spreadsheets write others than the comma
+        reader = csv.reader(chain([header], lines), delimiter=mark)
         rows = (cells for cells in reader if any(map(str.strip, cells)))  # no blank lines
         columns = [name.strip() for name in next(rows, [])]
         lower = [name.lower() for name in columns]
