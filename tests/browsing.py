@@ -1,7 +1,5 @@
 """The Chromium that is installed, if any, as tests use it: without a network."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

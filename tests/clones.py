@@ -1,7 +1,5 @@
 """Temporary clones of the working tree, for tests that drive the real git and dvc."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,9 +1,8 @@
 """Small real input for the tests."""
 
-from __future__ import annotations
-
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,12 +68,20 @@ def make_archive(path: Path, pictures: Mapping[str, bytes]) -> Path:
 
 
 def make_split(
-    arrays: Path, split: str, images: NDArray[np.integer], labels: NDArray[np.int64]
-) -> None:
-    """A split as stage preprocess writes it, whose pictures are named by their rows."""
-    write_array(arrays / split / "images-000.npy", images.astype(np.uint8))
-    write_array(arrays / split / "labels-000.npy", labels)
-    write_rows(arrays, split, [(row, f"{split}/{row}.png", True) for row in range(len(images))])
+    arrays: Path,
+    split: str,
+    images: NDArray[np.integer],
+    labels: NDArray[np.int64],
+    shards: int = 1,
+    leaks: Collection[int] = (),
+) -> list[str]:
+    """A split as stage preprocess writes it; the rows `leaks` are not leak-free; its paths."""
+    for shard, part in enumerate(np.array_split(np.arange(len(labels)), shards)):
+        write_array(arrays / split / f"images-{shard:03}.npy", images[part].astype(np.uint8))
+        write_array(arrays / split / f"labels-{shard:03}.npy", labels[part])
+    paths = [f"{split}/{row}.png" for row in range(len(labels))]
+    write_rows(arrays, split, [(row, path, row not in leaks) for row, path in enumerate(paths)])
+    return paths
 
 
 def make_folder(folder: Path, files: Mapping[str, bytes]) -> Path:
@@ -83,6 +90,11 @@ def make_folder(folder: Path, files: Mapping[str, bytes]) -> Path:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     return folder
+
+
+def one_line(*parts: str) -> str:
+    """A pattern for `pytest.raises`: the message is one line, which holds all these parts."""
+    return rf"\A{''.join(f'(?=.*{re.escape(part)})' for part in parts)}.+\Z"
 
 
 def predicted(network: Path, pictures: NDArray[np.uint8]) -> NDArray[np.floating]:

@@ -1,7 +1,5 @@
 """A tiny network as stage export writes one, for tests of what predicts with it."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,16 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 CLASSES = ("angry", "happy", "sad")
 CELLS = 3
-FACTS = {
-    "temperature": "1.0",
-    "dataset": "drawn",
-    "licence": "mit",
-    "terms": "For tests alone.",
-    "recipe": "tiny",
-    "protocol": "clean",
-    "accuracy": "0.5",
-    "model_sha256": "0" * 64,
-}
+FACTS = {"dataset": "drawn", "licence": "mit", "terms": "For tests alone.", "protocol": "clean"}
+FACTS |= {"recipe": "tiny", "temperature": "1.0", "accuracy": "0.5", "model_sha256": "0" * 64}
 
 
 def tiny_network(
@@ -30,14 +20,9 @@ def tiny_network(
 ) -> Path:
     """Write a network whose answer is a fixed function of the picture (see `expected`).
 
-    One convolution sees nine squares of the picture; the mean over the squares, plus a bias, goes
-    through a softmax.
-
-    Args:
-        path: of the .onnx file.
-        classes: their names.
-        side: of the pictures, a multiple of 3.
-        activation: whether the class activation map is an output too.
+    One convolution sees nine squares of the picture, whose `side` is a multiple of 3; the mean over
+    the squares, plus a bias, goes through a softmax.  `activation`: whether the class activation
+    map is an output too.
     """
     kernel, bias = _weights(len(classes), side)
     constants = {"kernel": kernel[:, None], "bias": bias}

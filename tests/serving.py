@@ -1,7 +1,5 @@
 """`python -m tools.web` as a process of its own that may write no file, however short."""
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

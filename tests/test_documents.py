@@ -3,8 +3,6 @@
 A paragraph that names a commit (`at commit 1234567`) speaks of the code as it was there.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import re
 import subprocess

@@ -1,9 +1,6 @@
 """The repository as git can hold it: a worktree, a shallow clone, a part of another repository."""
 
-from __future__ import annotations
-
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,9 +54,7 @@ def origin(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("shape", [worktree, shallow, spaces, submodule, folder])
-def test_it_pulls_compares_and_has_nothing_to_run(
-    shape: Callable[[Path, Path], Path], origin, tmp_path
-):
+def test_it_pulls_compares_and_has_nothing_to_run(shape, origin, tmp_path):
     place = shape(origin, tmp_path)
     run(place, "dvc", "pull")
     assert stages_run(run(place, "dvc", "repro")) == []

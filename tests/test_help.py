@@ -1,7 +1,5 @@
 """`--help` of every stage and tool says what it reads and writes, and is quick."""
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys
@@ -17,7 +15,7 @@ HEAVY = {"tensorflow", "keras", "jax", "sklearn", "matplotlib", "dvc", "fsspec",
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_help_says_what_is_read_and_written_and_imports_nothing_heavy(command: str) -> None:
+def test_help_says_what_is_read_and_written_and_imports_nothing_heavy(command):
     """`-X importtime` lists every import of the run, the lazy ones inside functions as well."""
     done = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", command, "--help"],

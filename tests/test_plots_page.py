@@ -1,7 +1,5 @@
 """The page that `dvc plots show` writes, drawn by a real browser without a network."""
 
-from __future__ import annotations
-
 import re
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The network in released/: small, weights only, with its numbers beside it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +14,9 @@ from facial_expression.core.params import load
 from facial_expression.core.tables import read_table
 from facial_expression.inference.network import Network
 from facial_expression.network.recipe import Recipe
+from facial_expression.pictures import archive
 from tests.clones import ROOT, copied, run
+from tests.helpers import make_folder
 
 pytestmark = pytest.mark.pipeline
 
@@ -24,6 +24,7 @@ MODEL, TWIN = "released/expression.keras", "released/expression.onnx"
 INT8 = "released/expression-int8.onnx"
 RELEASED = sorted((ROOT / "released").glob("*.dvc"))
 METRICS = json.loads((ROOT / "released/scores.json").read_text(encoding="utf-8"))
+PICTURES = np.random.default_rng(0).integers(0, 256, (40, 48, 48), dtype=np.uint8)
 EXPRESSIONS = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
 
 
@@ -35,9 +36,8 @@ def test_a_clone_has_it_after_a_pull_and_it_holds_weights_only(pulled):
     assert not model.compiled
     assert model.input.dtype == "uint8"
     assert model.count_params() == METRICS["model"]["parameters"]
-    pictures = np.random.default_rng(0).integers(0, 256, (3, 48, 48, 1), dtype=np.uint8)
-    probabilities = np.asarray(model(pictures))
-    assert probabilities.shape == (3, len(EXPRESSIONS))
+    probabilities = np.asarray(model(PICTURES[..., None]))
+    assert probabilities.shape == (40, len(EXPRESSIONS))
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
 
 
@@ -52,10 +52,9 @@ def test_the_onnx_twin_says_the_same(pulled):
     assert list(network.classes) == EXPRESSIONS
     assert network.facts["model_sha256"] == sha256_of(pulled / MODEL)
     assert network.facts["protocol"] == "clean"
-    pictures = np.random.default_rng(0).integers(0, 256, (40, 48, 48), dtype=np.uint8)
-    keras_says = predicted_logits(keras_file.load(pulled / MODEL), pictures)
+    keras_says = predicted_logits(keras_file.load(pulled / MODEL), PICTURES)
     temperature = json.loads((ROOT / "released/calibration.json").read_text("utf-8"))["temperature"]
-    found = network.predict(pictures)
+    found = network.predict(PICTURES)
     assert parity(with_temperature(keras_says, temperature), found.probabilities).holds
     assert found.activation is not None
     kept = json.loads((ROOT / "released/parity.json").read_text("utf-8"))
@@ -68,8 +67,7 @@ def test_the_int8_form_is_of_the_same_network(pulled):
     assert (pulled / INT8).stat().st_size < 0.4 * (pulled / TWIN).stat().st_size
     assert "accuracy on val" in rounded.facts["int8"]
     assert {name: rounded.facts[name] for name in whole.facts} == whole.facts
-    pictures = np.random.default_rng(0).integers(0, 256, (40, 48, 48), dtype=np.uint8)
-    both = [network.predict(pictures).probabilities for network in (whole, rounded)]
+    both = [network.predict(PICTURES).probabilities for network in (whole, rounded)]
     assert 0 < np.abs(both[0] - both[1]).mean() < 0.05
 
 
@@ -114,18 +112,10 @@ def test_the_small_network_starts_and_learns_from_it(pulled, tmp_path):
 def test_it_is_fine_tuned_on_a_folder_of_ones_own(pulled, tmp_path):
     """Drawn faces of three classes stand for a team's own."""
     clone = copied(pulled, tmp_path / "clone")
-    from facial_expression.pictures import archive
-
-    names = archive.members(clone / "data/raw/images.zip")
-    chosen = [
-        (name, place)
-        for name, place in names.items()
-        if name.split("/")[:2] in (["train", "happy"], ["train", "sad"], ["train", "neutral"])
-    ]
-    for name, data in archive.read_members(clone / "data/raw/images.zip", chosen):
-        target = clone / "data/source/folder" / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(data)
+    images = clone / "data/raw/images.zip"
+    names = ("train/happy/", "train/sad/", "train/neutral/")
+    chosen = [item for item in archive.members(images).items() if item[0].startswith(names)]
+    make_folder(clone / "data/source/folder", dict(archive.read_members(images, chosen)))
     epochs = "conf/recipe/finetune.yaml:train.epochs=8"
     options = ("-S", "data=folder", "-S", "recipe=finetune", "-S", epochs)
     run(clone, "dvc", "exp", "run", *options, "evaluate")

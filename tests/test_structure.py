@@ -1,7 +1,5 @@
 """The house rules: who imports whom, and dvc.yaml's deps against the scripts' real imports."""
 
-from __future__ import annotations
-
 import ast
 from configparser import ConfigParser
 from pathlib import Path
@@ -13,6 +11,7 @@ from facial_expression.train import checkpoints
 from tests.clones import run
 
 ROOT = Path(__file__).parents[1]
+LIBRARY = ROOT / "facial_expression"
 OURS = ("facial_expression", "stages", "tools", "benchmarks")
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text("utf-8"))["stages"]
 PACKAGES = {path.parent.name for path in (ROOT / "facial_expression").glob("*/__init__.py")}
@@ -52,10 +51,6 @@ def module_file(name: str) -> Path | None:
     return None
 
 
-def our_imports(path: Path) -> set[Path]:
-    return {file for name in imports_of(path) if (file := module_file(name))}
-
-
 def closure(path: Path) -> set[Path]:
     """The file and every file of ours that it imports, directly or not."""
     seen: set[Path] = set()
@@ -64,30 +59,23 @@ def closure(path: Path) -> set[Path]:
         current = todo.pop()
         if current not in seen:
             seen.add(current)
-            todo.extend(our_imports(current))
+            todo.extend(file for name in imports_of(current) if (file := module_file(name)))
     return seen
 
 
 def deps_of(stage: str) -> set[Path]:
     """What dvc.yaml calls the code of a stage: its script and packages."""
     named = {ROOT / dep for dep in STAGES[stage]["deps"]}
-    return {path for path in named if path.is_relative_to(ROOT / "facial_expression")} | {
-        path for path in named if path.suffix == ".py"
-    }
+    return {path for path in named if path.parent == LIBRARY or path.suffix == ".py"}
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_deps_are_the_packages_that_the_stage_imports(stage):
     script = ROOT / "stages" / f"{stage}.py"
-    needed = {
-        path.parent if path.parent != ROOT / "facial_expression" else path
-        for path in closure(script) - {script}
+    needed = closure(script) - {script}
+    assert deps_of(stage) == {script} | {
+        LIBRARY / path.relative_to(LIBRARY).parts[0] for path in needed
     }
-    tops = {
-        ROOT / "facial_expression" / path.relative_to(ROOT / "facial_expression").parts[0]
-        for path in needed
-    }
-    assert deps_of(stage) == tops | {script}
 
 
 def test_dvc_yaml_is_short():

@@ -1,10 +1,6 @@
 """The wheel of `pip wheel .`, installed into an environment of its own and used from elsewhere."""
 
-from __future__ import annotations
-
-import importlib.util
 import os
-import pickle
 import shutil
 import subprocess
 import sys
@@ -17,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from tests.clones import ROOT
-from tests.export.test_card import FACTS
 
 PACKAGES = ("facial_expression", "stages", "tools")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -92,17 +87,8 @@ for package in {PACKAGES}:
     assert len(found) > 80
 
 
-def test_the_card_is_written(site):
-    script = """
-import pickle, sys
-from facial_expression.export.card import render
-print(render(pickle.load(sys.stdin.buffer)))
-"""
-    assert "Bias, risks and limitations" in ask(site, script, pickle.dumps(FACTS))
-
-
-@pytest.mark.skipif(not importlib.util.find_spec("flask"), reason="the extra web is not installed")
 def test_the_page_is_served(site):
+    pytest.importorskip("flask", reason="the extra web is not installed")
     script = """
 from tools.web.server import application
 client = application(None, {}, "", {}).test_client()

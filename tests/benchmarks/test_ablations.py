@@ -1,8 +1,5 @@
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +30,7 @@ def random_hits(seed: int, pictures: int = 101) -> np.ndarray:
     return np.random.default_rng(seed).random(pictures) < 0.6
 
 
-def test_a_change_leaves_everything_else_as_it_is() -> None:
+def test_a_change_leaves_everything_else_as_it_is():
     before = json.dumps(BASELINE)
     changed = varied(BASELINE, {"optimizer.name": "muon", "epochs": 7})
     optimizer = replace(RECIPE.optimizer, name="muon")
@@ -41,7 +38,7 @@ def test_a_change_leaves_everything_else_as_it_is() -> None:
     assert json.dumps(BASELINE) == before
 
 
-def test_the_error_of_one_pair_is_mcnemars() -> None:
+def test_the_error_of_one_pair_is_mcnemars():
     ours, theirs = random_hits(0), random_hits(1)
     difference, error = compared([a_run({}, 0, ours)], [a_run({}, 0, theirs)])
     count, gained, lost = len(ours), sum(ours & ~theirs), sum(theirs & ~ours)
@@ -50,7 +47,7 @@ def test_the_error_of_one_pair_is_mcnemars() -> None:
     assert error == pytest.approx(100 * variance**0.5)
 
 
-def test_each_change_of_the_fast_recipe_is_another_recipe() -> None:
+def test_each_change_of_the_fast_recipe_is_another_recipe():
     ingredients = load(ablations.FILE, "fast", ablations.Ablations).ingredients
     changes = ablations.chosen(ingredients, None)
     assert len(changes) == len(ingredients) + 1  # no name twice, and the baseline
@@ -62,14 +59,14 @@ def test_each_change_of_the_fast_recipe_is_another_recipe() -> None:
     ("change", "reason"),
     [({"label_smoothing": 0}, "found the same"), ({"label_smoothing": 2}, "label_smoothing.*2")],
 )
-def test_a_change_that_is_none_is_refused(change: dict[str, Any], reason: str) -> None:
+def test_a_change_that_is_none_is_refused(change, reason):
     with pytest.raises(ParameterError, match=f"^'smoothing': .*{reason}"):
         ablations.recipes(BASELINE, {"smoothing": change})
 
 
 def test_what_is_there_is_not_fitted_again_and_a_failure_stops_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+    tmp_path, capsys, monkeypatch
+):
     fitted = []
 
     def apart(_: Any, recipe: Recipe, *rest: Any) -> Any:

@@ -1,7 +1,3 @@
-from __future__ import annotations
-
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -50,7 +46,7 @@ def test_a_form_is_timed_only_with_as_many_as_it_takes(monkeypatch):
     assert set(rates(forms, IMAGES, 1, rounds=2)) == {"brightness", "one"}
 
 
-def test_an_exported_network_is_a_form(tmp_path: Path):
+def test_an_exported_network_is_a_form(tmp_path):
     path = tiny_network(tmp_path / "tiny.onnx", CLASSES, side=9)
     form = ours(path, 1, CLASSES)
     np.testing.assert_allclose(form.predict(form.prepare(IMAGES)), expected(IMAGES), atol=1e-5)

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import numpy as np
 from PIL import Image
 
@@ -8,14 +6,14 @@ from facial_expression.inference.detection import Detector
 from tests.networks import tiny_network
 
 
-def test_a_photograph_has_its_size_and_two_faces() -> None:
+def test_a_photograph_has_its_size_and_two_faces():
     shown = predict.photograph(np.random.default_rng(0), predict.portrait())
     assert shown.size == predict.SIZE
     left, right = sorted(box.left for box in Detector(0.7, 16, 1).find(shown))
     assert left < predict.SIZE[0] / 2 < right
 
 
-def test_a_run_is_timed_weighed_and_its_faces_are_counted(tmp_path) -> None:
+def test_a_run_is_timed_weighed_and_its_faces_are_counted(tmp_path):
     crops = tmp_path / "crops"
     crops.mkdir()
     for number in range(3):

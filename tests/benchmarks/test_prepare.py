@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import io
 from pathlib import Path
 
@@ -8,15 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from benchmarks import archives, prepare
-from facial_expression.core.params import read_yaml
+from benchmarks import archives
 from facial_expression.pictures.images import decode, is_picture_file
 from tests.helpers import tiny_pictures
 
 
-def test_enlarge_adds_distinct_pictures_under_the_same_split_and_class(
-    tiny_archive: Path, tmp_path: Path
-) -> None:
+def test_enlarge_adds_distinct_pictures_under_the_same_split_and_class(tiny_archive, tmp_path):
     archives.enlarge(tiny_archive, tmp_path / "many.zip", times=4)
     archives.unpack(tmp_path / "many.zip", tmp_path / "files")
     files = [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
@@ -31,20 +26,9 @@ def test_enlarge_adds_distinct_pictures_under_the_same_split_and_class(
 
 
 @given(st.integers(1, 7), st.integers(1, 7), st.integers(0, 60), st.data())
-def test_variant_changes_exactly_one_pixel(
-    width: int, height: int, number: int, data: st.DataObject
-) -> None:
+def test_variant_changes_exactly_one_pixel(width, height, number, data):
     pixels = data.draw(st.binary(min_size=width * height, max_size=width * height))
     image = Image.open(io.BytesIO(archives.variant((width, height), pixels, number)))
     before = np.frombuffer(pixels, np.uint8).reshape(height, width)
     assert image.size == (width, height)
     assert np.count_nonzero(np.asarray(image) != before) == 1
-
-
-def test_parameters_are_those_of_the_data_set_with_another_source(tmp_path: Path) -> None:
-    data = prepare.ROOT / "conf/data/fer2013.yaml"
-    written = read_yaml(prepare.write_parameters(tmp_path, data, tmp_path / "pictures.zip"))
-    original = read_yaml(data)
-    assert written["fetch"]["source"] == str(tmp_path / "pictures.zip")
-    assert written["fetch"]["sha256"] is None
-    assert written["index"] == original["index"]

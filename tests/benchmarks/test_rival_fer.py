@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import keras
 import numpy as np
 import pytest
@@ -21,7 +19,7 @@ def enlarged(image: np.ndarray, side: int) -> np.ndarray:
     return image
 
 
-def test_pictures_are_enlarged_linearly_and_scaled_to_plus_minus_one() -> None:
+def test_pictures_are_enlarged_linearly_and_scaled_to_plus_minus_one():
     images = noise(3, 48, 48)
     prepared = rival_fer.prepare(images)
     assert prepared.shape == (3, 64, 64, 1)
@@ -32,7 +30,7 @@ def test_pictures_are_enlarged_linearly_and_scaled_to_plus_minus_one() -> None:
     np.testing.assert_allclose(levels, expected, atol=1.01)  # Pillow rounds twice
 
 
-def test_other_classes_are_refused() -> None:
+def test_other_classes_are_refused():
     model = keras.Sequential([keras.Input((64, 64, 1)), keras.layers.GlobalAveragePooling2D()])
     with pytest.raises(ModelError, match=r"the FER2013 classes angry, .*, found happy, sad"):
         rival_fer.predict(model, noise(2, 48, 48), ["happy", "sad"])

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 
 from benchmarks.measuring import apart
@@ -8,7 +6,7 @@ from facial_expression.train import models
 
 
 @pytest.mark.slow
-def test_a_network_is_measured_in_a_process_of_its_own() -> None:
+def test_a_network_is_measured_in_a_process_of_its_own():
     speed = apart(measure, Combination("small", "tensorflow", "mixed_bfloat16"), 48, 4, 2, 0)
     assert speed.parameters == models.build("small", 48, 7).count_params()
     assert speed.training > 0

@@ -1,7 +1,4 @@
-from __future__ import annotations
-
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,7 +13,7 @@ from facial_expression.train import models
 from tests.helpers import make_split
 
 
-def test_scores_of_all_join_the_splits_and_flips_are_averaged() -> None:
+def test_scores_of_all_join_the_splits_and_flips_are_averaged():
     rng = np.random.default_rng(0)
 
     def predict(images: np.ndarray) -> np.ndarray:
@@ -38,7 +35,7 @@ def test_scores_of_all_join_the_splits_and_flips_are_averaged() -> None:
 
 
 @pytest.mark.slow
-def test_one_fit_in_a_process_of_its_own_is_timed_and_scored(tmp_path: Path) -> None:
+def test_one_fit_in_a_process_of_its_own_is_timed_and_scored(tmp_path):
     rng = np.random.default_rng(0)
     for split, count in (("train", 96), ("val", 20), ("test", 10)):
         pictures = rng.integers(0, 256, (count, 48, 48), dtype=np.uint8)
@@ -57,7 +54,7 @@ def test_one_fit_in_a_process_of_its_own_is_timed_and_scored(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("text", ["seed", "seed=0", "seed=two", "fast=2"])
-def test_epochs_are_told_by_recipe(text: str) -> None:
+def test_epochs_are_told_by_recipe(text):
     assert time_to_accuracy.read_epochs(["seed=2"], ["seed"]) == {"seed": 2}
     with pytest.raises(ParameterError, match=f"NAME=N .* found '{text}'"):
         time_to_accuracy.read_epochs([text], ["seed"])

@@ -1,8 +1,6 @@
-from __future__ import annotations
-
 import errno
-import subprocess
-import sys
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +19,7 @@ from facial_expression.core.arrays import (
     write_saliency,
 )
 from facial_expression.core.errors import DatasetError
+from tests.helpers import one_line
 
 
 def write_split(folder: Path, split: str, sizes: list[int], first: int = 0) -> None:
@@ -35,9 +34,7 @@ def write_split(folder: Path, split: str, sizes: list[int], first: int = 0) -> N
 
 
 @pytest.mark.parametrize(("sizes", "first"), [([3], 0), ([1, 5, 2], 0), ([1, 5, 2], 998)])
-def test_shards_are_read_as_one_in_their_order(
-    tmp_path: Path, sizes: list[int], first: int
-) -> None:
+def test_shards_are_read_as_one_in_their_order(tmp_path, sizes, first):
     write_split(tmp_path, "val", sizes, first)
     split = read_split(tmp_path, "val")
     count = sum(sizes)
@@ -48,7 +45,7 @@ def test_shards_are_read_as_one_in_their_order(
     assert split.paths == [f"val/a/{i}.png" for i in range(count)]
 
 
-def test_a_part_of_a_split_keeps_every_column_together(tmp_path: Path) -> None:
+def test_a_part_of_a_split_keeps_every_column_together(tmp_path):
     write_split(tmp_path, "val", [3, 2])
     write_array(tmp_path / "val" / "targets-000.npy", np.eye(5, dtype=np.float32))
     write_rows(tmp_path, "val", [(i, f"{i}.png", i > 2) for i in range(5)])
@@ -59,7 +56,7 @@ def test_a_part_of_a_split_keeps_every_column_together(tmp_path: Path) -> None:
     assert part.leak_free.all()
 
 
-def test_soft_targets_are_read_where_there_are_some(tmp_path: Path) -> None:
+def test_soft_targets_are_read_where_there_are_some(tmp_path):
     write_split(tmp_path, "train", [2, 1])
     assert read_split(tmp_path, "train").targets is None
     targets = np.array([[0.5, 0.5], [0.25, 0.75], [1, 0]], np.float32)
@@ -70,70 +67,50 @@ def test_soft_targets_are_read_where_there_are_some(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_split(tmp_path, "train").targets, targets)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no limit of file sizes")
-def test_a_write_that_stops_midway_says_why_and_leaves_nothing(tmp_path: Path) -> None:
+def test_a_write_that_stops_midway_says_why_and_leaves_nothing(tmp_path):
     """A limit of file sizes stands for a full disk: the kernel cuts the write in both."""
-    code = (
-        "import resource, signal, sys, pathlib, numpy\n"
-        "from facial_expression.core.arrays import write_array\n"
-        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))\n"
-        "try:\n"
-        "    write_array(pathlib.Path(sys.argv[1]), numpy.zeros(60_000, numpy.uint8))\n"
-        "except OSError as error:\n"
-        "    sys.exit(error.errno)\n"
-    )
-    command = [sys.executable, "-c", code, str(tmp_path / "images-000.npy")]
-    assert subprocess.run(command, check=False).returncode == errno.EFBIG
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+            write_array(tmp_path / "images-000.npy", np.zeros(60_000, np.uint8))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_no_object_is_pickled(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="allow_pickle"):
-        write_array(tmp_path / "a.npy", np.array([{}]))
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_rows_say_which_picture_each_element_is(tmp_path: Path) -> None:
+def test_rows_say_which_picture_each_element_is(tmp_path):
     write_rows(tmp_path, "test", [(3, "test/a/x,1.png", True), (7, "test/b/y.png", False)])
     text = (tmp_path / "test" / "rows.csv").read_bytes()
     assert text == b'row,path,leak_free\n3,"test/a/x,1.png",1\n7,test/b/y.png,0\n'
 
 
-def test_splits_come_in_the_order_of_the_protocol(tmp_path: Path) -> None:
+def test_a_missing_split_says_which_there_are_in_the_order_of_the_protocol(tmp_path):
     assert splits_in(tmp_path) == []
     for name in ("test", "train", "other"):
         (tmp_path / name).mkdir()
     assert splits_in(tmp_path) == ["train", "test"]
-
-
-def test_a_missing_split_says_which_there_are(tmp_path: Path) -> None:
-    write_split(tmp_path, "train", [2])
-    with pytest.raises(
-        DatasetError, match=r"split 'test', found train; correct `evaluate\.splits`"
-    ):
-        read_split(tmp_path, "test")
+    with pytest.raises(DatasetError, match=r"'val', found train, test; correct `evaluate\.splits`"):
+        read_split(tmp_path, "val")
 
 
 @pytest.mark.parametrize(
     ("path", "array"),
     [
         ("images-000.npy", None),
-        ("labels-000.npy", None),
         ("labels-000.npy", np.zeros(1, np.int64)),
         ("images-000.npy", np.zeros((2, 2, 2), np.float32)),
         ("images-000.npy", np.zeros((2, 4), np.uint8)),
-        ("images-001.npy", np.zeros((2, 3, 3), np.uint8)),
         ("images-001.npy", np.zeros((1, 2, 2), np.uint8)),
-        ("images-000.npy", b""),
         ("images-000.npy", -1),  # the last byte is missing
         ("images-000.npy", b"no array"),
         ("images-000.npy", b"\x93NUMPY\x01\x00"),
     ],
 )
-def test_what_does_not_fit_together_is_refused_in_one_line(
-    tmp_path: Path, path: str, array: np.ndarray | bytes | int | None
-) -> None:
+def test_what_does_not_fit_together_is_refused_in_one_line(tmp_path, path, array):
     write_split(tmp_path, "val", [2])
     target = tmp_path / "val" / path
     if array is None:
@@ -144,17 +121,12 @@ def test_what_does_not_fit_together_is_refused_in_one_line(
         target.write_bytes(target.read_bytes()[:array])
     else:
         np.save(target, array)
-    with pytest.raises(DatasetError) as caught:
+    with pytest.raises(DatasetError, match=one_line(str(tmp_path / "val"), "preprocess")):
         read_split(tmp_path, "val")
-    assert str(tmp_path / "val") in str(caught.value)
-    assert "preprocess" in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 @given(st.lists(st.integers(0, 99), max_size=40, unique=True), st.integers(1, 6), st.integers(0, 9))
-def test_a_choice_is_of_these_rows_in_order_and_seeded(
-    rows: list[int], number: int, seed: int
-) -> None:
+def test_a_choice_is_of_these_rows_in_order_and_seeded(rows, number, seed):
     chosen = choose(np.array(rows, int), number, [seed, 1]).tolist()
     assert chosen == sorted(set(chosen))
     assert set(chosen) <= set(rows)
@@ -162,10 +134,8 @@ def test_a_choice_is_of_these_rows_in_order_and_seeded(
     assert chosen == choose(np.array(rows, int), number, [seed, 1]).tolist()
 
 
-def test_another_seed_is_another_choice() -> None:
-    rows = np.arange(1000)
-    assert choose(rows, 10, 0).tolist() != choose(rows, 10, 1).tolist()
-    assert choose(rows[:3], 10, 0).tolist() == [0, 1, 2]
+def test_another_seed_is_another_choice():
+    assert choose(np.arange(1000), 10, 0).tolist() != choose(np.arange(1000), 10, 1).tolist()
 
 
 @pytest.fixture
@@ -175,8 +145,8 @@ def saliency() -> Saliency:
 
 
 def test_saliency_maps_are_read_as_written_and_no_byte_holds_the_time(
-    saliency: Saliency, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    saliency, tmp_path, monkeypatch
+):
     write_saliency(tmp_path / "now.npz", saliency)
     monkeypatch.setattr("time.time", lambda: 2e9)
     write_saliency(tmp_path / "later.npz", saliency)
@@ -185,23 +155,17 @@ def test_saliency_maps_are_read_as_written_and_no_byte_holds_the_time(
         np.testing.assert_array_equal(array, getattr(saliency, name), strict=True)
 
 
-@pytest.mark.parametrize("damage", ["missing", "empty", "words", "cut", "npy", "other"])
-def test_a_damaged_file_of_saliency_maps_is_refused_in_one_line(
-    saliency: Saliency, tmp_path: Path, damage: str
-) -> None:
+@pytest.mark.parametrize("damage", ["missing", "words", "cut", "other"])
+def test_a_damaged_file_of_saliency_maps_is_refused_in_one_line(saliency, tmp_path, damage):
     path = tmp_path / "saliency.npz"
     write_saliency(path, saliency)
     if damage == "missing":
         path.unlink()
-    elif damage == "npy":
-        with path.open("wb") as stream:
-            np.save(stream, saliency.maps)
     elif damage == "other":
         np.savez(path, rows=saliency.rows)
     else:
-        path.write_bytes({"empty": b"", "words": b"words", "cut": path.read_bytes()[:-100]}[damage])
+        path.write_bytes(b"words" if damage == "words" else path.read_bytes()[:-100])
     with pytest.raises(
-        DatasetError, match=r"saliency\.npz: .* run the evaluate stage again"
-    ) as caught:
+        DatasetError, match=one_line("saliency.npz: ", "run the evaluate stage again")
+    ):
         read_saliency(path)
-    assert "\n" not in str(caught.value)

@@ -1,15 +1,14 @@
-from __future__ import annotations
-
 import errno
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from facial_expression.core import errors
+from tests.helpers import one_line
 
 
 def raising(error: BaseException) -> Callable[[], None]:
@@ -20,65 +19,53 @@ def raising(error: BaseException) -> Callable[[], None]:
 
 
 def printed(main: Callable[[], object]) -> str:
-    """The text with which `run` exits; one line, exit code 1."""
-    with pytest.raises(SystemExit) as caught:
+    """The one line with which `run` exits: `sys.exit(text)` prints it, and exits with 1."""
+    with pytest.raises(SystemExit, match=one_line("error: ")) as caught:
         errors.run(main)  # type: ignore[arg-type]
-    text = caught.value.code
-    assert isinstance(text, str), "sys.exit(text) prints it and exits with 1"
-    assert text.startswith("error: ")
-    assert "\n" not in text
-    return text
+    return caught.value.code
 
 
-def test_our_errors_become_their_message() -> None:
+def test_our_errors_become_their_message():
     assert errors.PipelineError.__subclasses__()
     for kind in errors.PipelineError.__subclasses__():
-        text = printed(raising(kind("x.zip: expected a, found b")))
-        assert text == "error: x.zip: expected a, found b"
+        assert printed(raising(kind("a.zip: found b"))) == "error: a.zip: found b"
 
 
-def test_success_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    errors.run(lambda: None)
-    assert capsys.readouterr() == ("", "")
-
-
-def test_missing_files_and_folders_in_their_place_are_named(tmp_path: Path) -> None:
+def test_missing_files_and_folders_in_their_place_are_named(tmp_path):
     missing = tmp_path / "none.csv"
     assert f"{missing}: no such file; run the stage" in printed(missing.read_bytes)
     assert f"{tmp_path}: Is a directory" in printed(tmp_path.read_bytes)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_one_line_with_and_without_a_file_name(number: int) -> None:
+def test_a_full_disk_is_one_line_with_and_without_a_file_name(number):
     named = printed(raising(OSError(number, os.strerror(number), "data/raw/images.zip")))
     assert "data/raw/images.zip: no space left on the device" in named
     assert "None" not in printed(raising(OSError(number, os.strerror(number))))
 
 
-def test_a_missing_extra_is_named_and_a_missing_dependency_is_not_ours() -> None:
+def test_a_missing_extra_is_named_and_a_missing_dependency_is_not_ours():
     text = printed(raising(ModuleNotFoundError("No module", name="flask")))
     assert "flask of the extra web is not installed; run `pip install" in text
     with pytest.raises(ModuleNotFoundError):
         errors.run(raising(ModuleNotFoundError("No module", name="numpy")))
 
 
-def test_an_interruption_is_one_word_and_exit_code_130(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
+def test_an_interruption_is_one_word_and_exit_code_130(capsys):
+    with pytest.raises(SystemExit, match=r"^130$"):
         errors.run(raising(KeyboardInterrupt()))
-    assert caught.value.code == 130
     assert capsys.readouterr().err == "interrupted\n"
 
 
 @pytest.mark.parametrize(
     "error", [ValueError("a bug"), OSError(errno.EIO, "disk"), OSError("nothing known")]
 )
-def test_a_bug_keeps_its_traceback(error: Exception) -> None:
-    with pytest.raises(type(error)) as caught:
+def test_a_bug_keeps_its_traceback(error):
+    with pytest.raises(type(error), match=re.escape(str(error))):
         errors.run(raising(error))
-    assert caught.value is error
 
 
-def test_a_real_process_exits_with_1_and_one_line() -> None:
+def test_a_real_process_exits_with_1_and_one_line():
     code = (
         "from facial_expression.core.errors import ParameterError, run\n"
         "def main(): raise ParameterError('conf/x.yaml: no')\n"

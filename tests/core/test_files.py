@@ -1,12 +1,9 @@
-from __future__ import annotations
-
 import hashlib
 import json
 import os
 import stat
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,9 +18,7 @@ def listing(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
-def test_atomic_makes_parents_and_a_file_that_the_umask_allows(
-    tmp_path: Path, umask: int, mode: int
-) -> None:
+def test_atomic_makes_parents_and_a_file_that_the_umask_allows(tmp_path, umask, mode):
     path = tmp_path / "a" / "b.txt"
     before = os.umask(umask)
     with files.atomic(path) as temporary:
@@ -36,7 +31,7 @@ def test_atomic_makes_parents_and_a_file_that_the_umask_allows(
     assert listing(tmp_path) == ["a", "a/b.txt"]
 
 
-def test_atomic_replaces_a_whole_folder(tmp_path: Path) -> None:
+def test_atomic_replaces_a_whole_folder(tmp_path):
     for name in ("one", "two"):
         with files.atomic(tmp_path / "out") as folder:
             folder.mkdir()
@@ -46,9 +41,7 @@ def test_atomic_replaces_a_whole_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError])
-def test_atomic_leaves_what_was_there_and_nothing_else_on_failure(
-    tmp_path: Path, error: type[BaseException]
-) -> None:
+def test_atomic_leaves_what_was_there_and_nothing_else_on_failure(tmp_path, error):
     (tmp_path / "old.txt").write_text("old")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "old").write_text("old")
@@ -67,13 +60,13 @@ def test_atomic_leaves_what_was_there_and_nothing_else_on_failure(
 
 
 @pytest.mark.parametrize("value", [float("nan"), -float("inf"), np.float64("nan")])
-def test_json_refuses_nan_and_infinity_and_writes_nothing(tmp_path: Path, value: float) -> None:
+def test_json_refuses_nan_and_infinity_and_writes_nothing(tmp_path, value):
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write_json(tmp_path / "metrics.json", {"a": [value]})
     assert listing(tmp_path) == []
 
 
-def test_json_has_the_given_order_fixed_precision_and_unix_line_ends(tmp_path: Path) -> None:
+def test_json_has_the_given_order_fixed_precision_and_unix_line_ends(tmp_path):
     value = {"b": 1 / 3, "a": [np.float64(2 / 3), -1e-9, 1, None, "é"], "t": (True,)}
     files.write_json(tmp_path / "a.json", value)
     assert (tmp_path / "a.json").read_bytes() == (
@@ -83,9 +76,7 @@ def test_json_has_the_given_order_fixed_precision_and_unix_line_ends(tmp_path: P
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=9))
-def test_json_without_floats_is_read_back(
-    tmp_path_factory: pytest.TempPathFactory, value: Any
-) -> None:
+def test_json_without_floats_is_read_back(tmp_path_factory, value):
     path = tmp_path_factory.getbasetemp() / "round.json"
     files.write_json(path, value)
     assert json.loads(path.read_text(encoding="utf-8")) == value
@@ -94,7 +85,7 @@ def test_json_without_floats_is_read_back(
 MEMBERS = [("test/a/y.jpg", [b""]), ("train/é/x.PNG", [b"1" * 30, b"1" * 40])]
 
 
-def test_the_bytes_of_a_zip_are_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bytes_of_a_zip_are_pinned(tmp_path, monkeypatch):
     """Every pin of a data set breaks when the format changes: it must never change unnoticed."""
     monkeypatch.setattr("time.time", lambda: 2e9)
     assert files.write_zip(tmp_path / "a.zip", iter(MEMBERS)) == 2
@@ -103,7 +94,7 @@ def test_the_bytes_of_a_zip_are_pinned(tmp_path: Path, monkeypatch: pytest.Monke
     assert hashlib.sha256((tmp_path / "a.zip").read_bytes()).hexdigest() == pin
 
 
-def test_the_permissions_in_a_zip_are_the_given_ones(tmp_path: Path) -> None:
+def test_the_permissions_in_a_zip_are_the_given_ones(tmp_path):
     files.write_zip(tmp_path / "a.zip", MEMBERS, permissions=0o600)
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert {info.external_attr >> 16 for info in archive.infolist()} == {0o600}

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import dataclasses
 import json
 from pathlib import Path
@@ -17,6 +15,7 @@ from facial_expression.core.errors import ParameterError
 from facial_expression.core.params import CLOSED, load, read_yaml
 from facial_expression.network.recipe import Recipe
 from tests.clones import ROOT
+from tests.helpers import one_line
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -35,7 +34,7 @@ def parsed(folder: Path, text: str) -> Some:
     return load(path, "train", Some)
 
 
-def test_a_list_becomes_a_tuple_and_the_whole_is_frozen(tmp_path: Path) -> None:
+def test_a_list_becomes_a_tuple_and_the_whole_is_frozen(tmp_path):
     some = parsed(tmp_path, "train:\n  rate: 1 # a comment\n  sides: [32, 48]\nother: {x: 1}\n")
     assert some == Some(rate=1.0, sides=(32, 48))
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -109,13 +108,11 @@ def test_dvc_changes_one_line_of_a_recipe(tmp_path, file, override):
         ("rate: 1, epochs: true", ["'train.epochs'", "valid integer", "found True"]),
         ("rate: 1, epochs: 3.0", ["'train.epochs'", "valid integer", "found 3.0"]),
         ("rate: 1, epochs: 0", ["'train.epochs'", "greater than or equal to 1", "found 0"]),
-        ("rate: 0", ["'train.rate'", "greater than 0", "found 0"]),
         ("rate: 1e999", ["'train.rate'", "finite number"]),
         ("rate: .nan", ["'train.rate'", "found nan"]),
         ("rate: null", ["'train.rate'", "valid number", "found None"]),
         ("rate: 1, kind: rms", ["'train.kind'", "'adam' or 'sgd'", "found 'rms'"]),
         ("rate: 1, name: 3", ["'train.name'", "valid string", "found 3"]),
-        ("rate: 1, flag: 1", ["'train.flag'", "valid boolean", "found 1"]),
         ("rate: 1, flag: yes", ["'train.flag'", "valid boolean", "found 'yes'"]),  # YAML 1.2
         ("rate: 1, sides: 3", ["'train.sides'", "found 3"]),
         ("rate: 1, sides: [3, a]", ["'train.sides.1'", "valid integer", "found 'a'"]),
@@ -123,42 +120,28 @@ def test_dvc_changes_one_line_of_a_recipe(tmp_path, file, override):
         ("rate: 1, name: !!binary aGk=", ["'train:'", "bytes"]),
         ("rate: 1, 2020-01-01: 1", ["'train:'", "date"]),
         ("rate: 1, rate: 2", ["duplicate key", "rate"]),
-        ("rate: !thing 3", ["expected YAML", "!thing"]),
         ("rate: [1", ["expected YAML", "line"]),
     ],
 )
-def test_a_wrong_value_is_one_line_that_names_file_key_and_value(
-    tmp_path: Path, text: str, parts: list[str]
-) -> None:
-    with pytest.raises(ParameterError) as caught:
+def test_a_wrong_value_is_one_line_that_names_file_key_and_value(tmp_path, text, parts):
+    with pytest.raises(ParameterError, match=one_line(str(tmp_path / "some.yaml"), *parts)):
         parsed(tmp_path, f"train: {{{text}}}")
-    message = str(caught.value)
-    assert message.startswith(str(tmp_path / "some.yaml"))
-    assert "\n" not in message
-    assert all(part in message for part in parts), message
+
+
+BAD = ["!thing 3", "\0", "!!python/object:os.system {}", "!!int x", "!!float x", "!!bool maybe"]
+BAD += ["!!timestamp x", "2020-13-01", 5000 * "9", "{? [a] : 1}", "{? {a: 1} : 1}"]
 
 
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("", "expected a section 'train:'"),
-        ("- 1", "expected a section 'train:'"),
-        ("other: {}", "expected a section 'train:'"),
+        *((text, "expected a section 'train:'") for text in ("", "- 1", "other: {}")),
         ("train:", "expected a section 'train:' that holds keys, found None"),
         ("train: 3", "expected a section 'train:' that holds keys, found 3"),
         ("train: &a {rate: *a}", "Circular reference"),
         ("---\ntrain: {}\n---\ntrain: {}", "expected a single document"),
-        ("train: {rate: \0}", "expected YAML"),
         ("train: " + 500 * "[", "recursion"),
-        ("train: {rate: !!python/object:os.system {}}", "expected YAML"),
-        ("train: {rate: !!int x}", "expected YAML"),
-        ("train: {? [a] : 1}", "expected YAML"),
-        ("train: {? {a: 1} : 1}", "expected YAML"),
-        ("train: {rate: !!float x}", "expected YAML"),
-        ("train: {flag: !!bool maybe}", "expected YAML"),
-        ("train: {rate: !!timestamp x}", "expected YAML"),
-        ("train: {rate: 2020-13-01}", "expected YAML"),
-        ("train: {rate: " + 5000 * "9" + "}", "expected YAML"),
+        *((f"train: {{rate: {bad}}}", "expected YAML") for bad in BAD),
         ("train: {epochs: 0x" + 5000 * "f" + "}", "another kind of value"),
         ("train: &a [*a]", "expected a section 'train:' that holds keys, found [[...]]"),
         (
@@ -170,38 +153,34 @@ def test_a_wrong_value_is_one_line_that_names_file_key_and_value(
         ("train: {rate: " + 9_000 * "x" + "}", "xxx..."),
     ],
 )
-def test_a_wrong_document_is_one_line(tmp_path: Path, text: str, found: str) -> None:
-    with pytest.raises(ParameterError) as caught:
+def test_a_wrong_document_is_one_line(tmp_path, text, found):
+    with pytest.raises(ParameterError, match=one_line(found)):
         parsed(tmp_path, text)
-    assert found in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [
-        ("train.seed", 2**32),
-        ("train.threads", 100_000),
-        ("train.epochs", 10**400),
-        ("train.augmentation.shift", 1e19),
-        ("train.augmentation.brightness", 256),
-        ("train.augmentation.mixup", 1e308),
+    [("seed", 2**32), ("threads", 100_000), ("epochs", 10**400)]
+    + [
+        ("augmentation.shift", 1e19),
+        ("augmentation.brightness", 256),
+        ("augmentation.mixup", 1e308),
     ],
 )
 def test_a_recipe_that_no_machine_can_follow_is_refused(tmp_path, key, value):
     document = read_yaml(ROOT / "conf/recipe/sample.yaml")
     *sections, name = key.split(".")
-    place = document
+    place = document["train"]
     for section in sections:
         place = place[section]
     place[name] = value
     path = tmp_path / "some.yaml"
     path.write_text(json.dumps(document), encoding="utf-8")
-    with pytest.raises(ParameterError, match=rf"'{key}': Input should be less than"):
+    with pytest.raises(ParameterError, match=rf"'train\.{key}': Input should be less than"):
         load(path, "train", Recipe)
 
 
-def test_a_missing_file_a_folder_and_bytes_that_are_no_text(tmp_path: Path) -> None:
+def test_a_missing_file_a_folder_and_bytes_that_are_no_text(tmp_path):
     with pytest.raises(ParameterError, match=r"none\.yaml: No such file"):
         load(tmp_path / "none.yaml", "train", Some)
     with pytest.raises(ParameterError, match="directory"):

@@ -1,7 +1,5 @@
 """read_table and write_table: what goes in comes out, and what is damaged is told in one line."""
 
-from __future__ import annotations
-
 import math
 
 import pandas as pd
@@ -11,6 +9,7 @@ from hypothesis import strategies as st
 
 from facial_expression.core.errors import DatasetError
 from facial_expression.core.tables import read_table, write_table
+from tests.helpers import one_line
 
 TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\r\n\0\ufeff"))
 FLOATS = st.floats(allow_nan=False, allow_infinity=False, width=32)
@@ -42,7 +41,6 @@ def test_the_bytes_are_fixed(tmp_path):
         (b"", "expected a CSV table"),
         (b"name,count,score\n", "expected rows"),
         (b"name,score\na,1\n", "expected a column count, found name, score"),
-        (b"name,count,score\na,one,1\n", "column count: invalid literal"),
         (b"name,count,score\na,1,high\n", "column score: could not convert"),
         (b"name,count,score\n\xff,1,1\n", "expected a CSV table"),
         (b'name,count,score\n"a,1,1\n', "expected a CSV table"),
@@ -52,11 +50,8 @@ def test_a_damaged_table_is_told_in_one_line(tmp_path, content, said):
     path = tmp_path / "table.csv"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(DatasetError) as caught:
+    with pytest.raises(DatasetError, match=one_line(str(path), said)):
         read_table(path, COLUMNS, "the index stage")
-    assert said in str(caught.value)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
 
 
 def test_a_table_without_rows_is_one_where_that_is_fine(tmp_path):

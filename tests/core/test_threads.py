@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +6,7 @@ from facial_expression.core.threads import map_ahead
 
 
 @given(st.lists(st.integers(), max_size=40), st.integers(1, 5), st.integers(0, 5))
-def test_results_come_in_the_order_of_the_items(items: list[int], threads: int, ahead: int):
+def test_results_come_in_the_order_of_the_items(items, threads, ahead):
     taken = []
     noted = (taken.append(item) or item for item in items)
     for position, result in enumerate(map_ahead(str, noted, threads, ahead)):

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from collections import Counter
 
 import keras
@@ -8,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from keras import layers, ops
-from scipy import ndimage, stats
+from scipy import ndimage
 
 from facial_expression.core.errors import ModelError
 from facial_expression.evaluate.saliency import (
@@ -22,6 +20,10 @@ from facial_expression.train import models
 SIDE = 32
 CELLS = {"seed": 2, "small": 6, "fast": 3, "best": 3, "slim": 3}
 """Cells a side of the last feature map, of pictures of side 48."""
+
+
+def noise(side: int, count: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (count, side, side), dtype=np.uint8)
 
 
 def stripes(labels: np.ndarray, places: np.ndarray, seed: int) -> np.ndarray:
@@ -38,37 +40,24 @@ def stripes(labels: np.ndarray, places: np.ndarray, seed: int) -> np.ndarray:
     return images
 
 
-def one_patch(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(0, 2, count)
-    return stripes(labels[:, None], rng.integers(0, 4, (count, 1)), seed), labels
-
-
-def both_patches(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Pictures with lying and standing stripes, and in which quarter (N, 2) each of them is."""
-    rng = np.random.default_rng(7)
-    places = np.array([rng.permutation(4)[:2] for _ in range(count)])
-    return stripes(np.tile([0, 1], (count, 1)), places, 8), places
-
-
 @pytest.fixture(scope="module")
 def trained() -> keras.Model:
     """A network that tells lying from standing stripes; its feature map is 4x4."""
+
+    def one_patch(seed: int) -> tuple[np.ndarray, np.ndarray]:
+        rng = np.random.default_rng(seed)
+        labels = rng.integers(0, 2, 64)
+        return stripes(labels[:, None], rng.integers(0, 4, (64, 1)), seed), labels
+
     keras.utils.set_random_seed(0)
     model = models.build("small", SIDE, 2)
     model.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy")
     for step in range(60):
-        images, labels = one_patch(64, step)
+        images, labels = one_patch(step)
         model.train_on_batch(images[..., None], labels)
-    images, labels = one_patch(64, 100)
+    images, labels = one_patch(100)
     assert (model.predict_on_batch(images[..., None]).argmax(axis=1) == labels).mean() > 0.95
     return model
-
-
-def randomised(seed: int) -> keras.Model:
-    """The same network as it starts."""
-    keras.utils.set_random_seed(seed)
-    return models.build("small", SIDE, 2)
 
 
 def resized(values: np.ndarray, side: int) -> np.ndarray:
@@ -82,9 +71,7 @@ def resized(values: np.ndarray, side: int) -> np.ndarray:
 @pytest.mark.parametrize(("name", "side"), [("seed", 48), ("slim", 32)])
 def test_maps_are_between_0_and_1_and_the_same_again(name, side):
     keras.utils.set_random_seed(0)
-    model = models.build(name, side, 3)
-    images = np.random.default_rng(0).integers(0, 256, (3, side, side), dtype=np.uint8)
-    labels = np.array([0, 2, 1])
+    model, images, labels = models.build(name, side, 3), noise(side, 3), np.array([0, 2, 1])
     maps = grad_cam(model, images, labels, batch_size=2)
     assert (maps.shape, maps.dtype) == ((3, side, side), np.float32)
     assert maps.min() >= 0
@@ -96,18 +83,14 @@ def test_maps_are_between_0_and_1_and_the_same_again(name, side):
 
 @pytest.mark.parametrize(("name", "cells"), CELLS.items())
 def test_the_feature_map_is_what_comes_before_pooling_and_flattening(name, cells):
-    found = last_feature_map(models.build(name, 48, 7))
-    assert found.shape[1:3] == (cells, cells)
-    assert isinstance(found._keras_history.operation, layers.ReLU | layers.Conv2D)
+    assert last_feature_map(models.build(name, 48, 7)).shape[1:3] == (cells, cells)
 
 
 @pytest.mark.parametrize(("name", "side"), [("fast", 48), ("best", 32)])
 def test_with_a_mean_and_a_dense_layer_it_is_the_class_activation_map(name, side):
     """Zhou et al. 2016, arXiv:1512.04150: the map is linear in the head's own weights."""
     keras.utils.set_random_seed(0)
-    model = models.build(name, side, 3)
-    images = np.random.default_rng(0).integers(0, 256, (6, side, side), dtype=np.uint8)
-    labels = np.arange(6) % 3
+    model, images, labels = models.build(name, side, 3), noise(side, 6), np.arange(6) % 3
     (mean,) = (x for x in model.layers if isinstance(x, layers.GlobalAveragePooling2D))
     values = np.asarray(keras.Model(model.input, mean.input)(images[..., None]))
     kernel, _ = model.get_layer("logits").get_weights()
@@ -121,26 +104,13 @@ def test_with_a_mean_and_a_dense_layer_it_is_the_class_activation_map(name, side
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_the_evidence_for_a_class_stands_where_its_pattern_is(trained, label):
-    images, places = both_patches(40)
+    rng = np.random.default_rng(7)
+    places = np.array([rng.permutation(4)[:2] for _ in range(40)])  # (N, lying and standing)
+    images = stripes(np.tile([0, 1], (40, 1)), places, 8)
     maps = grad_cam(trained, images, np.full(40, label))
     half = SIDE // 2
     quarters = maps.reshape(-1, 2, half, 2, half).mean(axis=(2, 4)).reshape(-1, 4)
-    found = (quarters.argmax(axis=1) == places[:, label]).mean()
-    assert found > 0.9
-
-
-def test_randomised_weights_change_the_maps(trained):
-    """The sanity check of Adebayo et al. 2018, arXiv:1810.03292, by rank correlation."""
-    images, labels = one_patch(40, 400)
-    maps = grad_cam(trained, images, labels)
-    alike = grad_cam(trained, images + np.uint8(2), labels)  # a little lighter: all but the same
-    others = [grad_cam(randomised(seed), images, labels) for seed in range(1, 6)]
-
-    def agreement(second: np.ndarray) -> float:
-        return float(stats.spearmanr(maps, second, axis=None).statistic)
-
-    assert agreement(alike) > 0.9
-    assert abs(np.mean([agreement(other) for other in others])) < 0.3
+    assert (quarters.argmax(axis=1) == places[:, label]).mean() > 0.9
 
 
 def test_a_map_without_evidence_is_zero():
@@ -168,14 +138,9 @@ def test_the_gradient_is_that_of_calculus():
 CASES = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), max_size=40)
 
 
-def labels(cases: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
-    actual, predicted = (np.array([case[i] for case in cases], np.int64) for i in (0, 1))
-    return actual, predicted
-
-
 @given(CASES, st.integers(1, 4), st.integers(0, 9))
 def test_the_choice_is_of_every_class_and_kind_in_that_order(cases, per_class, seed):
-    actual, predicted = labels(cases)
+    actual, predicted = np.array(cases, np.int64).reshape(-1, 2).T
     rows, kinds = choose_predictions(actual, predicted, 3, per_class, seed)
     assert len(set(rows.tolist())) == len(rows)
     assert [int(cases[row][0] != cases[row][1]) for row in rows] == kinds.tolist()
@@ -186,14 +151,3 @@ def test_the_choice_is_of_every_class_and_kind_in_that_order(cases, per_class, s
     assert found == {key: min(number, per_class) for key, number in there.items()}
     again = choose_predictions(actual, predicted, 3, per_class, seed)
     np.testing.assert_array_equal(again, (rows, kinds))
-
-
-def test_another_seed_is_another_choice_and_classes_do_not_depend_on_each_other():
-    actual = np.arange(300) % 3
-    first, other = (choose_predictions(actual, actual, 3, 4, seed)[0] for seed in (0, 1))
-    assert first.tolist() != other.tolist()
-    predicted = actual.copy()
-    predicted[actual == 0] = 1  # all of class 0 are wrong now
-    changed, kinds = choose_predictions(actual, predicted, 3, 4, 0)
-    assert kinds.tolist() == [1] * 4 + [0] * 8
-    assert changed[4:].tolist() == first[4:].tolist()

@@ -1,9 +1,7 @@
-from __future__ import annotations
-
 import numpy as np
 import pytest
 
-from facial_expression.evaluate.tables import LEAK_FREE, predictions, split_scores, tables, trust
+from facial_expression.evaluate.tables import LEAK_FREE, split_scores, tables, trust
 from facial_expression.metrics.intervals import intervals
 from facial_expression.metrics.scores import headline
 from tests.metrics.cases import calibrated, sharpened
@@ -14,7 +12,7 @@ CLEAN = np.arange(200) % 4 > 0
 CALIBRATED = sharpened(PROBABILITIES, 0.5)
 
 
-def test_a_split_has_its_plain_score_with_intervals_its_means_and_its_leak_free_part() -> None:
+def test_a_split_has_its_plain_score_with_intervals_its_means_and_its_leak_free_part():
     flat = np.full_like(PROBABILITIES, 1 / 3)
     found = split_scores("val", LABELS, {"plain": PROBABILITIES, "flip": flat}, CLEAN)
     part = LABELS[CLEAN], PROBABILITIES[CLEAN]
@@ -27,13 +25,13 @@ def test_a_split_has_its_plain_score_with_intervals_its_means_and_its_leak_free_
     assert found["val_leak_free"]["n"] == 150
 
 
-def test_train_has_its_plain_score_and_no_leak_free_row_means_no_entry() -> None:
+def test_train_has_its_plain_score_and_no_leak_free_row_means_no_entry():
     means = {"plain": PROBABILITIES}
     assert split_scores("train", LABELS, means, CLEAN) == {"train": headline(LABELS, PROBABILITIES)}
     assert list(split_scores("test", LABELS, means, np.zeros(200, bool))) == ["test"]
 
 
-def test_the_table_of_reliability_holds_the_errors_of_the_metrics() -> None:
+def test_the_table_of_reliability_holds_the_errors_of_the_metrics():
     bins = tables(LABELS, PROBABILITIES, CALIBRATED, 2.0, CLASSES)["reliability"]
     calibration = trust(LABELS, PROBABILITIES, CALIBRATED, 2.0)["calibration"]
     assert (calibration["temperature"], calibration["fitted_on"]) == (2.0, "val")
@@ -43,20 +41,3 @@ def test_the_table_of_reliability_holds_the_errors_of_the_metrics() -> None:
         error = (part["n"] * (part["accuracy"] - part["confidence"]).abs()).sum() / 200
         assert error == pytest.approx(calibration[when][f"ece_{binning}"])
     assert bins.groupby(["when", "binning"]).ngroups == 4
-
-
-def test_tables_agree_with_one_another() -> None:
-    found = tables(LABELS, PROBABILITIES, CALIBRATED, 2.0, CLASSES)
-    wrong = (found["confusion"]["actual"] != found["confusion"]["predicted"]).sum()
-    assert found["confused_pairs"]["count"].sum() == wrong > 0
-    assert found["risk_coverage"]["risk"].iloc[-1] == pytest.approx(wrong / 200)
-    assert found["per_class"]["support"].sum() == 200
-
-
-def test_predictions_name_the_classes() -> None:
-    found = predictions(["a", "b"], np.array([2, 0]), np.eye(3)[[1, 0]], CLASSES)
-    assert list(found) == ["path", "actual", "predicted", *CLASSES]
-    assert found.to_numpy().tolist() == [
-        ["a", "sad", "happy", 0.0, 1.0, 0.0],
-        ["b", "angry", "angry", 1.0, 0.0, 0.0],
-    ]

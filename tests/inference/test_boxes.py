@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -33,11 +31,6 @@ def test_the_square_follows_from_area_and_centre():
     assert side == pytest.approx(1.5 * 12)
     assert left + side / 2 == pytest.approx(14)
     assert top + side / 2 == pytest.approx(29 + 1.8)
-
-
-def test_a_square_of_the_network_s_size_is_copied():
-    pixels = crop(ramp(40, 30), Box(5, 6, 12, 12, 1.0), CropRule(1.0, 0.0), 12)
-    np.testing.assert_array_equal(pixels, np.asarray(ramp(40, 30))[6:18, 5:17])
 
 
 def test_the_edge_is_repeated_beyond_the_picture():

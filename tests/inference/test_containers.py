@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,12 +7,11 @@ from tests.helpers import noise_video
 
 
 @pytest.mark.parametrize(
-    ("name", "codec"),
-    [("clip.avi", "MJPG"), ("clip.mp4", "mp4v"), ("clip.mov", "mp4v"), ("clip.mkv", "MJPG"),
-     ("clip.webm", "VP80")],
-)  # fmt: skip
-def test_whole_and_truncated_videos(name, codec, tmp_path):
-    path = noise_video(tmp_path / name, codec)
+    ("suffix", "codec"),
+    [("avi", "MJPG"), ("mp4", "mp4v"), ("mov", "mp4v"), ("mkv", "MJPG"), ("webm", "VP80")],
+)
+def test_whole_and_truncated_videos(suffix, codec, tmp_path):
+    path = noise_video(tmp_path / f"clip.{suffix}", codec)
     data = path.read_bytes()
     assert len(data) > 1000
     assert missing_bytes(path) == 0

@@ -1,15 +1,11 @@
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from facial_expression.inference import pipeline
 from facial_expression.inference.boxes import Box, crop
 from facial_expression.inference.network import Network
 from facial_expression.inference.pipeline import predict
@@ -31,16 +27,12 @@ def noise(seed: int, width: int = 48, height: int = 48) -> Picture:
     return Picture(Image.fromarray(draws.integers(0, 256, (height, width), np.uint8)), "L")
 
 
-def many(taken: list[str] | None = None) -> Iterator[Source]:
-    """150 pictures, four of them unreadable; `taken` notes the paths as they are taken."""
+def many() -> Iterator[Source]:
+    """150 pictures, four of them unreadable."""
     for seed in range(PICTURES):
+        torn = seed % 40 == 7
         path = f"{seed}.png"
-        if taken is not None:
-            taken.append(path)
-        if seed % 40 == 7:
-            yield unreadable(path, "torn")
-        else:
-            yield Source(path, None, partial(noise, seed))
+        yield unreadable(path, "torn") if torn else Source(path, None, partial(noise, seed))
 
 
 def two_boxes(rgb: Image.Image) -> list[Box]:
@@ -50,7 +42,7 @@ def two_boxes(rgb: Image.Image) -> list[Box]:
     return [Box(28, 2, 22, 18, 0.8), Box(4, 6, 30, 36, 0.9)] if bright else []
 
 
-def test_whole_pictures_are_predicted_as_the_network_does(network: Network):
+def test_whole_pictures_are_predicted_as_the_network_does(network):
     found = list(predict(many(), network, None))
     assert [each.path for each in found] == [f"{seed}.png" for seed in range(PICTURES)]
     read = [each for each in found if not each.error]
@@ -62,7 +54,7 @@ def test_whole_pictures_are_predicted_as_the_network_does(network: Network):
     assert all(each.faces[0].box == Box(0, 0, 48, 48, 1.0) for each in read)
 
 
-def test_faces_are_cropped_by_the_network_s_rule(network: Network):
+def test_faces_are_cropped_by_the_network_s_rule(network):
     crops, rows = [], []
     for each in predict(many(), network, two_boxes):
         if not each.error:
@@ -88,12 +80,11 @@ def test_boxes_are_pixels_of_the_file_where_it_was_read_smaller(network: Network
 
 
 @pytest.mark.parametrize("find", [None, two_boxes])
-def test_the_number_of_threads_changes_no_digit(network: Network, find: pipeline.Find | None):
+def test_the_number_of_threads_changes_no_digit(network, find):
     def digits(workers: int, live: bool) -> list[tuple[str, str, list[list[float]]]]:
-        found = predict(many(), network, find, workers=workers, live=live)
         return [
             (each.path, each.error, [face.probabilities.tolist() for face in each.faces])
-            for each in found
+            for each in predict(many(), network, find, workers=workers, live=live)
         ]
 
     assert digits(1, False) == digits(3, False)
@@ -102,7 +93,7 @@ def test_the_number_of_threads_changes_no_digit(network: Network, find: pipeline
         np.testing.assert_allclose(one[2], other[2], atol=1e-6)
 
 
-def test_only_a_few_pictures_are_in_memory(network: Network):
+def test_only_a_few_pictures_are_in_memory(network):
     alive = peak = 0
     lock = threading.Lock()
 
@@ -127,7 +118,7 @@ def test_only_a_few_pictures_are_in_memory(network: Network):
     found.close()  # type: ignore[attr-defined]
 
 
-def test_a_file_that_cannot_be_opened_does_not_end_the_run(network: Network, tmp_path: Path):
+def test_a_file_that_cannot_be_opened_does_not_end_the_run(network, tmp_path):
     def denied() -> Picture:
         raise PermissionError(13, "Permission denied", str(tmp_path))
 

@@ -1,7 +1,5 @@
 """onnxruntime sends reports to its maker unless a variable is set before it is imported."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Labels and probabilities for the tests of this folder."""
 
-from __future__ import annotations
-
 import numpy as np
 from hypothesis import strategies as st
 from numpy.typing import NDArray

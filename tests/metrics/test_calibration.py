@@ -1,7 +1,3 @@
-from __future__ import annotations
-
-from random import Random
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -41,14 +37,14 @@ def loss(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float
 
 
 @given(st.integers(0, 1000), st.floats(0.3, 5))
-def test_a_temperature_divides_the_logits(seed: int, temperature: float) -> None:
+def test_a_temperature_divides_the_logits(seed, temperature):
     logits = np.random.default_rng(seed).normal(0, 3, (20, 7))
     found = with_temperature(logits, temperature)
     np.testing.assert_allclose(found, softmax(logits / temperature, axis=1), atol=1e-9)
 
 
 @pytest.mark.parametrize("scale", [0.2, 20, 300])
-def test_the_temperature_follows_the_scale_of_the_logits(scale: float) -> None:
+def test_the_temperature_follows_the_scale_of_the_logits(scale):
     """Also where probabilities are 0 and 1."""
     labels, truth = calibrated(2_000, 5, seed=1)
     logits = logits_of(truth)
@@ -57,7 +53,7 @@ def test_the_temperature_follows_the_scale_of_the_logits(scale: float) -> None:
 
 
 @pytest.mark.parametrize("factor", [0.4, 1.0, 3.0])
-def test_a_known_sharpening_is_recovered(factor: float) -> None:
+def test_a_known_sharpening_is_recovered(factor):
     """Labels drawn from p, predictions p ** factor: dividing logarithms by `factor` gives p."""
     labels, truth = calibrated(20_000, 7, seed=0)
     sharp = sharpened(truth, factor)
@@ -73,7 +69,7 @@ def test_a_known_sharpening_is_recovered(factor: float) -> None:
     assert before["log_loss"] == loss(labels, sharp)
 
 
-def test_the_temperature_is_the_best_of_a_fine_grid() -> None:
+def test_the_temperature_is_the_best_of_a_fine_grid():
     labels, truth = calibrated(300, 5, seed=8)
     sharp = sharpened(truth, 2.2)
     grid = np.geomspace(1, 5, 401)
@@ -84,7 +80,7 @@ def test_the_temperature_is_the_best_of_a_fine_grid() -> None:
 
 
 @given(cases())
-def test_the_fitted_temperature_never_raises_the_loss(case: Case) -> None:
+def test_the_fitted_temperature_never_raises_the_loss(case):
     labels, probabilities = case
     temperature = fit_temperature(labels, logits_of(probabilities))
     assert BOUNDS[0] <= temperature <= BOUNDS[1]
@@ -92,20 +88,14 @@ def test_the_fitted_temperature_never_raises_the_loss(case: Case) -> None:
     assert after <= loss(labels, probabilities) + 1e-9
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        (np.array([0, 1, 2]), np.full((3, 3), 1 / 3)),  # no temperature matters
-        (np.array([0, 0]), np.array([[0.6, 0.4], [0.6, 0.4]])),  # all right
-        (np.array([1, 1]), np.array([[0.6, 0.4], [0.6, 0.4]])),  # all wrong
-    ],
-)
-def test_without_a_best_temperature_it_is_one(case: Case) -> None:
-    assert fit_temperature(case[0], logits_of(case[1])) == 1.0
+@pytest.mark.parametrize("labels", [[0, 0], [1, 1]], ids=["all right", "all wrong"])
+def test_without_a_best_temperature_it_is_one(labels):
+    assert fit_temperature(np.array(labels), logits_of(np.array([[0.6, 0.4]] * 2))) == 1.0
+    assert fit_temperature(np.array(labels), np.zeros((2, 2))) == 1.0, "none matters"
 
 
 @given(cases(), binnings)
-def test_bins_hold_the_rows_of_their_interval(case: Case, binning: Binning) -> None:
+def test_bins_hold_the_rows_of_their_interval(case, binning):
     labels, probabilities = case
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     found = reliability(labels, probabilities, binning)
@@ -123,7 +113,7 @@ def test_bins_hold_the_rows_of_their_interval(case: Case, binning: Binning) -> N
 @pytest.mark.parametrize(
     ("binning", "strategy"), [("equal_width", "uniform"), ("equal_mass", "quantile")]
 )
-def test_bins_are_scikit_learn_s(binning: Binning, strategy: str) -> None:
+def test_bins_are_scikit_learn_s(binning, strategy):
     labels, probabilities = calibrated(500, 6, seed=5)
     right = probabilities.argmax(axis=1) == labels
     accuracy, confidence = calibration_curve(
@@ -136,7 +126,7 @@ def test_bins_are_scikit_learn_s(binning: Binning, strategy: str) -> None:
 
 
 @given(cases(), binnings, st.randoms(use_true_random=False))
-def test_the_order_of_rows_does_not_matter(case: Case, binning: Binning, random: Random) -> None:
+def test_the_order_of_rows_does_not_matter(case, binning, random):
     labels, probabilities = case
     order = list(range(len(labels)))
     random.shuffle(order)

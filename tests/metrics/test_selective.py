@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from itertools import permutations
 
 import numpy as np
@@ -20,7 +18,7 @@ def answers(case: Case) -> list[tuple[float, bool]]:
 
 
 @given(cases(most=6))
-def test_the_risk_is_the_mean_over_every_order_of_equally_sure_rows(case: Case) -> None:
+def test_the_risk_is_the_mean_over_every_order_of_equally_sure_rows(case):
     orders = list(permutations(answers(case)))
     sums = np.zeros(len(case[0]))
     for order in orders:
@@ -31,7 +29,7 @@ def test_the_risk_is_the_mean_over_every_order_of_equally_sure_rows(case: Case) 
     assert threshold.tolist() == sorted((sure for sure, _ in answers(case)), reverse=True)
 
 
-def test_five_answers_by_hand() -> None:
+def test_five_answers_by_hand():
     """Surest first: right, right, wrong, right, wrong."""
     sure = np.array([0.9, 0.8, 0.7, 0.6, 0.55])
     found = selective_scores(np.array([0, 0, 1, 0, 1]), np.column_stack([sure, 1 - sure]))
@@ -43,7 +41,7 @@ def test_five_answers_by_hand() -> None:
 
 
 @given(cases(), st.integers(1, 100))
-def test_the_curve_is_a_thinned_one_that_ends_with_everything(case: Case, points: int) -> None:
+def test_the_curve_is_a_thinned_one_that_ends_with_everything(case, points):
     curve = risk_coverage(*case, points)
     risk, threshold = risk_by_number(*case)
     n = len(risk)

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import zipfile
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from facial_expression.core.files import write_zip
 from facial_expression.network import keras_file
 from facial_expression.network.keras_file import check_probabilities, load_classifier
 from facial_expression.train import models
+from tests.helpers import one_line
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (4, 48, 48, 1), dtype=np.uint8)
 
@@ -66,9 +65,8 @@ def test_a_file_that_is_no_model(tmp_path, content):
     path = tmp_path / "model.keras"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(ModelError, match=r"expected a Keras 3 model.*train stage") as error:
+    with pytest.raises(ModelError, match=one_line("expected a Keras 3 model", "train stage")):
         keras_file.load(path)
-    assert "\n" not in str(error.value)
 
 
 def saved(path, shape, classes):
@@ -87,19 +85,13 @@ def test_a_classifier_and_its_side(tmp_path, side):
 
 @pytest.mark.parametrize(
     ("shape", "classes", "side"),
-    [
-        ((16, 12, 1), 3, None),
-        ((16, 16, 3), 3, None),
-        ((10,), 3, None),
-        ((16, 16, 1), 7, None),
-        ((16, 16, 1), 3, 48),
-    ],
+    [((16, 12, 1), 3, None), ((16, 16, 3), 3, None), ((10,), 3, None)]
+    + [((16, 16, 1), 7, None), ((16, 16, 1), 3, 48)],
 )
 def test_another_model_is_refused_in_one_line(tmp_path, shape, classes, side):
     path = saved(tmp_path / "m.keras", shape, classes)
-    with pytest.raises(ModelError, match=r"m\.keras: expected .* into 3 classes.*found") as seen:
+    with pytest.raises(ModelError, match=one_line("m.keras: expected", "into 3 classes", "found")):
         load_classifier(path, 3, side)
-    assert "\n" not in str(seen.value)
 
 
 def of_layer(path: Path, layer: keras.Layer) -> None:
@@ -132,9 +124,8 @@ def renamed(path: Path, old: str, new: str) -> None:
 )
 def test_a_strange_model_is_refused_in_one_line(tmp_path, write):
     write(tmp_path / "m.keras")
-    with pytest.raises(ModelError, match=r"m\.keras: expected a") as seen:
+    with pytest.raises(ModelError, match=one_line("m.keras: expected a")):
         load_classifier(tmp_path / "m.keras")
-    assert "\n" not in str(seen.value)
 
 
 def test_hdf5_is_refused(tmp_path):

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io
@@ -18,16 +16,8 @@ from PIL import Image
 
 from facial_expression.core.errors import ImageError
 from facial_expression.pictures import archive, images
-from facial_expression.pictures.images import (
-    FORMATS,
-    HEAD,
-    MAX_PIXELS,
-    STRIP,
-    decode,
-    format_of,
-    square,
-)
-from tests.helpers import encoded
+from facial_expression.pictures.images import FORMATS, HEAD, decode, format_of, square
+from tests.helpers import encoded, one_line
 
 LOSSLESS = ["PNG", "BMP", "TIFF", "PPM", "GIF"]
 Pixels = NDArray[np.uint8]
@@ -48,9 +38,9 @@ def over_white(rgb: NDArray[Any], alpha: NDArray[Any]) -> NDArray[np.float64]:
     return rgb * a + 255 * (1 - a)
 
 
-def assert_close(found: Pixels, expected: NDArray[Any], levels: float = 1.0) -> None:
-    assert found.shape == expected.shape
-    assert np.abs(found.astype(float) - expected).max() <= levels
+def assert_close(found: Any, expected: NDArray[Any], levels: float) -> None:
+    assert np.shape(found) == expected.shape
+    np.testing.assert_allclose(np.asarray(found, float), expected, rtol=0, atol=levels)
 
 
 def assert_decoded(data: bytes, mode: str, rgb: NDArray[Any], levels: float = 0.0) -> None:
@@ -58,9 +48,9 @@ def assert_decoded(data: bytes, mode: str, rgb: NDArray[Any], levels: float = 0.
     picture = decode(data)
     assert picture.mode == mode
     assert picture.rgb.mode == "RGB"
-    assert_close(np.asarray(picture.rgb), rgb, levels)
-    assert_close(np.asarray(picture.grey), luma(rgb), levels + 1)
-    np.testing.assert_array_equal(np.asarray(picture.rgb.convert("L")), np.asarray(picture.grey))
+    assert_close(picture.rgb, rgb, levels)
+    assert_close(picture.grey, luma(rgb), levels + 1)
+    np.testing.assert_array_equal(picture.rgb.convert("L"), picture.grey)
 
 
 def three(grey: NDArray[Any]) -> NDArray[Any]:
@@ -75,19 +65,19 @@ colours = greys.flatmap(lambda a: hnp.arrays(np.uint8, (*a.shape, 3)))
 
 
 @given(pixels=greys, kind=st.sampled_from(LOSSLESS))
-def test_grey_is_untouched_whatever_the_format(pixels: Pixels, kind: str) -> None:
+def test_grey_is_untouched_whatever_the_format(pixels, kind):
     data = encoded(Image.fromarray(pixels), kind)
     assert_decoded(data, "P" if kind == "GIF" else "L", three(pixels))
     np.testing.assert_array_equal(np.asarray(decode(data).grey), pixels)
 
 
 @given(colours)
-def test_colours_are_those_of_the_file(pixels: Pixels) -> None:
+def test_colours_are_those_of_the_file(pixels):
     assert_decoded(encoded(Image.fromarray(pixels)), "RGB", pixels)
 
 
 @given(rgb=colours, data=st.data())
-def test_transparency_lies_over_white(rgb: Pixels, data: st.DataObject) -> None:
+def test_transparency_lies_over_white(rgb, data):
     alpha = data.draw(hnp.arrays(np.uint8, rgb.shape[:2]))
     coloured = encoded(Image.fromarray(np.dstack([rgb, alpha])))
     assert_decoded(coloured, "RGBA", over_white(rgb, alpha), levels=1)
@@ -95,36 +85,35 @@ def test_transparency_lies_over_white(rgb: Pixels, data: st.DataObject) -> None:
     assert_decoded(grey, "LA", over_white(three(rgb[..., 0]), alpha), levels=1)
 
 
-def test_tall_pictures_lie_over_white_to_the_last_row() -> None:
-    rgb, alpha = noise(2 * STRIP + 5, 3, 3), noise(2 * STRIP + 5, 3)
+def test_tall_pictures_lie_over_white_to_the_last_row():
+    height = 2 * images.STRIP + 5
+    rgb, alpha = noise(height, 3, 3), noise(height, 3)
     data = encoded(Image.fromarray(np.dstack([rgb, alpha])))
     assert_decoded(data, "RGBA", over_white(rgb, alpha), levels=1)
 
 
-@pytest.mark.parametrize("transparency", [None, 3, bytes([0, 128, 255, 7])])
-def test_a_palette_becomes_its_colours(transparency: int | bytes | None) -> None:
+@pytest.mark.parametrize(
+    ("transparency", "alpha"),
+    [(None, [255] * 4), (3, [255, 255, 255, 0]), (bytes([0, 128, 255, 7]), [0, 128, 255, 7])],
+)
+def test_a_palette_becomes_its_colours(transparency, alpha):
     indices, palette = noise(9, 7) % 4, noise(4, 3)
     image = Image.fromarray(indices, mode="P")
     image.putpalette(palette.tobytes())
-    alpha = np.full(4, 255)
-    if isinstance(transparency, bytes):
-        alpha[:] = list(transparency)
-    elif transparency is not None:
-        alpha[transparency] = 0
-    options = {} if transparency is None else {"transparency": transparency}
-    assert_decoded(encoded(image, **options), "P", over_white(palette, alpha)[indices], levels=1)
+    data = encoded(image) if transparency is None else encoded(image, transparency=transparency)
+    assert_decoded(data, "P", over_white(palette, np.array(alpha))[indices], levels=1)
 
 
-def test_one_transparent_level_or_colour_becomes_white() -> None:
+def test_one_transparent_level_or_colour_becomes_white():
     grey, rgb = noise(8, 8), noise(8, 8, 3)
     data = encoded(Image.fromarray(grey), transparency=int(grey[0, 0]))
     assert_decoded(data, "L", three(np.where(grey == grey[0, 0], 255, grey)))
-    key = tuple(int(value) for value in rgb[0, 0])
+    key = tuple(rgb[0, 0].tolist())
     white = np.where((rgb == key).all(-1, keepdims=True), 255, rgb)
     assert_decoded(encoded(Image.fromarray(rgb), transparency=key), "RGB", white)
 
 
-def test_bilevel_is_black_and_white() -> None:
+def test_bilevel_is_black_and_white():
     pixels = noise(9, 11) > 127
     assert_decoded(encoded(Image.fromarray(pixels)), "1", three(pixels * np.uint8(255)))
 
@@ -132,14 +121,14 @@ def test_bilevel_is_black_and_white() -> None:
 @pytest.mark.parametrize(
     ("kind", "mode"), [("PNG", "I;16"), ("TIFF", "I;16"), ("TIFF", "I;16B"), ("PPM", "I")]
 )
-def test_sixteen_bits_keep_the_high_byte(kind: str, mode: str) -> None:
+def test_sixteen_bits_keep_the_high_byte(kind, mode):
     pixels = np.array([[0, 255, 256], [32768, 65279, 65535]], ">u2" if mode == "I;16B" else "<u2")
     image = Image.frombytes("I;16B" if mode == "I;16B" else "I;16", (3, 2), pixels.tobytes())
     expected = np.array([[0, 0, 1], [128, 254, 255]])
     assert_decoded(encoded(image, kind), mode, three(expected))
 
 
-def test_printers_colours_become_what_they_print() -> None:
+def test_printers_colours_become_what_they_print():
     cmyk = noise(8, 8, 4)
     ink = cmyk.astype(float) / 255
     printed = 255 * (1 - ink[..., :3]) * (1 - ink[..., 3:])
@@ -149,7 +138,7 @@ def test_printers_colours_become_what_they_print() -> None:
     assert_decoded(white, "CMYK", np.full((16, 16, 3), 255), levels=2)
 
 
-def test_the_first_frame_of_an_animation_counts() -> None:
+def test_the_first_frame_of_an_animation_counts():
     frames = [Image.fromarray(np.full((6, 6), level, np.uint8)) for level in (10, 200, 90)]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:], duration=50)
     assert Image.open(io.BytesIO(data)).n_frames == 3  # type: ignore[attr-defined]
@@ -158,7 +147,7 @@ def test_the_first_frame_of_an_animation_counts() -> None:
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_every_exif_orientation_is_turned_upright(orientation: int, mode: str) -> None:
+def test_every_exif_orientation_is_turned_upright(orientation, mode):
     upright = noise(5, 9, 3)
     # how a camera stores the upright picture under each orientation (EXIF 2.32, tag 0x0112)
     stored = {
@@ -180,7 +169,7 @@ def test_every_exif_orientation_is_turned_upright(orientation: int, mode: str) -
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("exif", [b"garbage", b"MM\x00*\x00\x00\x00\x08\x00\x05\x01\x12"])
-def test_broken_exif_does_not_spoil_a_whole_picture(exif: bytes) -> None:
+def test_broken_exif_does_not_spoil_a_whole_picture(exif):
     image = Image.fromarray(np.full((8, 8), 77, np.uint8))
     data = encoded(image, "JPEG", exif=b"Exif\x00\x00" + exif)
     assert (np.asarray(decode(data).grey) == 77).all()
@@ -190,16 +179,14 @@ def test_broken_exif_does_not_spoil_a_whole_picture(exif: bytes) -> None:
 
 
 @given(pixels=greys, side=st.integers(1, 64))
-def test_any_size_becomes_a_square_within_the_range_of_its_pixels(
-    pixels: Pixels, side: int
-) -> None:
+def test_any_size_becomes_a_square_within_the_range_of_its_pixels(pixels, side):
     flat = np.full_like(pixels, 93)
     assert square(decode(encoded(Image.fromarray(pixels))), side).shape == (side, side)
     assert (square(decode(encoded(Image.fromarray(flat))), side) == 93).all()
 
 
 @given(pixels=greys)
-def test_where_only_the_edges_stand_out_they_are_cut_off(pixels: Pixels) -> None:
+def test_where_only_the_edges_stand_out_they_are_cut_off(pixels):
     height, width = pixels.shape
     edge = min(height, width)
     top, left = (height - edge) // 2, (width - edge) // 2
@@ -208,18 +195,11 @@ def test_where_only_the_edges_stand_out_they_are_cut_off(pixels: Pixels) -> None
     assert found.dtype == np.uint8
 
 
-def test_a_photograph_is_antialiased() -> None:
+def test_a_photograph_is_antialiased():
     stripes = np.zeros((3000, 4000, 3), np.uint8)
     stripes[:, ::2] = 255  # one pixel wide: what picks pixels gives black or white stripes
     found = square(decode(encoded(Image.fromarray(stripes), "JPEG", quality=95)), 48)
     assert_close(found, np.full((48, 48), 127.5), levels=2)
-
-
-def test_shrinking_by_a_whole_factor_is_near_the_mean_of_each_block() -> None:
-    x = np.linspace(0, np.pi, 192)
-    smooth = (127 + 100 * np.outer(np.sin(x), np.cos(x))).astype(np.uint8)
-    found = square(decode(encoded(Image.fromarray(smooth))), 48)
-    assert_close(found, smooth.reshape(48, 4, 48, 4).mean(axis=(1, 3)), levels=1.5)
 
 
 def test_a_very_large_jpeg_is_read_at_half_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +220,7 @@ def test_a_very_large_jpeg_is_read_at_half_its_size(monkeypatch: pytest.MonkeyPa
 
 
 @given(pixels=greys)
-def test_equal_pixels_have_equal_fingerprints_in_every_format(pixels: Pixels) -> None:
+def test_equal_pixels_have_equal_fingerprints_in_every_format(pixels):
     height, width = pixels.shape
     expected = hashlib.sha256(struct.pack("<II", width, height) + pixels.tobytes()).hexdigest()
     files = [encoded(Image.fromarray(pixels), kind) for kind in LOSSLESS]
@@ -272,21 +252,17 @@ def png_header(width: int, height: int) -> bytes:
         (encoded(Image.fromarray(noise(48, 48)), "JPEG")[:-400], "truncated"),
         (encoded(Image.fromarray(noise(48, 48)), "PNG")[:-800], "truncated"),
         (encoded(Image.fromarray(noise(48, 48, 3)), "WEBP")[:-100], ""),
-        (png_header(10_001, 10_000), f"10001x10000 pixels, at most {MAX_PIXELS} allowed"),
+        (png_header(10_001, 10_000), f"10001x10000 pixels, at most {images.MAX_PIXELS} allowed"),
         (png_header(60_000, 60_000), "decompression bomb"),
         (encoded(Image.fromarray(np.zeros((3, 3), np.float32)), "TIFF"), "floating-point"),
         (encoded(Image.fromarray(noise(8, 8)), "EPS"), "not a picture of a known format"),
     ],
     ids=range(10),  # bytes are too long
 )
-def test_what_is_no_whole_picture_gives_its_reason_in_one_line(data: bytes, reason: str) -> None:
-    with pytest.raises(ImageError) as caught:
+def test_what_is_no_whole_picture_gives_its_reason_in_one_line(data, reason):
+    with pytest.raises(ImageError, match=one_line(reason)) as caught:
         decode(data)
-    message = str(caught.value)
-    assert message
-    assert reason in message
-    assert "\n" not in message
-    assert "0x" not in message, "an address in a message would differ from run to run"
+    assert "0x" not in str(caught.value), "an address would differ from run to run"
 
 
 WHOLE = [
@@ -297,7 +273,7 @@ WHOLE = [
 
 
 @given(data=st.data())
-def test_damage_gives_a_picture_or_our_error_and_nothing_else(data: st.DataObject) -> None:
+def test_damage_gives_a_picture_or_our_error_and_nothing_else(data):
     damaged = bytearray(data.draw(st.sampled_from(WHOLE)))
     draw = random.Random(data.draw(st.integers(0, 2**32)))
     for _ in range(draw.randrange(1, 6)):
@@ -308,7 +284,7 @@ def test_damage_gives_a_picture_or_our_error_and_nothing_else(data: st.DataObjec
 
 
 @pytest.mark.parametrize("suffix", archive.SUFFIXES)
-def test_the_content_says_that_a_file_is_a_picture(suffix: str) -> None:
+def test_the_content_says_that_a_file_is_a_picture(suffix):
     data = encoded(Image.fromarray(noise(8, 8)), Image.registered_extensions()[suffix])
     assert format_of(data[:HEAD]) in FORMATS
     assert decode(data).grey.size == (8, 8)
@@ -318,20 +294,20 @@ def test_the_content_says_that_a_file_is_a_picture(suffix: str) -> None:
     "head",
     [b"", b"BM25 ranks documents by the words in them", b"P5", b"GIF is a format", b"PK\3\4"],
 )
-def test_other_files_are_no_pictures(head: bytes) -> None:
+def test_other_files_are_no_pictures(head):
     assert format_of(head) not in FORMATS
 
 
 @pytest.mark.extra
-def test_heic_is_read_where_the_extra_is_installed() -> None:
+def test_heic_is_read_where_the_extra_is_installed():
     heif = pytest.importorskip("pillow_heif")
     stream = io.BytesIO()
     heif.from_pillow(Image.new("RGB", (64, 48), (200, 30, 30))).save(stream)
     assert format_of(stream.getvalue()[:HEAD]) == "HEIF"
-    assert_close(np.asarray(decode(stream.getvalue()).rgb), np.full((48, 64, 3), (200, 30, 30)), 4)
+    assert_close(decode(stream.getvalue()).rgb, np.full((48, 64, 3), (200, 30, 30)), 4)
 
 
-def test_heic_without_the_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heic_without_the_extra_names_it(monkeypatch):
     monkeypatch.setattr(images, "FORMATS", ("JPEG",))
     with pytest.raises(ImageError, match="install the extra heic"):
         decode(b"\0\0\0\x18ftypheic" + bytes(20))

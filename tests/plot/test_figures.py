@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import io
 
 import numpy as np
@@ -13,12 +11,8 @@ from facial_expression.plot import figures
 from facial_expression.plot.style import png
 
 BLUE = "#2b6cb0"
-SEVEN = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
 AWKWARD = [f"a_rather_long_${n}$_name" for n in range(12)]
 SPLITS = ("train", "val", "test")
-classes_of_all_kinds = pytest.mark.parametrize(
-    "classes", [["no", "yes"], SEVEN, AWKWARD], ids=["two", "seven", "twelve"]
-)
 
 
 def texts(figure: Figure) -> str:
@@ -27,14 +21,9 @@ def texts(figure: Figure) -> str:
     return "\n".join(t.get_text() for t in figure.findobj(lambda a: hasattr(a, "get_text")))
 
 
-def pixels(figure: Figure) -> np.ndarray:
-    """The figure in grey, uint8 (rows, columns)."""
-    return np.asarray(Image.open(io.BytesIO(png(figure, 60))).convert("L"))
-
-
 def assert_nothing_is_cut_off(figure: Figure) -> None:
     """No ink stands on the outermost pixels."""
-    drawn = pixels(figure)
+    drawn = np.asarray(Image.open(io.BytesIO(png(figure, 60))).convert("L"))
     assert (drawn[[0, -1], :] == 255).all()
     assert (drawn[:, [0, -1]] == 255).all()
 
@@ -45,20 +34,17 @@ def charts(classes: list[str]) -> dict[str, Figure]:
     counts = [(name, split, 10**n % 9973) for n, name in enumerate(classes) for split in SPLITS]
     pairs = [(a, p) for n, a in enumerate(classes) for p in classes[: n + 1]]
     scores = {"class": classes, "precision": f1[::-1], "recall": f1, "f1": f1}
+    counts = pd.DataFrame(counts, columns=["class", "split", "count"])
+    pairs = pd.DataFrame(pairs, columns=["actual", "predicted"])
+    scores = pd.DataFrame({**scores, "support": range(len(classes))})
     return {
-        "class_counts": figures.class_counts(
-            pd.DataFrame(counts, columns=["class", "split", "count"]), classes, BLUE
-        ),
-        "confusion": figures.confusion(
-            pd.DataFrame(pairs, columns=["actual", "predicted"]), classes, "test", BLUE
-        ),
-        "per_class_f1": figures.per_class_f1(
-            pd.DataFrame({**scores, "support": range(len(classes))}), "test", BLUE
-        ),
+        "class_counts": figures.class_counts(counts, classes, BLUE),
+        "confusion": figures.confusion(pairs, classes, "test", BLUE),
+        "per_class_f1": figures.per_class_f1(scores, "test", BLUE),
     }
 
 
-@classes_of_all_kinds
+@pytest.mark.parametrize("classes", [["no", "yes"], AWKWARD], ids=["two", "twelve"])
 def test_every_class_is_named_and_no_text_is_cut_off(classes):
     for name, figure in charts(classes).items():
         said = texts(figure)
@@ -75,17 +61,12 @@ def test_charts_state_their_numbers():
     assert {"macro F1 = 0.500", "0.00", "1.00", "b (1)"} <= set(said["per_class_f1"])
 
 
-def test_a_split_may_be_absent_and_rows_come_in_any_order():
-    rows = [("b", "train", 4), ("a", "train", 3)]
-    columns = ["class", "split", "count"]
-    one, other = (pd.DataFrame(some, columns=columns) for some in (rows, rows[::-1]))
-    figure = figures.class_counts(one, ["a", "b"], BLUE)
-    assert "test" not in texts(figure)
-    again = figures.class_counts(other, ["a", "b"], BLUE)
-    np.testing.assert_array_equal(pixels(figure), pixels(again))
+def test_a_split_may_be_absent():
+    counts = pd.DataFrame([("a", "train", 3)], columns=["class", "split", "count"])
+    assert "test" not in texts(figures.class_counts(counts, ["a"], BLUE))
 
 
-@pytest.mark.parametrize("epochs", [1, 5, 100])
+@pytest.mark.parametrize("epochs", [1, 100])
 def test_curves_hold_training_and_validation(epochs):
     steps = np.arange(1, epochs + 1)
     scores = {"loss": 2 / steps, "val_loss": 1.5 / steps}
@@ -104,13 +85,9 @@ def test_curves_hold_training_and_validation(epochs):
 
 def test_reliability_states_its_errors_and_the_temperature():
     names = ["when", "binning", "low", "high", "n", "confidence", "accuracy"]
-    rows = []
-    for binning in ("equal_width", "equal_mass"):
-        rows += [
-            ("before", binning, 0.4, 0.6, 30, 0.5, 0.4),
-            ("before", binning, 0.8, 1.0, 10, 0.9, 0.5),
-            ("after", binning, 0.2, 0.4, 40, 0.35, 0.36),
-        ]
+    bins = [("before", 0.4, 0.6, 30, 0.5, 0.4), ("before", 0.8, 1.0, 10, 0.9, 0.5)]
+    bins.append(("after", 0.2, 0.4, 40, 0.35, 0.36))
+    rows = [(row[0], kind, *row[1:]) for kind in ("equal_width", "equal_mass") for row in bins]
     before, after = ({"ece_equal_width": e, "ece_equal_mass": e + 0.01} for e in (0.175, 0.012))
     calibration = {"temperature": 1.75, "before": before, "after": after}
     figure = figures.reliability(pd.DataFrame(rows, columns=names), calibration, "test", BLUE)
@@ -121,9 +98,7 @@ def test_reliability_states_its_errors_and_the_temperature():
     assert_nothing_is_cut_off(figure)
 
 
-@pytest.mark.parametrize(
-    ("risk", "said"), [([0, 0.1, 0.2, 0.3], "30.0 %"), ([1.0], "100.0 %"), ([0, 0], "0.0 %")]
-)
+@pytest.mark.parametrize(("risk", "said"), [([0, 0.1, 0.2, 0.3], "30.0 %"), ([1.0], "100.0 %")])
 def test_risk_coverage_ends_at_the_error_rate(risk, said):
     coverage = np.arange(1, len(risk) + 1) / len(risk)
     table = pd.DataFrame({"coverage": coverage, "risk": risk})

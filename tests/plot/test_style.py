@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import io
 import itertools
 import warnings
@@ -17,17 +15,16 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from PIL import Image
 
-from facial_expression.plot.figures import class_counts, curves
+from facial_expression.plot.figures import class_counts
 from facial_expression.plot.run import report_boxes
 from facial_expression.plot.style import FONT, INK, fonts_for, ink_on, png, ramp
 
 COLOURS = st.integers(0, 0xFFFFFF).map("#{:06x}".format)
 
 
-def drawing() -> bytes:
-    scores = {"loss": [2.0, 1.0], "val_loss": [2.1, 1.2]}
-    scores |= {"accuracy": [0.3, 0.5], "val_accuracy": [0.2, 0.4]}
-    return png(curves(pd.DataFrame({"epoch": [1, 2], **scores}), "#2b6cb0"), 60)
+def named(name: str) -> Figure:
+    counts = pd.DataFrame({"class": [name], "split": ["train"], "count": [3]})
+    return class_counts(counts, [name], "#2b6cb0")
 
 
 def luminance(colour: str) -> float:
@@ -41,24 +38,18 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_the_settings_of_a_user_change_no_byte():
-    plain = drawing()
-    settings = {
-        "font.size": 21,
-        "axes.facecolor": "red",
-        "lines.linewidth": 9,
-        "savefig.bbox": "tight",
-        "savefig.transparent": True,
-        "figure.constrained_layout.use": True,
-        "text.hinting": "none",
-    }
+    plain = png(named("happy"), 60)
+    settings = {"font.size": 21, "axes.facecolor": "red", "figure.constrained_layout.use": True}
+    settings |= {"savefig.bbox": "tight", "savefig.transparent": True, "text.hinting": "none"}
     with matplotlib.rc_context(settings):
-        assert drawing() == plain
+        assert png(named("happy"), 60) == plain
         assert matplotlib.rcParams["font.size"] == 21, "the user's settings come back"
 
 
 def test_the_png_has_the_resolution_and_names_no_program():
-    image = Image.open(io.BytesIO(drawing()))
-    assert image.size == (round(7.0 * 60), round(3.0 * 60))
+    figure = named("happy")
+    image = Image.open(io.BytesIO(png(figure, 60)))
+    assert image.size == (round(60 * figure.get_figwidth()), round(60 * figure.get_figheight()))
     assert image.info.get("Software") is None
 
 
@@ -70,7 +61,7 @@ def test_text_on_any_colour_is_the_better_of_dark_and_white(colour):
 
 @given(COLOURS)
 def test_the_ramp_darkens_from_white(colour):
-    steps = [luminance(ramp(colour)(n / 20)[:3]) for n in range(21)]
+    steps = [luminance(ramp(colour)(n / 20)[:3]) for n in range(0, 21, 4)]
     assert steps[0] == pytest.approx(1)
     assert all(later <= earlier + 1e-9 for earlier, later in itertools.pairwise(steps))
 
@@ -104,11 +95,6 @@ def han(plain, tmp_path) -> str:
     font.save(tmp_path / "one.ttf")
     fontManager.addfont(tmp_path / "one.ttf")
     return family
-
-
-def named(name: str) -> Figure:
-    counts = pd.DataFrame({"class": [name], "split": ["train"], "count": [3]})
-    return class_counts(counts, [name], "#2b6cb0")
 
 
 def test_a_sign_that_our_font_lacks_comes_from_an_installed_one(han):

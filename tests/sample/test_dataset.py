@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import hashlib
 import io
 from collections import Counter, defaultdict
@@ -14,7 +12,7 @@ from facial_expression.core.files import write_zip
 from facial_expression.core.params import load
 from facial_expression.index import audit, table
 from facial_expression.sample import dataset
-from facial_expression.sample.faces import EXPRESSIONS, contraction, identity, landmarks
+from facial_expression.sample.faces import EXPRESSIONS, identity, landmarks
 from facial_expression.sample.portraits import looks, portrait
 from tests.helpers import drawn_face
 
@@ -31,10 +29,6 @@ def pixels(members) -> dict[str, np.ndarray]:
 
 FAULTS = dataset.planted_faults()
 PERSON = replace(identity(np.random.default_rng(0)), asymmetry=0.0)
-
-
-def folder_of(path: str) -> str:
-    return path.partition("/")[0]
 
 
 def label_of(path: str) -> str:
@@ -60,13 +54,16 @@ def test_members_are_grey_48x48_jpegs_with_fer2013s_counts_in_small(members):
     assert len(members) == 1400
     assert min(training, key=training.get) == "disgust"
     assert max(training, key=training.get) == "happy"
-    assert all(("Training" in path) == (folder_of(path) == "train") for path in members)
+    assert all(("Training" in path) == path.startswith("train/") for path in members)
     assert sum(map(len, members.values())) < 2_500_000
 
 
-def test_each_call_draws_the_same_bytes_and_leaves_the_global_generator_alone(members):
+def test_each_call_draws_the_same_bytes_and_leaves_the_global_generator_alone(monkeypatch):
+    fewer = {name: (count // 10, least) for name, (count, least) in dataset.CLASSES.items()}
+    monkeypatch.setattr(dataset, "CLASSES", fewer)
+    first = dataset.draw()
     state = np.random.get_state()[1].copy()
-    assert dataset.draw() == sorted(members.items())
+    assert dataset.draw() == first
     np.testing.assert_array_equal(np.random.get_state()[1], state)
     assert drawn_face(0).tobytes() != drawn_face(1).tobytes()
 
@@ -80,15 +77,8 @@ def test_the_planted_copies_and_no_other_pictures_are_equal(members, pixels):
         for one, two in getattr(FAULTS, kind):
             assert (members[one] == members[two]) == (kind != "duplicates")
             assert (label_of(one) == label_of(two)) == (kind != "conflicts")
-            assert folder_of(one) == "train"
-            assert (folder_of(two) == "test") == (kind == "leaks")
-
-
-def test_near_duplicates_are_close_but_not_equal(pixels):
-    for one, two in FAULTS.near_duplicates:
-        difference = np.abs(pixels[one].astype(int) - pixels[two])
-        assert 0 < difference.mean() < 8
-        assert label_of(one) == label_of(two)
+            assert one.startswith("train/")
+            assert two.startswith("test/") == (kind == "leaks")
 
 
 def test_the_audit_finds_every_planted_fault_and_invents_none(members, tmp_path):
@@ -116,13 +106,6 @@ def test_the_audit_finds_every_planted_fault_and_invents_none(members, tmp_path)
     assert counts["near_duplicates"]["pairs_across_train_and_evaluation"] == 1
 
 
-@pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_an_expression_contracts_its_action_units(expression):
-    muscles = contraction(expression, 0.8, np.random.default_rng(0))
-    assert set(EXPRESSIONS[expression]) <= set(muscles) <= {*EXPRESSIONS[expression], 25}
-    assert all(0.0 < intensity <= 1.0 for intensity in muscles.values())
-
-
 @pytest.mark.parametrize(
     ("unit", "landmark", "outwards", "down"),
     [
@@ -148,13 +131,6 @@ def test_an_action_unit_moves_what_its_name_says(unit, landmark, outwards, down)
     assert np.sign(right.round(9)).tolist() == [outwards, down]  # x grows rightwards, y downwards
     np.testing.assert_allclose(left * (-1.0, 1.0), right, atol=1e-12)
     np.testing.assert_allclose((half - rest) * 2, full - rest, atol=1e-12)
-
-
-def test_the_right_side_is_the_stronger_by_the_asymmetry():
-    person = replace(PERSON, asymmetry=0.1)
-    rest, moved = landmarks(person, {}), landmarks(person, {12: 1.0})
-    left, right = (moved["lip_corner"] - rest["lip_corner"])[:, 1]
-    assert right / left == pytest.approx(1.1 / 0.9)
 
 
 def test_a_dropped_jaw_shows_the_dark_of_the_mouth():

@@ -1,28 +1,27 @@
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from keras import layers
 from sklearn.metrics import log_loss
 
-from facial_expression.core.arrays import WRONG, read_saliency, read_split, write_array, write_rows
+from facial_expression.core.arrays import WRONG, read_saliency, read_split
 from facial_expression.core.errors import DatasetError, ModelError, ParameterError
 from facial_expression.core.files import write_json
+from facial_expression.export.onnx_file import run_onnx
+from facial_expression.export.run import convert
 from facial_expression.metrics import calibration
-from facial_expression.network.backend import configure
+from facial_expression.network import keras_file
 from stages import evaluate
 from tests.clones import ROOT
-from tests.helpers import make_split
+from tests.helpers import make_split, one_line
 from tests.metrics.cases import sharpened
-
-if TYPE_CHECKING:
-    import keras
 
 SIDE = 16
 CLASSES = ["angry", "happy", "sad"]
@@ -30,42 +29,27 @@ SIZES = {"train": 23, "val": 12, "test": 9}
 LEAKS = {"train": [1], "val": [1, 3], "test": [2]}  # rows of each split that are not leak-free
 
 
-def build(shape: tuple[int, ...] = (SIDE, SIDE, 1), classes: int = 3) -> keras.Model:
+def build(side: int = SIDE, spread: float = 0.5) -> keras.Model:
     """A dense layer with large weights: decided, and not symmetric left to right."""
-    import keras
-    from keras import layers
-
     keras.utils.set_random_seed(1)
-    pictures = keras.Input(shape, dtype="uint8")
+    pictures = keras.Input((side, side, 1), dtype="uint8", name="pictures")
     x = layers.Flatten()(layers.Rescaling(1 / 255)(pictures))
-    kernel = keras.initializers.RandomNormal(stddev=0.5, seed=2)
-    return keras.Model(
-        pictures, layers.Dense(classes, activation="softmax", kernel_initializer=kernel)(x)
-    )
+    kernel = keras.initializers.RandomNormal(stddev=spread, seed=2)
+    logits = layers.Dense(3, kernel_initializer=kernel)(x)
+    return keras.Model(pictures, layers.Softmax()(logits))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the stage reads: arrays, audit.json, model.keras, a recipe."""
+    """What the stage reads: arrays, audit.json, model.keras."""
     root = tmp_path_factory.mktemp("evaluate")
     rng = np.random.default_rng(0)
     for name, size in SIZES.items():
         images = rng.integers(0, 256, (size, SIDE, SIDE), dtype=np.uint8)
-        for number, part in enumerate(np.array_split(np.arange(size), 2)):
-            write_array(root / "arrays" / name / f"images-{number:03d}.npy", images[part])
-            write_array(root / "arrays" / name / f"labels-{number:03d}.npy", part % 3)
-        rows = [
-            (i, f"{name}/{CLASSES[i % 3]}/é {i}.png", i not in LEAKS[name]) for i in range(size)
-        ]
-        write_rows(root / "arrays", name, rows)
+        make_split(root / "arrays", name, images, np.arange(size) % 3, 2, LEAKS[name])
     write_json(root / "arrays" / "classes.json", CLASSES)
     (root / "people.csv").write_text("path,group\n", "utf-8")
     write_json(root / "index" / "audit.json", {"protocol": "clean", "labels": "ferplus"})
-    recipe = (Path(__file__).parents[2] / "conf" / "recipe" / "sample.yaml").read_text("utf-8")
-    (root / "recipe.yaml").write_text(recipe, "utf-8")
-    configure("tensorflow", yaml.safe_load(recipe)["train"]["threads"])
-    from facial_expression.network import keras_file
-
     keras_file.save(build(), root / "model.keras")
     return root
 
@@ -76,7 +60,7 @@ def arguments(folder: Path, out: Path, splits: list[str], **paths: Path) -> list
     params.write_text(yaml.safe_dump({"evaluate": values}), "utf-8")
     named = {
         "params": params,
-        "recipe": folder / "recipe.yaml",
+        "recipe": ROOT / "conf/recipe/sample.yaml",
         "index": folder / "index",
         "people": folder / "people.csv",
         "arrays": folder / "arrays",
@@ -94,30 +78,15 @@ def done(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-@pytest.fixture(scope="module")
-def model(folder: Path) -> keras.Model:
-    from facial_expression.network import keras_file
-
-    return keras_file.load(folder / "model.keras")
-
-
 def metrics_of(out: Path) -> dict[str, Any]:
     return json.loads((out / "scores.json").read_text(encoding="utf-8"))
 
 
-def test_the_files_and_entries_are_those_of_the_contract(done: Path) -> None:
+def test_the_files_and_entries_are_those_of_the_contract(done):
     assert {p.relative_to(done).as_posix() for p in done.rglob("*") if p.is_file()} == {
-        "confused_pairs.csv",
-        "confusion.csv",
-        "metrics.json",
-        "scores.json",
-        "per_class.csv",
-        "predictions/test.csv",
-        "predictions/train.csv",
-        "predictions/val.csv",
-        "reliability.csv",
-        "risk_coverage.csv",
-        "saliency.npz",
+        *("metrics.json", "scores.json", "saliency.npz", "confusion.csv", "confused_pairs.csv"),
+        *("per_class.csv", "reliability.csv", "risk_coverage.csv"),
+        *(f"predictions/{split}.csv" for split in SIZES),
     }
     headline = json.loads((done / "metrics.json").read_text(encoding="utf-8"))
     metrics = metrics_of(done)
@@ -143,11 +112,9 @@ def test_the_files_and_entries_are_those_of_the_contract(done: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_predictions_and_scores_are_those_of_the_model(
-    done: Path, folder: Path, model: keras.Model, name: str
-) -> None:
+def test_predictions_and_scores_are_those_of_the_model(done, folder, name):
     split = read_split(folder / "arrays", name)
-    expected = model.predict(split.images[..., None], verbose=0)
+    expected = np.asarray(keras_file.load(folder / "model.keras")(split.images[..., None]))
     rows = pd.read_csv(done / "predictions" / f"{name}.csv")
     assert list(rows) == ["path", "actual", "predicted", *CLASSES]
     assert rows["path"].tolist() == split.paths
@@ -164,7 +131,7 @@ def test_predictions_and_scores_are_those_of_the_model(
         assert leak_free["accuracy"] == pytest.approx(right.drop(LEAKS[name]).mean(), abs=1e-6)
 
 
-def test_the_tables_are_of_the_reported_split(done: Path) -> None:
+def test_the_tables_are_of_the_reported_split(done):
     metrics = metrics_of(done)
     pairs = pd.read_csv(done / "predictions" / "test.csv")[["actual", "predicted"]]
     assert pd.read_csv(done / "confusion.csv").equals(pairs)
@@ -179,28 +146,15 @@ def test_the_tables_are_of_the_reported_split(done: Path) -> None:
     assert wrong.iloc[maps.rows].tolist() == wrong_ones
 
 
-def test_the_temperature_is_fitted_on_val(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_temperature_is_fitted_on_val(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(calibration, "fit_temperature", lambda labels, _: float(len(labels)))
     evaluate.main(arguments(folder, tmp_path / "out", ["val", "test"]))
     assert metrics_of(tmp_path / "out")["calibration"]["temperature"] == SIZES["val"]
 
 
-def test_however_sure_the_network_what_is_measured_is_what_is_exported(tmp_path: Path) -> None:
+def test_however_sure_the_network_what_is_measured_is_what_is_exported(folder, tmp_path):
     """Logits of several hundred, whose probabilities in float32 are 0 and 1."""
-    import keras
-    from keras import layers
-
-    from facial_expression.export.onnx_file import run_onnx
-    from facial_expression.export.run import convert
-    from facial_expression.network import keras_file
-
-    dense = build().layers[-1]
-    pictures = keras.Input((SIDE, SIDE, 1), dtype="uint8", name="pictures")
-    logits = layers.Dense(3)(layers.Flatten()(layers.Rescaling(1 / 255)(pictures)))
-    network = keras.Model(pictures, layers.Softmax()(logits))
-    network.layers[-2].set_weights([100 * weights for weights in dense.get_weights()])
+    network = build(spread=50)
     keras_file.save(network, tmp_path / "model.keras")
     rng = np.random.default_rng(0)
     for name in ("val", "test"):
@@ -209,11 +163,8 @@ def test_however_sure_the_network_what_is_measured_is_what_is_exported(tmp_path:
         labels[::5] = (labels[::5] + 1) % 3  # the network is wrong, and sure of it
         make_split(tmp_path / "arrays", name, images, labels)
     write_json(tmp_path / "arrays/classes.json", CLASSES)
-
-    write_json(tmp_path / "index/audit.json", {"protocol": "clean", "labels": "folders"})
-    (tmp_path / "people.csv").write_text("path,group\n", "utf-8")
-    shutil.copyfile(ROOT / "conf/recipe/sample.yaml", tmp_path / "recipe.yaml")
-    evaluate.main(arguments(tmp_path, tmp_path / "out", ["val", "test"]))
+    inputs = {"arrays": tmp_path / "arrays", "model": tmp_path / "model.keras"}
+    evaluate.main(arguments(folder, tmp_path / "out", ["val", "test"], **inputs))
     measured = metrics_of(tmp_path / "out")["calibration"]
     temperature = measured["temperature"]
     assert temperature > 100
@@ -224,19 +175,14 @@ def test_however_sure_the_network_what_is_measured_is_what_is_exported(tmp_path:
     found = calibration.calibration_scores(test.labels, exported)
     assert measured["after"] == pytest.approx(found, abs=2e-6)
     exported = run_onnx(path, val.images, 2).astype(np.float64)
-    losses = [
-        log_loss(val.labels, sharpened(exported, factor), labels=range(3))
-        for factor in (1, 0.9, 1.1)
-    ]
+    losses = [log_loss(val.labels, sharpened(exported, power)) for power in (1, 0.9, 1.1)]
     assert losses[0] == min(losses), "another temperature is better"
 
 
-def test_a_class_that_a_split_lacks_is_named_beside_its_score(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_class_that_a_split_lacks_is_named_beside_its_score(folder, tmp_path, capsys):
     arrays = shutil.copytree(folder / "arrays", tmp_path / "arrays")
     for path in (arrays / "test").glob("labels-*.npy"):
-        write_array(path, np.zeros_like(np.load(path)))
+        np.save(path, np.zeros_like(np.load(path)))
     evaluate.main(arguments(folder, tmp_path / "out", ["val", "test"], arrays=arrays))
     assert metrics_of(tmp_path / "out")["classes_absent"] == {"val": [], "test": ["happy", "sad"]}
     first, second, third = capsys.readouterr().out.splitlines()
@@ -244,18 +190,7 @@ def test_a_class_that_a_split_lacks_is_named_beside_its_score(
     assert third.startswith("test: no picture of happy, sad")
 
 
-def test_attributes_are_scored_where_the_set_states_them(folder: Path, tmp_path: Path) -> None:
-    rows = [f"test/{CLASSES[i % 3]}/é {i}.png,p{i},{'fm'[i % 2]}" for i in range(SIZES["test"])]
-    people = tmp_path / "people.csv"
-    people.write_text("\n".join(["path,group,sex", *rows]), "utf-8")
-    evaluate.main(arguments(folder, tmp_path / "out", ["val", "test"], people=people))
-    found = metrics_of(tmp_path / "out")["attributes"]
-    assert [(row["attribute"], row["value"], row["n"]) for row in found] == [
-        *(("sex", "f", 5), ("sex", "m", 4))
-    ]
-
-
-def test_two_runs_give_the_same_bytes(done: Path, folder: Path, tmp_path: Path) -> None:
+def test_two_runs_give_the_same_bytes(done, folder, tmp_path):
     evaluate.main(arguments(folder, tmp_path / "again", ["train", "val", "test"]))
     for path in done.rglob("*.*"):
         assert (tmp_path / "again" / path.relative_to(done)).read_bytes() == path.read_bytes()
@@ -269,8 +204,8 @@ def test_two_runs_give_the_same_bytes(done: Path, folder: Path, tmp_path: Path) 
     ],
 )
 def test_only_the_named_splits_are_scored_under_the_index_s_protocol_and_labels(
-    folder: Path, tmp_path: Path, origin: dict, capsys: pytest.CaptureFixture[str]
-) -> None:
+    folder, tmp_path, origin, capsys
+):
     write_json(tmp_path / "index/audit.json", origin | {"pictures": 9})
     evaluate.main(arguments(folder, tmp_path / "out", ["val"], index=tmp_path / "index"))
     metrics = metrics_of(tmp_path / "out")
@@ -281,39 +216,29 @@ def test_only_the_named_splits_are_scored_under_the_index_s_protocol_and_labels(
     assert capsys.readouterr().out.startswith("val: accuracy ")
 
 
-def refused(argv: list[str], kind: type[Exception], reason: str) -> None:
+def refused(argv: list[str], kind: type[Exception], *parts: str) -> None:
     """The stage fails with one line of this kind, and OUT holds no file."""
     out = Path(argv[argv.index("--out") + 1])
-    with pytest.raises(kind, match=reason) as caught:
+    with pytest.raises(kind, match=one_line(*parts)):
         evaluate.main(argv)
-    assert "\n" not in str(caught.value)
     assert not [path for path in out.rglob("*") if path.is_file()]
 
 
 @pytest.mark.parametrize(
     ("splits", "found"),
-    [
-        (["test", "val"], r"'evaluate\.splits': .*expected val, .* found \['test', 'val'\]"),
-        (["test"], r"found \['test'\]"),
-        ([], r"found \[\]"),
-        (["dev"], "'train', 'val' or 'test'"),
-    ],
+    [(["test", "val"], "found ['test', 'val']"), ([], "found []"), (["dev"], "'train', 'val' or")],
 )
-def test_splits_out_of_order_unknown_or_without_val_are_refused(
-    folder: Path, tmp_path: Path, splits: list[str], found: str
-) -> None:
-    refused(arguments(folder, tmp_path / "out", splits), ParameterError, found)
+def test_splits_out_of_order_unknown_or_without_val_are_refused(folder, tmp_path, splits, found):
+    refused(arguments(folder, tmp_path / "out", splits), ParameterError, "evaluate.splits", found)
 
 
-def test_a_model_that_does_not_fit_the_arrays_is_refused(folder: Path, tmp_path: Path) -> None:
-    from facial_expression.network import keras_file
-
-    other, broken = build((12, 12, 1)), build()
-    broken.layers[-1].bias.assign([np.nan, 0.0, 0.0])
-    for model, reason in ((other, r"\(None, 12, 12, 1\)"), (broken, "NaN")):
+def test_a_model_that_does_not_fit_the_arrays_is_refused(folder, tmp_path):
+    other, broken = build(12), build()
+    broken.layers[-2].bias.assign([np.nan, 0.0, 0.0])
+    for model, reason in ((other, "(None, 12, 12, 1)"), (broken, "NaN")):
         keras_file.save(model, tmp_path / "other.keras")
         argv = arguments(folder, tmp_path / "out", ["val"], model=tmp_path / "other.keras")
-        refused(argv, ModelError, rf"other\.keras: .*{reason}")
+        refused(argv, ModelError, "other.keras: ", reason)
 
 
 @pytest.mark.parametrize(
@@ -324,9 +249,7 @@ def test_a_model_that_does_not_fit_the_arrays_is_refused(folder: Path, tmp_path:
         ("arrays", "arrays", DatasetError),
     ],
 )
-def test_a_missing_or_broken_input_is_named(
-    folder: Path, tmp_path: Path, option: str, name: str, kind: type[Exception]
-) -> None:
+def test_a_missing_or_broken_input_is_named(folder, tmp_path, option, name, kind):
     path = tmp_path if option == "index" else tmp_path / name
     argv = arguments(folder, tmp_path / "out", ["val"], **{option: path})
     refused(argv, kind, name)

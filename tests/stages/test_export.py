@@ -1,6 +1,3 @@
-from __future__ import annotations
-
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,29 +5,27 @@ import numpy as np
 import pytest
 import yaml
 
-from facial_expression.core.errors import DatasetError, ModelError, ParameterError, run
+from facial_expression.core.errors import ModelError, run
 from facial_expression.core.files import sha256_of, write_json
 from facial_expression.core.params import load
 from facial_expression.core.tables import write_table
+from facial_expression.export import onnx_file
 from facial_expression.export.card import render
 from facial_expression.export.run import ExportParameters
 from facial_expression.inference.boxes import CropRule
 from facial_expression.inference.network import Network
-from facial_expression.network.backend import configure
+from facial_expression.network import keras_file
+from facial_expression.train import models
 from stages import export
 from tests.clones import ROOT
 from tests.export.test_card import FACTS
-from tests.helpers import make_split
+from tests.helpers import make_split, one_line
 
 
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The files that the other stages write, and the parameters."""
     root = tmp_path_factory.mktemp("run")
-    configure("tensorflow", load(ROOT / "conf/recipe/fast.yaml", "train", export.Recipe).threads)
-    from facial_expression.network import keras_file
-    from facial_expression.train import models
-
     keras_file.save(models.build("fast", 48, 2), root / "model.keras")
     images = np.random.default_rng(0).integers(0, 256, (20, 48, 48), np.uint8)
     make_split(root / "arrays", FACTS.metrics["reported_split"], images, np.zeros(20, np.int64))
@@ -38,7 +33,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_json(root / "audit.json", FACTS.audit)
     write_json(root / "evaluation/scores.json", FACTS.metrics)
     write_table(root / "evaluation/per_class.csv", FACTS.per_class)
-    shutil.copyfile(ROOT / "conf/recipe/fast.yaml", root / "fast.yaml")
     texts = {**FACTS.texts, "crop": {"scale": 1.3, "drop": 0.1}}
     (root / "ours.yaml").write_text(yaml.safe_dump({"export": texts}), encoding="utf-8")
     return root
@@ -47,7 +41,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def arguments(root: Path, **paths: Path) -> list[str]:
     named = {
         "params": root / "ours.yaml",
-        "recipe": root / "fast.yaml",
+        "recipe": ROOT / "conf/recipe/fast.yaml",
         "source": root / "source.json",
         "audit": root / "audit.json",
         "arrays": root / "arrays",
@@ -70,7 +64,9 @@ def test_the_card_is_written_from_what_the_stages_wrote(original, exported):
     assert "recipe `fast`" in card
     assert "67.9 % (66.1 to 69.3), n = 3,589" in card
     parameters = yaml.safe_load(card.partition("```yaml\n")[2].partition("```")[0])
-    assert parameters == yaml.safe_load((original / "fast.yaml").read_text("utf-8"))["train"]
+    assert (
+        parameters == yaml.safe_load((ROOT / "conf/recipe/fast.yaml").read_text("utf-8"))["train"]
+    )
     assert str(original) not in card
 
 
@@ -96,8 +92,6 @@ def test_the_same_run_gives_the_same_bytes(original, exported, tmp_path):
 
 
 def test_a_network_that_predicts_something_else_is_not_written(original, tmp_path, monkeypatch):
-    from facial_expression.export import onnx_file
-
     half = np.full((20, 2), 0.5, np.float32)
     monkeypatch.setattr(onnx_file, "run_onnx", lambda *_: half)  # a defect of the runtime
     with pytest.raises(ModelError, match="nothing was written"):
@@ -106,21 +100,14 @@ def test_a_network_that_predicts_something_else_is_not_written(original, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("option", "name", "error"),
-    [
-        ("model", "model.keras", FileNotFoundError),
-        ("evaluation", "scores.json", DatasetError),
-        ("params", "ours.yaml", ParameterError),
-    ],
+    ("option", "name"),
+    [("model", "model.keras"), ("evaluation", "scores.json"), ("params", "ours.yaml")],
 )
-def test_a_missing_file_is_named_in_one_line(option, name, error, original, tmp_path):
+def test_a_missing_file_is_named_in_one_line(option, name, original, tmp_path):
     absent = tmp_path if option == "evaluation" else tmp_path / name
     argv = arguments(original, **{option: absent}, out=tmp_path / "out")
-    with pytest.raises(error, match=name):
-        export.main(argv)
-    with pytest.raises(SystemExit) as exit_:
+    with pytest.raises(SystemExit, match=one_line("error: ", name)):
         run(lambda: export.main(argv))
-    assert len(str(exit_.value.code).splitlines()) == 1
     assert not (tmp_path / "out").exists()
 
 

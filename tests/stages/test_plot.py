@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import io
 import shutil
 from pathlib import Path
@@ -10,26 +8,20 @@ import pytest
 import yaml
 from PIL import Image
 
-from facial_expression.core.arrays import Saliency, write_array, write_rows, write_saliency
+from facial_expression.core.arrays import Saliency, write_saliency
 from facial_expression.core.errors import DatasetError, ParameterError
 from facial_expression.core.files import write_json
 from facial_expression.core.tables import write_table
 from facial_expression.evaluate.tables import predictions, tables, trust
 from stages.plot import main
-from tests.helpers import make_archive, tiny_pictures
+from tests.helpers import make_archive, make_split, one_line, tiny_pictures
 
 CLASSES = ["angry", "happy", "sad"]
 CHARTS = {"class_counts", "confusion", "curves", "per_class_f1", "reliability", "risk_coverage"}
 SHEETS = {"audit_sheet", "confused_pairs", "hardest_mistakes"}
 SHEETS |= {"predictions", "saliency", "sample_sheet"}
-PARAMS = {
-    "dpi": 60,
-    "colour": "#2b6cb0",
-    "pictures_per_class": 2,
-    "predictions": 4,
-    "findings_per_kind": 1,
-    "seed": 0,
-}
+PARAMS = {"dpi": 60, "colour": "#2b6cb0", "seed": 0}
+PARAMS |= {"pictures_per_class": 2, "predictions": 4, "findings_per_kind": 1}
 
 
 def write_params(data: Path, **changes: object) -> None:
@@ -39,14 +31,8 @@ def write_params(data: Path, **changes: object) -> None:
 def write_arrays(data: Path, split: str, number: int) -> list[str]:
     """`number` pictures in two shards; their labels go round the classes."""
     images = np.random.default_rng(number).integers(0, 256, (number, 16, 16), dtype=np.uint8)
-    labels = np.arange(number, dtype=np.int64) % len(CLASSES)
-    folder, half = data / "arrays" / split, number // 2
-    for shard, rows in enumerate((slice(0, half), slice(half, None))):
-        write_array(folder / f"images-{shard:03}.npy", images[rows])
-        write_array(folder / f"labels-{shard:03}.npy", labels[rows])
-    paths = [f"{split}/{CLASSES[label]}/{row}.png" for row, label in enumerate(labels)]
-    write_rows(data / "arrays", split, [(row, path, True) for row, path in enumerate(paths)])
-    return paths
+    labels = np.arange(number) % len(CLASSES)
+    return make_split(data / "arrays", split, images, labels, shards=2)
 
 
 def write_evaluation(data: Path, split: str, paths: list[str]) -> None:
@@ -101,15 +87,8 @@ def data(original: Path, tmp_path: Path) -> Path:
 
 def plot(data: Path) -> dict[str, bytes]:
     """Run the stage; the files that it left."""
-    paths = {
-        "params": "params.yaml",
-        "images": "images.zip",
-        "index": "index",
-        "arrays": "arrays",
-        "history": "model/history.csv",
-        "evaluation": "evaluation",
-        "out": "plots",
-    }
+    paths = {"params": "params.yaml", "images": "images.zip", "history": "model/history.csv"}
+    paths |= {"index": "index", "arrays": "arrays", "evaluation": "evaluation", "out": "plots"}
     main([part for name, path in paths.items() for part in (f"--{name}", str(data / path))])
     return {path.stem: path.read_bytes() for path in (data / "plots").iterdir()}
 
@@ -153,21 +132,18 @@ def test_without_test_the_validation_split_is_shown(before, data):
 
 def refused(data: Path, *parts: str, error: type[Exception] = DatasetError) -> None:
     """The stage fails with one line that holds `parts`, and leaves no file."""
-    with pytest.raises(error) as caught:
+    with pytest.raises(error, match=one_line(*parts)):
         plot(data)
-    message = str(caught.value)
-    assert "\n" not in message
-    assert all(part in message for part in parts), message
     assert not (data / "plots").exists()
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("colour", "blue"), ("dpi", 5), ("hue", 3)],
-)
+@pytest.mark.parametrize(("key", "value"), [("colour", "blue"), ("dpi", 5), ("hue", 3)])
 def test_a_wrong_parameter_is_named(data, key, value):
     write_params(data, **{key: value})
     refused(data, f"plot.{key}", str(value), error=ParameterError)
+
+
+OTHER = "path,predicted,angry,happy,sad\nother.png,sad,0,0,1\n"
 
 
 @pytest.mark.parametrize(
@@ -177,11 +153,7 @@ def test_a_wrong_parameter_is_named(data, key, value):
         ("evaluation/saliency.npz", None, ["run the evaluate stage again"]),
         ("model/history.csv", "epoch,loss\n1,2\n", ["val_accuracy", "epoch, loss"]),
         ("evaluation/risk_coverage.csv", "coverage,risk\n", ["expected rows, found none"]),
-        (
-            "evaluation/predictions/test.csv",
-            "path,predicted,angry,happy,sad\nother.png,sad,0,0,1\n",
-            ["10 pictures", "run evaluate again"],
-        ),
+        ("evaluation/predictions/test.csv", OTHER, ["10 pictures", "run evaluate again"]),
     ],
 )
 def test_a_missing_or_damaged_file_is_named(data, path, text, parts):

@@ -1,7 +1,5 @@
 """A recipe in memory, for the tests that fit something."""
 
-from __future__ import annotations
-
 from facial_expression.network.recipe import (
     Augmentation,
     Averaging,

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import math
 from typing import Any
 
@@ -32,7 +30,7 @@ def varied(images: np.ndarray = BATCH, seed: int = 0, **some: Any) -> np.ndarray
 
 
 @pytest.mark.parametrize("flip", ["random", "alternating"])
-def test_half_are_mirrored_and_seed_and_epoch_determine_which(flip: str) -> None:
+def test_half_are_mirrored_and_seed_and_epoch_determine_which(flip):
     for epoch in range(1, 4):
         one, again, other = (mirrored(only(flip), seed, epoch, 1000) for seed in (0, 0, 1))
         assert 420 < one.sum() < 580
@@ -42,18 +40,18 @@ def test_half_are_mirrored_and_seed_and_epoch_determine_which(flip: str) -> None
         assert 420 < (one ^ following).sum() < 580 or flip == "alternating"
 
 
-def test_alternating_flips_mirror_each_picture_in_every_other_epoch() -> None:
+def test_alternating_flips_mirror_each_picture_in_every_other_epoch():
     epochs = np.array([mirrored(only("alternating"), 3, epoch, 100) for epoch in range(1, 8)])
     assert (epochs[1:] != epochs[:-1]).all()
 
 
-def test_mirrored_pictures_are_mirrored_left_to_right_and_the_others_stay() -> None:
+def test_mirrored_pictures_are_mirrored_left_to_right_and_the_others_stay():
     out = augment(BATCH, EVERY_OTHER, np.random.default_rng(0), only())
     np.testing.assert_array_equal(out[::2], BATCH[::2, :, ::-1])
     np.testing.assert_array_equal(out[1::2], BATCH[1::2])
 
 
-def test_shifts_alone_copy_pixels_and_go_exactly_as_far_as_they_may() -> None:
+def test_shifts_alone_copy_pixels_and_go_exactly_as_far_as_they_may():
     steps = np.stack(np.meshgrid(range(-2, 3), range(-2, 3))).reshape(2, 25).T.tolist()
     moves = {tuple(step): shifted(BATCH, EVERYBODY, *np.full((COUNT, 2), step).T) for step in steps}
     used = set()
@@ -66,10 +64,9 @@ def test_shifts_alone_copy_pixels_and_go_exactly_as_far_as_they_may() -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
-    [{"scale": 0.2}, {"rotation": 20.0}, {"shift": 3.0, "scale": 0.2, "rotation": 20.0}],
+    "asked", [{"scale": 0.2}, {"rotation": 20.0}, {"shift": 3.0, "scale": 0.2, "rotation": 20.0}]
 )
-def test_pictures_are_shifted_enlarged_and_turned_as_far_as_asked(asked: dict[str, Any]) -> None:
+def test_pictures_are_shifted_enlarged_and_turned_as_far_as_asked(asked):
     """Two ramps, varied alike, tell the coordinates that each pixel shows."""
     steep, centre = 4, (SIDE - 1) / 2
     ramp = (128 + steep * (np.arange(SIDE) - centre)).astype(np.uint8)[:, None]
@@ -95,7 +92,7 @@ def test_pictures_are_shifted_enlarged_and_turned_as_far_as_asked(asked: dict[st
 
 @pytest.mark.parametrize("brightness", [0.0, 60.0])
 @pytest.mark.parametrize("contrast", [0.0, 0.9])
-def test_brightness_and_contrast_are_a_naive_loops(brightness: float, contrast: float) -> None:
+def test_brightness_and_contrast_are_a_naive_loops(brightness, contrast):
     out = varied(seed=4, brightness=brightness, contrast=contrast)
     rng = np.random.default_rng(4)
     gains = 1 + rng.uniform(-contrast, contrast, COUNT) if contrast else np.ones(COUNT)
@@ -108,7 +105,7 @@ def test_brightness_and_contrast_are_a_naive_loops(brightness: float, contrast: 
             assert abs(found - expected) <= 0.5001
 
 
-def test_erasing_covers_rectangles_of_the_papers_sizes_with_noise() -> None:
+def test_erasing_covers_rectangles_of_the_papers_sizes_with_noise():
     side, count = 64, 2000
     grey = np.full((count, side, side), 77, np.uint8)
     changed = varied(grey, erasing=0.4) != grey
@@ -135,7 +132,7 @@ def _box(changed: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 @given(st.integers(0, 1000), st.floats(0.1, 5))
-def test_mixup_mixes_pictures_and_targets_by_one_weight(seed: int, alpha: float) -> None:
+def test_mixup_mixes_pictures_and_targets_by_one_weight(seed, alpha):
     few = BATCH[:12]
     images, shares = mixup(few, np.eye(12, dtype=np.float32), np.random.default_rng(seed), alpha)
     assert (images.dtype, shares.dtype) == (np.uint8, np.float32)
@@ -147,7 +144,7 @@ def test_mixup_mixes_pictures_and_targets_by_one_weight(seed: int, alpha: float)
     np.testing.assert_array_equal(images, np.floor(exact + 0.5))
 
 
-def test_mixups_weights_follow_the_beta_distribution() -> None:
+def test_mixups_weights_follow_the_beta_distribution():
     images, targets = BATCH[:2], np.eye(2, dtype=np.float32)
     drawn = [mixup(images, targets, np.random.default_rng(s), 0.4)[1][0, 0] for s in range(600)]
     # half of the permutations of two leave both where they are, and then the share is 1
@@ -156,7 +153,7 @@ def test_mixups_weights_follow_the_beta_distribution() -> None:
 
 
 @pytest.mark.parametrize("asked", [{name: most} for name, most in ON.items()] + [ON], ids=str)
-def test_the_generator_determines_everything(asked: dict[str, Any]) -> None:
+def test_the_generator_determines_everything(asked):
     one, again, other = (varied(seed=seed, **asked) for seed in (5, 5, 7))
     assert one.dtype == np.uint8
     np.testing.assert_array_equal(one, again)
@@ -164,7 +161,7 @@ def test_the_generator_determines_everything(asked: dict[str, Any]) -> None:
     assert not np.array_equal(one, BATCH)
 
 
-def test_nothing_is_done_and_nothing_drawn_unless_asked() -> None:
+def test_nothing_is_done_and_nothing_drawn_unless_asked():
     rng = np.random.default_rng(0)
     out = augment(BATCH, NOBODY, rng, only())
     np.testing.assert_array_equal(out, BATCH)

@@ -1,8 +1,7 @@
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from tests.train.recipes import PLAIN, RECIPE
 
 LABELS = np.random.default_rng(0).choice(3, 70, p=[0.7, 0.25, 0.05])
 IMAGES = np.random.default_rng(1).integers(0, 256, (70, 12, 12), dtype=np.uint8)
+SOFT = np.random.default_rng(2).dirichlet(np.ones(3), 70).astype(np.float32)
 SPLIT = Split(IMAGES, LABELS, [""] * 70, np.ones(70, bool))
 VARIED = replace(PLAIN, flip="alternating", shift=2, rotation=10, erasing=0.3, mixup=0.2)
 
@@ -32,31 +32,17 @@ def test_every_picture_comes_once_an_epoch_and_every_batch_is_full(seed, picture
     assert len(flat) - pictures < min(size, pictures)
 
 
-def test_epochs_have_different_orders():
-    first, second = (np.concatenate(batch_order(RECIPE, 70, epoch)) for epoch in (1, 2))
-    assert not np.array_equal(first, second)
-
-
-def test_a_plain_recipe_gives_pictures_and_one_hot_labels_as_they_are():
-    for batch, chosen in zip(made(RECIPE), batch_order(RECIPE, 70, 1), strict=True):
+@pytest.mark.parametrize("smoothing", [0, 0.3])
+@pytest.mark.parametrize("soft", [None, SOFT], ids=["labels", "soft"])
+def test_a_plain_recipe_gives_pictures_as_they_are_and_labels_or_soft_targets(smoothing, soft):
+    recipe = replace(RECIPE, label_smoothing=smoothing)
+    found = made(recipe, split=replace(SPLIT, targets=soft))
+    targets = np.eye(3)[LABELS] if soft is None else soft
+    for batch, chosen in zip(found, batch_order(recipe, 70, 1), strict=True):
         np.testing.assert_array_equal(batch.images[..., 0], IMAGES[chosen])
-        np.testing.assert_array_equal(batch.targets, np.eye(3)[LABELS[chosen]])
+        expected = (1 - smoothing) * targets[chosen] + smoothing / 3
+        np.testing.assert_allclose(batch.targets, expected, rtol=1e-5)
         assert batch.targets.dtype == np.float32
-
-
-def test_label_smoothing_spreads_its_share_evenly():
-    batch = made(replace(RECIPE, label_smoothing=0.3))[0]
-    np.testing.assert_allclose(np.sort(batch.targets)[0], [0.1, 0.1, 0.8], rtol=1e-6)
-
-
-def test_soft_targets_replace_labels_and_are_smoothed_alike():
-    soft = np.random.default_rng(2).dirichlet(np.ones(3), 70).astype(np.float32)
-    split = replace(SPLIT, targets=soft)
-    smoothing = replace(RECIPE, label_smoothing=0.3)
-    both = zip(made(RECIPE, split=split), made(smoothing, split=split), strict=True)
-    for (plain, smooth), chosen in zip(both, batch_order(RECIPE, 70, 1), strict=True):
-        np.testing.assert_array_equal(plain.targets, soft[chosen])
-        np.testing.assert_allclose(smooth.targets, 0.7 * soft[chosen] + 0.1, rtol=1e-5)
 
 
 def test_seed_epoch_and_step_determine_a_batch():
@@ -67,6 +53,8 @@ def test_seed_epoch_and_step_determine_a_batch():
         np.testing.assert_array_equal(one.images, two.images)
         np.testing.assert_array_equal(one.targets, two.targets)
     assert not np.array_equal(whole[0].images, other[0].images)
+    first, second = (np.concatenate(batch_order(RECIPE, 70, epoch)) for epoch in (1, 2))
+    assert not np.array_equal(first, second)
     np.testing.assert_allclose(whole[0].targets.sum(axis=1), 1, rtol=1e-5)
 
 

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 
@@ -56,17 +54,17 @@ def changed(path: Path) -> Path:
 
 
 def test_the_key_depends_on_inputs_script_and_parameters(tmp_path):
-    folder, script = tmp_path / "arrays", changed(tmp_path / "train.py")
-    changed(folder / "train/a.npy")
-    keys = [checkpoints.key_of([folder, script], {"seed": 0})]
-    assert checkpoints.key_of([folder, script], {"seed": 0}) == keys[0]
-    keys.append(checkpoints.key_of([folder, script], {"seed": 1}))
-    for path in (script, folder / "train/a.npy"):
+    def key(seed: int = 0) -> str:
+        return checkpoints.key_of([tmp_path / "arrays", tmp_path / "train.py"], {"seed": seed})
+
+    paths = [changed(tmp_path / name) for name in ("train.py", "arrays/train/a.npy")]
+    keys = [key(), key(seed=1)]
+    assert key() == keys[0]
+    for path in paths:
         changed(path)
-        keys.append(checkpoints.key_of([folder, script], {"seed": 0}))
-    (folder / "train").rename(folder / "val")
-    keys.append(checkpoints.key_of([folder, script], {"seed": 0}))
-    assert len(set(keys)) == len(keys)
+        keys.append(key())
+    (tmp_path / "arrays/train").rename(tmp_path / "arrays/val")
+    assert len({*keys, key()}) == len(keys) + 1
 
 
 def test_only_an_edit_of_the_code_that_training_runs_changes_the_key(tmp_path):

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import re
 
 import keras
@@ -47,9 +45,8 @@ def test_the_seed_network_is_the_notebooks():
     for layer in models.build("seed", 48, 7).layers:
         by_kind.setdefault(type(layer).__name__, []).append(layer)
     assert [layer.filters for layer in by_kind["Conv2D"]] == [128, 256, 512, 512]
-    assert {(layer.kernel_size, layer.padding) for layer in by_kind["Conv2D"]} == {
-        ((3, 3), "valid")
-    }
+    shapes = {(layer.kernel_size, layer.padding) for layer in by_kind["Conv2D"]}
+    assert shapes == {((3, 3), "valid")}
     assert [layer.rate for layer in by_kind["Dropout"]] == [0.4, 0.4, 0.4, 0.4, 0.4, 0.3]
     assert [layer.units for layer in by_kind["Dense"]] == [512, 256, 7]
 
@@ -66,22 +63,14 @@ def test_a_class_activation_map_comes_out_of_the_same_pass(name):
     """Zhou et al. 2016: the head is linear in the mean of the last feature maps."""
     keras.utils.set_random_seed(0)
     model = models.build(name, 48, 7)
-    both = keras.Model(
-        model.input, [model.get_layer("pooled").input, model.get_layer("logits").output]
-    )
-    maps, logits = (np.asarray(value) for value in both(PICTURES))
+    outputs = [model.get_layer("pooled").input, model.get_layer("logits").output]
+    maps, logits = map(np.asarray, keras.Model(model.input, outputs)(PICTURES))
     kernel, bias = model.get_layer("logits").get_weights()
     activation = maps @ kernel  # (N, rows, columns, classes)
     assert activation.shape[1] > 1
     np.testing.assert_allclose(activation.mean(axis=(1, 2)) + bias, logits, atol=1e-4)
     trainable = logits_of(model).trainable_variables
     assert all("whitening" not in variable.path for variable in trainable)
-
-
-def test_rescaling_is_part_of_the_network():
-    model = models.build("small", 48, 3)
-    white = np.asarray(model.get_layer("rescaling")(np.full((1, 48, 48, 1), 255, np.uint8)))
-    np.testing.assert_allclose(white, 1, rtol=1e-6)
 
 
 def test_layer_names_do_not_depend_on_what_was_built_before():

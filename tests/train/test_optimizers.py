@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from dataclasses import replace
 
 import keras
@@ -31,18 +29,12 @@ def step(settings: Optimizer, gradient: float) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "muon"])
-def test_only_kernels_decay_in_proportion_to_the_rate(name):
-    changes = step(replace(SETTINGS, name=name, weight_decay=0.2), 0.0)
-    np.testing.assert_allclose(changes.pop("c/kernel"), -0.1 * 0.2, rtol=1e-5)
+@pytest.mark.parametrize("decay", [0, 0.2])
+def test_only_kernels_decay_in_proportion_to_the_rate(name, decay):
+    changes = step(replace(SETTINGS, name=name, weight_decay=decay), 0.0)
+    np.testing.assert_allclose(changes.pop("c/kernel"), -0.1 * decay, rtol=1e-5)
     assert set(changes) == {"c/bias", "n/gamma", "n/beta"}
-    for change in changes.values():
-        np.testing.assert_array_equal(change, 0)
-
-
-@pytest.mark.parametrize("name", ["adam", "adamw", "muon"])
-def test_without_decay_nothing_decays(name):
-    for change in step(replace(SETTINGS, name=name), 0.0).values():
-        np.testing.assert_array_equal(change, 0)
+    assert not any(change.any() for change in changes.values())
 
 
 def orthogonalised(matrix: np.ndarray, iterations: int) -> np.ndarray:
@@ -63,8 +55,7 @@ def test_muon_steps_along_the_orthogonalised_momentum():
     kernel.assign(keras.ops.zeros_like(kernel))
     optimizer = create(replace(SETTINGS, name="muon"))
     optimizer.build([kernel])
-    momentum = np.zeros(kernel.shape)
-    expected = np.zeros(kernel.shape)
+    momentum, expected = np.zeros((2, *kernel.shape))
     for _ in range(3):
         gradient = rng.normal(size=kernel.shape)
         optimizer.apply([keras.ops.convert_to_tensor(gradient, "float32")], [kernel])
