@@ -2,9 +2,9 @@ import hashlib
 import io
 from collections import Counter, defaultdict
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -14,6 +14,7 @@ from facial_expression.index import audit, table
 from facial_expression.sample import dataset
 from facial_expression.sample.faces import EXPRESSIONS, identity, landmarks
 from facial_expression.sample.portraits import looks, portrait
+from tests.clones import ROOT
 from tests.helpers import drawn_face
 
 
@@ -84,8 +85,9 @@ def test_the_planted_copies_and_no_other_pictures_are_equal(members, pixels):
 def test_the_audit_finds_every_planted_fault_and_invents_none(members, tmp_path):
     path = tmp_path / "images.zip"
     write_zip(path, ((name, [data]) for name, data in sorted(members.items())))
-    conf = Path(__file__).parents[2] / "conf" / "data" / "sample.yaml"
-    rows, findings = table.build_index(path, load(conf, "index", table.IndexParameters), 1)
+    params = load(ROOT / "conf/data/sample.yaml", "index", table.IndexParameters)
+    nobody = pd.DataFrame(columns=["path", "group"])
+    rows, findings = table.build_index(path, nobody, params, 1)
     found = defaultdict(set)
     for one, kind, partner, _ in findings.itertuples(index=False):
         found[kind].add(frozenset({one, partner}))
