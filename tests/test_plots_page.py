@@ -111,6 +111,7 @@ def axes(svg: str) -> dict[str, list[str]]:
     return dict(zip(titles, labels, strict=True))
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_show_draws_every_chart_and_brings_every_picture(repository, tmp_path):
     run(repository, "dvc", "plots", "show")
@@ -134,6 +135,7 @@ def test_show_draws_every_chart_and_brings_every_picture(repository, tmp_path):
     assert by_word["Reliability"].count('aria-roledescription="point"') == 2 * 2  # of equal mass
 
 
+@pytest.mark.slow
 @needs_chromium
 def test_diff_draws_both_revisions_in_a_narrow_window(repository, tmp_path):
     changed = shutil.copytree(repository, tmp_path / "changed")

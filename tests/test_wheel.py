@@ -71,6 +71,7 @@ def test_it_holds_every_module_template_and_page_and_no_other(site):
     assert len(found.requires or ()) >= len(PROJECT["dependencies"])
 
 
+@pytest.mark.slow
 def test_every_module_can_be_imported(site):
     script = f"""
 import importlib, pkgutil

@@ -67,7 +67,7 @@ def test_faces_are_cropped_by_the_network_s_rule(network):
     np.testing.assert_allclose(np.stack(rows), expected(np.stack(crops)), atol=1e-5)
 
 
-def test_boxes_are_pixels_of_the_file_where_it_was_read_smaller(network: Network):
+def test_boxes_are_pixels_of_the_file_where_it_was_read_smaller(network):
     bright = Image.new("L", (48, 48), 200)
     read = [Picture(bright, "L"), Picture(bright, "L", (96, 95))]
     sources = [Source("", None, partial(lambda each: each, each)) for each in read]

@@ -202,7 +202,7 @@ def test_a_photograph_is_antialiased():
     assert_close(found, np.full((48, 48), 127.5), levels=2)
 
 
-def test_a_very_large_jpeg_is_read_at_half_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_very_large_jpeg_is_read_at_half_its_size(monkeypatch):
     monkeypatch.setattr(images, "MAX_PIXELS", 95 * 64 - 1)
     smooth = Image.fromarray(noise(6, 5)).resize((95, 64), Image.Resampling.BICUBIC)
     exif = Image.Exif()
