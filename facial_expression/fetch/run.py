@@ -2,17 +2,111 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from facial_expression.core.errors import ChecksumError, SourceError
-from facial_expression.core.files import atomic, sha256_of, write_json, write_text
-from facial_expression.fetch.download import Offline
-from facial_expression.fetch.layout import Normalised
+from facial_expression.core.files import (
+    atomic,
+    repository,
+    sha256_of,
+    write_json,
+    write_text,
+    write_zip,
+)
+from facial_expression.fetch import download
+from facial_expression.fetch.layout import Normalised, normalise
 from facial_expression.fetch.parameters import FetchParameters
-from facial_expression.fetch.sources import parse, write_archive
 from facial_expression.fetch.unpack import in_dvc_cache
+
+HANDLES = {"kaggle": r"[\w-]+/[\w-]+(/versions/\d+)?", "gdrive": r"[\w-]+"}
+KNOWN = (
+    "`sample`; a path to a zip, tar, folder or fer2013.csv; an http(s)://, s3:// or other URL; "
+    "kaggle:owner/name or kaggle:owner/name/versions/N; gdrive:<id>"
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One place that a data set comes from."""
+
+    kind: str  # sample, local, url, kaggle or gdrive
+    address: str  # a path, a URL, a Kaggle handle or the id of a Drive file; as configured
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether DVC cannot notice that it changed."""
+        return self.kind in ("url", "kaggle", "gdrive")
+
+    @property
+    def path(self) -> Path:
+        """The path of a local source, `~` being the home folder; see `params.pinned`."""
+        path = Path(self.address).expanduser()
+        return path if path.exists() else repository() / path
+
+    @property
+    def label(self) -> str:
+        """Its name in messages: as configured, without credentials."""
+        prefix = f"{self.kind}:" if self.kind in HANDLES else ""
+        return prefix + download.without_credentials(self.address)
+
+    @property
+    def record(self) -> str:
+        """Its name in source.json: the label, without the folders of this machine."""
+        absolute = self.kind == "local" and self.path.is_absolute()
+        return self.path.name if absolute else self.label
+
+
+def parse(text: str) -> Source:
+    """Read the parameter `fetch.source`.
+
+    >>> parse("kaggle:msambare/fer2013")
+    Source(kind='kaggle', address='msambare/fer2013')
+
+    Raises:
+        SourceError: the text is not a source.
+    """
+    kind, _, handle = text.partition(":")
+    if text == "sample":
+        return Source("sample", text)
+    if kind in HANDLES:
+        if re.fullmatch(HANDLES[kind], handle):
+            return Source(kind, handle)
+    elif "://" in text:
+        return Source("url", text)
+    elif text.strip():
+        return Source("local", text)
+    raise SourceError(f"fetch.source: expected {KNOWN}; found {text!r}")
+
+
+def write_archive(source: Source, out: Path, params: FetchParameters) -> Normalised:
+    """Write the pictures of `source` to `out` as a normalised archive.
+
+    A download lies beside `out` until it has been read.  A line on stderr names the source.
+
+    Raises:
+        SourceError: the source is missing or cannot be reached.
+        ArchiveError: it is empty, corrupt, dangerous, or not laid out in a known way.
+    """
+    print(f"fetching {source.label}", file=sys.stderr)
+    if source.kind == "sample":
+        from facial_expression.sample import dataset
+
+        return Normalised("sample", write_zip(out, sorted(dataset.draw())))
+    if source.kind == "local":
+        if not (source.path.is_file() or source.path.is_dir()):
+            raise SourceError(f"{source.label}: no such file or folder; correct fetch.source")
+        return normalise(source.path, out, params, source.label)
+    fetch = {
+        "url": download.from_url,
+        "kaggle": download.from_kaggle,
+        "gdrive": download.from_drive,
+    }[source.kind]
+    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
+        return normalise(fetch(source.address, Path(folder)), out, params, source.label)
 
 
 def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
@@ -34,10 +128,10 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
         )
     with atomic(out / "images.zip") as archive:
         try:
-            made, sha256 = _write(params, archive)
-        except Offline as error:
+            made = write_archive(source, archive, params)
+        except download.Offline as error:
             raise SourceError(f"{error} with -S {params_file}:fetch.source=PATH") from None
-        size = archive.stat().st_size
+        size, sha256 = archive.stat().st_size, sha256_of(archive)
         if pin not in (None, sha256):
             raise ChecksumError(
                 f"{params_file}: fetch.sha256 expects {pin}, {source.label} gives {sha256}; "
@@ -71,11 +165,5 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
 def sha256_only(params: FetchParameters) -> str:
     """The hash of the archive that `fetch` would write; nothing stays on the disk."""
     with tempfile.TemporaryDirectory() as folder:
-        return _write(params, Path(folder) / "images.zip")[1]
-
-
-def _write(params: FetchParameters, archive: Path) -> tuple[Normalised, str]:
-    """Write the archive; return what it was made of, and its sha256."""
-    source = parse(params.source)
-    print(f"fetching {source.label}", file=sys.stderr)
-    return write_archive(source, archive, params), sha256_of(archive)
+        write_archive(parse(params.source), archive := Path(folder) / "images.zip", params)
+        return sha256_of(archive)

@@ -7,7 +7,7 @@ import pytest
 from facial_expression.core.errors import ArchiveError, SourceError
 from facial_expression.fetch import download
 from facial_expression.fetch.parameters import FetchParameters
-from facial_expression.fetch.sources import Source, parse, write_archive
+from facial_expression.fetch.run import Source, parse, write_archive
 from tests.helpers import make_archive, make_folder, tiny_pictures
 
 LIMITS = FetchParameters("", "")
