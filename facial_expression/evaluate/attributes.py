@@ -30,20 +30,14 @@ def by_attribute(
 ) -> list[dict[str, Any]]:
     """A row for each value of each attribute that has 2 to `MOST` values among N pictures.
 
-    Besides attribute, value and n, a row has these scores with `_low` and `_high`, the ends of
-    their 95 % bootstrap intervals: accuracy; balanced_accuracy, the mean recall of the classes that
-    occur; overconfidence, the mean confidence after the temperature minus accuracy; gap, the
-    accuracy minus that of the other pictures of which the attribute is stated.  The intervals are
-    paired: each draw scores all values.  Persons are drawn with all their pictures where the set
-    names them, else pictures.
+    Beside attribute, value and n: accuracy; balanced_accuracy, the mean recall of the classes that
+    occur; overconfidence, the mean confidence after the temperature minus accuracy; gap, accuracy
+    minus that of the other pictures of which the attribute is stated; each with `_low` and `_high`,
+    the ends of its 95 % bootstrap interval.  A draw scores all values, so the intervals are paired;
+    it takes persons with all their pictures where the set names them, else pictures.
 
-    Args:
-        people: people.csv: columns path, group, and the attributes; "" where nothing is stated.
-        paths: of the pictures (N,).
-        labels: (N,).
-        probabilities: (N, classes), before the temperature.
-        calibrated: (N, classes), after it.
-        draws: samples with replacement.
+    `people` is people.csv: columns path, group and the attributes, "" where nothing is stated.
+    Probabilities (N, classes) are before the temperature, `calibrated` after it.
     """
     about = people.set_index("path").reindex(paths).fillna("")
     unit = about["group"].mask(about["group"] == "", about.index)

@@ -15,24 +15,11 @@ KINDS = (
     *("blank", "almost_blank", "size_outlier", "mode_outlier"),
 )
 """What a finding can be, in the order of audit.csv."""
-COLUMNS = ["path", "kind", "partner", "score"]
-"""Of audit.csv:
-
-- path: the picture; of a pair, the one that comes later in index.csv;
-- kind: of `KINDS`;
-- partner: the other picture of a pair, else empty;
-- score: the similarity of a pair (1: equal pixels); the standard deviation of the grey levels of a
-  blank or almost blank picture; side over the set's median side of a size outlier; the share of the
-  set that has the mode of a mode outlier.
-"""
-BLANK_STD = 1.0
-"""A picture is blank if its grey levels have a standard deviation below this."""
-ALMOST_BLANK_STD = 8.0
-"""A picture is almost blank if it is not blank and its standard deviation is below this."""
-RARE = 0.05
-"""Sizes or modes that more than this share of the set has are not outliers."""
-FENCE = 3.0
-"""Interquartile ranges between the quartiles and the fences of outlying sizes (Tukey 1977)."""
+COLUMNS = ["path", "kind", "partner", "score"]  # of audit.csv; docs/protocol.md, "The audit"
+BLANK_STD = 1.0  # a picture is blank if its grey levels have a standard deviation below this
+ALMOST_BLANK_STD = 8.0  # almost blank: not blank, and a standard deviation below this
+RARE = 0.05  # sizes or modes that more than this share of the set has are not outliers
+FENCE = 3.0  # interquartile ranges from the quartiles to the fences of sizes (Tukey 1977)
 
 
 def duplicate_of(table: pd.DataFrame) -> pd.Series:

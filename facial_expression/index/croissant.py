@@ -59,17 +59,11 @@ def describe(
 ) -> dict[str, Any]:
     """The content of croissant.json, the same for the same arguments.
 
-    Args:
-        table: the index.
-        counts: of `audit.class_counts`.
-        audit: the content of audit.json.
-        source: the content of source.json.
-        attributes: columns of people.csv beside path and group, such as sex.
-        index_sha256: of index.csv.
-        about: what only a person knows.
+    `table` is the index, `counts` are class_counts.csv, `audit` and `source` the content of
+    audit.json and source.json; `attributes` are columns of people.csv, such as sex.
     """
     equal, near = audit["duplicates"], audit["near_duplicates"] or {"pairs": "unknown"}
-    named = [*(["group: person, subject or clip"] if "group" in table else []), *attributes]
+    group = ["group: person, subject or clip"] if "group" in table else []
     responsible = {
         "dataCollection": f"Fetched from {source['source']} ({source['kind']}).",
         "dataAnnotationAnalysis": about.labels,
@@ -80,13 +74,7 @@ def describe(
             *(f"left out, {why.replace('_', ' ')}: {n}" for why, n in audit["dropped"].items()),
         ],
         "dataPreprocessingProtocol": f"Splits and what is left out: protocol {audit['protocol']}.",
-        "personalSensitiveInformation": named,
-    }
-    archive = _file("images.zip", "../raw/images.zip", "application/zip", source["sha256"])
-    pictures = {
-        **{"@type": "cr:FileSet", "@id": "pictures", "name": "pictures"},
-        "containedIn": {"@id": "images.zip"},
-        **{"encodingFormat": "image/*", "includes": "*/*/*"},
+        "personalSensitiveInformation": [*group, *attributes],
     }
     rows = _records("index", list(table))
     for field in rows["field"]:
@@ -105,40 +93,37 @@ def describe(
         "license": source["licence"],
         **{f"rai:{key}": value for key, value in responsible.items() if value},
         "distribution": [
-            {**archive, "contentSize": f"{source['bytes']} B"},
-            pictures,
-            _file("index.csv", "index.csv", "text/csv", index_sha256),
+            _named("FileObject", "images.zip")
+            | {"contentUrl": "../raw/images.zip", "contentSize": f"{source['bytes']} B"}
+            | {"encodingFormat": "application/zip", "sha256": source["sha256"]},
+            _named("FileSet", "pictures")
+            | {"containedIn": {"@id": "images.zip"}, "includes": "*/*/*"}
+            | {"encodingFormat": "image/*"},
+            _named("FileObject", "index.csv")
+            | {"contentUrl": "index.csv", "encodingFormat": "text/csv", "sha256": index_sha256},
         ],
         "recordSet": [
-            _records("split", ["name"], splits, dataType="cr:Split", key={"@id": "split/name"}),
-            _records("class", ["name"], classes, key={"@id": "class/name"}),
+            _records("split", ["name"], splits) | {"dataType": "cr:Split"},
+            _records("class", ["name"], classes),
             _records("counts", ["class", "split", "count"], counts),
             rows,
         ],
     }
 
 
-def _file(name: str, place: str, kind: str, sha256: str) -> dict[str, Any]:
-    """A file beside croissant.json, or at the relative URL `place`."""
-    return {
-        **{"@type": "cr:FileObject", "@id": name, "name": name},
-        **{"contentUrl": place, "encodingFormat": kind, "sha256": sha256},
-    }
-
-
-def _records(
-    name: str, columns: Sequence[str], rows: pd.DataFrame | None = None, **more: Any
-) -> dict[str, Any]:
+def _records(name: str, columns: Sequence[str], rows: pd.DataFrame | None = None) -> dict[str, Any]:
     """A record set with these columns, and its rows if they stand in croissant.json itself."""
-    fields = [
-        {
-            **{"@type": "cr:Field", "@id": f"{name}/{column}", "name": column},
-            "dataType": TYPES.get(column, "sc:Text"),
-        }
-        for column in columns
+    ids = [f"{name}/{column}" for column in columns]
+    made = _named("RecordSet", name)
+    made["field"] = [
+        {**_named("Field", of), "name": column, "dataType": TYPES.get(column, "sc:Text")}
+        for of, column in zip(ids, columns, strict=True)
     ]
-    made = {"@type": "cr:RecordSet", "@id": name, "name": name, **more, "field": fields}
     if rows is not None:
-        ids = [field["@id"] for field in fields]
+        made["key"] = [{"@id": of} for of in ids if not of.endswith("/count")]
         made["data"] = [dict(zip(ids, row, strict=True)) for row in rows.to_numpy().tolist()]
     return made
+
+
+def _named(kind: str, name: str) -> dict[str, Any]:
+    return {"@type": f"cr:{kind}", "@id": name, "name": name}

@@ -11,24 +11,17 @@ from facial_expression.core.errors import DatasetError
 from facial_expression.index.audit import originals
 
 Drop = Literal[
-    "leak",
-    "near_leak",
-    "conflicting_label",
-    "blank",
+    "leak",  # its pixels also are in val or test
+    "near_leak",  # a near-duplicate is in val or test
+    "conflicting_label",  # a duplicate or near-duplicate in any split has another label
+    "blank",  # this and the next three as the audit finds them
     "almost_blank",
     "size_outlier",
     "mode_outlier",
-    "duplicate",
-    "near_duplicate",
+    "duplicate",  # an earlier one stays in train
+    "near_duplicate",  # the same
 ]
-"""Kinds of training pictures that can leave training:
-
-- leak: its pixels also are in val or test;
-- near_leak: a near-duplicate is in val or test;
-- conflicting_label: a duplicate or near-duplicate in any split has another label;
-- blank, almost_blank, size_outlier, mode_outlier: as the audit finds them;
-- duplicate, near_duplicate: an earlier one stays in train.
-"""
+"""Kinds of training pictures that can leave training."""
 NEAR: tuple[Drop, ...] = ("near_leak", "near_duplicate")
 """Kinds that only a search for near-duplicates finds."""
 

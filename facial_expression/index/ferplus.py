@@ -45,24 +45,16 @@ Filter = Literal["none", "published"]
 
 @dataclass(frozen=True, config=CLOSED)
 class Labels:
-    """Section `index.labels` of conf/data/*.yaml.
+    """Section `index.labels` of conf/data/*.yaml."""
 
-    Attributes:
-        source: `folders` labels a picture by the folder that it is in, `ferplus` by its votes.
-        votes: path of fer2013new.csv or of a table joined on file names; empty with folders.
-        sha256: of that file, so that DVC notices a change of it.
-        targets: `majority` trains on one class a picture, `distribution` on the votes' shares.
-        classes: 7 are FER2013's, 8 add contempt.
-        filter: `published` follows the rules of the FER+ repository, `none` takes the column with
-            most votes, the first one of equals.
-    """
-
-    source: Literal["folders", "ferplus"]
-    votes: str
-    sha256: str
-    targets: Literal["majority", "distribution"]
-    classes: Literal[7, 8]
-    filter: Filter
+    source: Literal["folders", "ferplus"]  # the folder that a picture is in, or its votes
+    votes: str  # path of fer2013new.csv or of a table joined on file names; empty with folders
+    sha256: str  # of that file, so that DVC notices a change of it
+    targets: Literal["majority", "distribution"]  # one class a picture, or the votes' shares
+    classes: Literal[7, 8]  # 7 are FER2013's, 8 add contempt
+    filter: (
+        Filter  # rules of the FER+ repository; none: the column with most votes, first of equals
+    )
 
     def described(self) -> dict[str, Any]:
         """What audit.json says about the labels."""

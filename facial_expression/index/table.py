@@ -31,43 +31,24 @@ SHOWN = 5  # undecodable pictures that an error message lists
 
 @dataclass(frozen=True, config=CLOSED)
 class Exclude:
-    """Training pictures that a person excludes.
+    """Training pictures that a person excludes."""
 
-    Attributes:
-        table: a CSV table with a column `path`, names of members of images.zip; empty: none.
-        sha256: of that file, so that DVC notices a change of it.
-    """
-
-    table: str
-    sha256: str
+    table: str  # a CSV table with a column path, of members of images.zip; empty: none
+    sha256: str  # of that file, so that DVC notices a change of it
 
 
 @dataclass(frozen=True, config=CLOSED)
 class IndexParameters:
-    """Section `index` of conf/data/*.yaml.
+    """Section `index` of conf/data/*.yaml."""
 
-    Attributes:
-        protocol: `clean` drops what `drop` and `exclude` say; `notebook` drops nothing.
-        near_duplicate: the least similarity of near-duplicates; null: no search for them, which
-            saves time that grows with the square of the number of pictures.
-        drop: kinds of training pictures that leave training (`dropping.Drop`).
-        exclude: names a table of training pictures that leave as well.
-        val_fraction: share of each class held out for validation if a set has no val.
-        test_fraction: the same for test.
-        seed: of the hold-out.
-        on_bad_image: a picture that cannot be decoded is an `error`, or the stage should `skip` it
-            and count it.
-        labels: where the classes come from.
-    """
-
-    protocol: splits.Protocol
-    near_duplicate: Annotated[float, Field(ge=0.5, lt=1)] | None
-    drop: tuple[dropping.Drop, ...]
+    protocol: splits.Protocol  # notebook drops nothing
+    near_duplicate: Annotated[float, Field(ge=0.5, lt=1)] | None  # similarity; null: no search
+    drop: tuple[dropping.Drop, ...]  # kinds of training pictures that leave training
     exclude: Exclude
-    val_fraction: Annotated[float, Field(gt=0, lt=1)]
-    test_fraction: Annotated[float, Field(gt=0, lt=1)]
-    seed: Seed
-    on_bad_image: Literal["error", "skip"]
+    val_fraction: Annotated[float, Field(gt=0, lt=1)]  # of each class, held out if there is no val
+    test_fraction: Annotated[float, Field(gt=0, lt=1)]  # the same for test
+    seed: Seed  # of the hold-out
+    on_bad_image: Literal["error", "skip"]  # skip: leave out what cannot be decoded, and count it
     labels: ferplus.Labels
 
 
@@ -76,11 +57,7 @@ def build_index(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of index.csv, sorted by path, and of audit.csv.
 
-    Args:
-        images: the archive.
-        people: columns path and group; index.csv has a column group if any picture has one.
-        params: of the stage.
-        workers: processes.
+    `people` has columns path and group; index.csv has a column group if any picture has one.
 
     Raises:
         ImageError: a picture cannot be decoded and `on_bad_image` is `error`.

@@ -28,15 +28,10 @@ COLUMNS = {"path": str, "class": str, "split": str, "dropped_because": str, "lea
 
 @dataclass(frozen=True, config=CLOSED)
 class PreprocessParameters:
-    """Section `preprocess` of params.yaml.
+    """Section `preprocess` of params.yaml."""
 
-    Attributes:
-        side: pixels of the grey squares.
-        shard_size: pictures a file.
-    """
-
-    side: Annotated[int, Field(ge=8, le=512)]
-    shard_size: Annotated[int, Field(ge=1)]
+    side: Annotated[int, Field(ge=8, le=512)]  # pixels of the grey squares
+    shard_size: Annotated[int, Field(ge=1)]  # pictures a file
 
 
 def read_index(path: Path) -> pd.DataFrame:
