@@ -8,7 +8,6 @@ import os
 import shutil
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -94,17 +93,12 @@ def write_zip(
     `members` are names with their bytes, or the pieces of these, in the order of writing, and
     `permissions` the Unix mode of each.  Returns the number of members.
     """
-    with path.open("wb") as stream, zipfile.ZipFile(stream, "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members:
             info = zipfile.ZipInfo(name, EPOCH)
             info.create_system, info.external_attr = UNIX, permissions << 16
             if isinstance(content, bytes):
-                # `writestr` seeks back to write each header again, a sixth of fetch's CPU time
-                info.CRC, info.header_offset = zlib.crc32(content), archive.start_dir
-                info.file_size = info.compress_size = len(content)
-                archive.start_dir += stream.write(info.FileHeader(zip64=False) + content)
-                archive.filelist.append(info)
-                archive.comment = b""  # marks the archive as changed
+                archive.writestr(info, content)
             else:
                 with archive.open(info, "w") as member:
                     member.writelines(content)
