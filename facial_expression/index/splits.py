@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -98,17 +98,17 @@ def held_out(table: pd.DataFrame, fraction: float, rng: np.random.Generator) -> 
     wanted = np.clip(np.round(fraction * total), 1, np.maximum(total - 1, 1))
     possible = np.flatnonzero(((sizes < total) | (sizes == 0)).all(axis=1))
 
-    def distance(held: NDArray[np.int64]) -> NDArray[np.float64]:
+    def distance(held: NDArray[np.int64]) -> Any:
         return (((held - wanted) / wanted) ** 2).sum(axis=-1)
 
-    held, taken, better = np.zeros_like(total), np.zeros(len(sizes), bool), True
-    order = rng.permutation(possible)
-    while better:
-        better = False
+    held, taken = np.zeros_like(total), np.zeros(len(sizes), bool)
+    order, best, before = rng.permutation(possible), distance(held), np.inf
+    while best < before:
+        before = best
         for i in order:
             other = held - sizes[i] if taken[i] else held + sizes[i]
-            if distance(other) < distance(held) and ((other < total) | (sizes[i] == 0)).all():
-                held, taken[i], better = other, not taken[i], True
+            if (found := distance(other)) < best and ((other < total) | (sizes[i] == 0)).all():
+                held, best, taken[i] = other, found, not taken[i]
     if not taken.any() and len(possible):  # few large units: the one that comes closest
         taken[possible[distance(sizes[possible]).argmin()]] = True
     return counts.index.to_numpy()[taken]
