@@ -32,6 +32,7 @@ from facial_expression.core.errors import PipelineError, run
 from facial_expression.core.files import write_text
 from facial_expression.core.params import read_yaml
 from facial_expression.core.tables import markdown, read_table
+from facial_expression.fetch.download import without_credentials
 
 NUMBERS = (
     "data/evaluation/scores.json",
@@ -236,6 +237,7 @@ def parameters_of(source: Path) -> dict[str, Any]:
     active = read_yaml(source / "params.yaml")
     for kind in ("data", "recipe"):
         active |= read_yaml(source / "conf" / kind / f"{active[kind]}.yaml")
+    active["fetch"]["source"] = without_credentials(active["fetch"]["source"])
     if Path(active["fetch"]["source"]).exists():
         active["fetch"]["source"] = "a local copy"  # its path is nobody else's
     return active

@@ -6,6 +6,7 @@ Every message says what was expected, what was found, where, and what to do.
 from __future__ import annotations
 
 import errno
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -75,7 +76,12 @@ def run(main: Callable[[], None]) -> None:
     Missing files and extras, wrong permissions and a full disk are such; Ctrl-C gives exit code
     130.  Any other exception is a bug and keeps its traceback.
     """
+    if sys.stderr is None:  # `2>&-`: the next file would get its number, and its lines
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        sys.stderr = os.fdopen(2, "w")
     try:
+        if sys.stdout is None:
+            raise PipelineError("standard output is closed; send it to a file or to /dev/null")
         main()
     except PipelineError as error:
         sys.exit(f"error: {error}")

@@ -48,6 +48,15 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary.replace(path)
 
 
+def remove_leftovers(path: Path) -> None:
+    """Remove what killed runs of the stage that writes `path` left beside it.
+
+    DVC runs a stage once at a time.  A run that outlived its `dvc` then ends without a result.
+    """
+    for folder in path.parent.glob(f".{path.name}.*"):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write a file atomically."""
     with atomic(path) as temporary:

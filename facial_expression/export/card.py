@@ -7,6 +7,7 @@ modelcard_template.md).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,7 +83,7 @@ def render(facts: Facts) -> str:
     ]
     columns = ["class", "precision", "recall", "f1", "support"]
     classes = [
-        (name, *(f"{share:.3f}" for share in shares), f"{support:,}")
+        (escaped(name), *(f"{share:.3f}" for share in shares), f"{support:,}")
         for name, *shares, support in facts.per_class[columns].itertuples(index=False)
     ]
     errors = [
@@ -94,13 +95,13 @@ def render(facts: Facts) -> str:
         **vars(facts) | {"parameters": _yaml(facts.parameters), "size": facts.size / 1e6},
         front_matter=_front_matter(facts),
         count=len(names),
-        classes=", ".join(names),
+        classes=", ".join(map(escaped, names)),
         split=split,
         splits=SPLITS,
         reported=SPLITS[split],
         scored=metrics[split],
         accuracy=interval(metrics[split]),
-        absent=absent(metrics["classes_absent"]),
+        absent=absent({s: [*map(escaped, of)] for s, of in metrics["classes_absent"].items()}),
         licence=facts.source["licence"].rstrip("."),
         used=", ".join(f"{name} {count:,}" for name, count in audit["used"].items()),
         label_set=", ".join([audit["labels"], *rules]),
@@ -157,6 +158,11 @@ def interval(scores: Mapping[str, float]) -> str:
     """Accuracy with its 95 % interval, in words."""
     low, high = 100 * scores["accuracy_low"], 100 * scores["accuracy_high"]
     return f"{100 * scores['accuracy']:.1f} % ({low:.1f} to {high:.1f})"
+
+
+def escaped(name: str) -> str:
+    """A name that a folder gave, for Markdown: no character of it is markup."""
+    return re.sub(r"([\\`*_\[\]<>|&#~$])", r"\\\1", " ".join(name.split()))
 
 
 def absent(classes: Mapping[str, Sequence[str]]) -> str:

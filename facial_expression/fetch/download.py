@@ -29,10 +29,10 @@ class Offline(Interrupted):
     """This machine cannot find the host: most likely it has no network."""
 
 
-def from_url(url: str, folder: Path) -> Path:
+def from_url(url: str, folder: Path, max_bytes: int = 1 << 62) -> Path:
     """Download a file through fsspec (http, https, s3 and every protocol that is installed).
 
-    A download that breaks off starts again from the first byte.
+    A download that breaks off starts again from the first byte; one of over `max_bytes` ends.
 
     Raises:
         Interrupted: the connection failed or stalled in every attempt.
@@ -42,7 +42,7 @@ def from_url(url: str, folder: Path) -> Path:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with _one_line(url):
-                _receive(url, target)
+                _receive(url, target, max_bytes)
             break
         except Interrupted:
             if attempt == ATTEMPTS:
@@ -87,9 +87,18 @@ def _is_web(source: str) -> bool:
     return source.startswith(("http://", "https://"))
 
 
-def _receive(url: str, target: Path) -> None:
+def _receive(url: str, target: Path, max_bytes: int) -> None:
     import fsspec
     from fsspec.callbacks import TqdmCallback
+
+    class Bounded(TqdmCallback):
+        def relative_update(self, inc: int = 1) -> None:
+            super().relative_update(inc)
+            if max(self.value, self.size or 0) > max_bytes:
+                raise SourceError(
+                    f"{without_credentials(url)}: expected at most {max_bytes:,} bytes, found "
+                    "more; raise fetch.max_bytes if you trust it"
+                )
 
     options: dict[str, Any] = {}
     if _is_web(url):
@@ -103,13 +112,13 @@ def _receive(url: str, target: Path) -> None:
     system, path = fsspec.core.url_to_fs(url, **options)
     system.invalidate_cache()
     info = system.info(path)
-    if info.get("type") == "directory":
+    if (kind := info.get("type") or "file") != "file":  # reading from a pipe would not end
         raise SourceError(
-            f"{without_credentials(url)}: expected one file (a zip, a tar or fer2013.csv), found a "
-            "folder; pack it"
+            f"{without_credentials(url)}: expected one file (a zip, a tar or fer2013.csv), found "
+            f"{'a folder; pack it' if kind == 'directory' else f'another kind ({kind})'}"
         )
     shown = {"desc": "download", "unit": "B", "unit_scale": True, "disable": None}
-    with TqdmCallback(tqdm_kwargs=shown) as bar:
+    with Bounded(tqdm_kwargs=shown) as bar:
         system.get_file(path, str(target), callback=bar)
     received, size = target.stat().st_size, info.get("size")
     if size is not None and received != size:
@@ -144,9 +153,8 @@ def _one_line(source: str) -> Iterator[None]:
         line = without_credentials(line)
         if isinstance(error, ImportError):
             raise SourceError(f"{line}; install what this protocol needs") from error
-        response = getattr(cause, "response", None)  # of requests, which kagglehub and gdown use
-        status = getattr(cause, "status", getattr(response, "status_code", None))
-        if isinstance(status, int):
+        status = next((found for link in [cause, *chain] if (found := _status(link))), None)
+        if status:
             final = 400 <= status < 500
         else:
             final = isinstance(cause, FileNotFoundError | PermissionError | ValueError)
@@ -154,3 +162,13 @@ def _one_line(source: str) -> Iterator[None]:
         if final:  # another attempt would fail in the same way
             raise SourceError(f"{line}; check the address and your rights to it") from error
         raise Interrupted(f"{line}; check your connection and run again") from error
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status that an error of aiohttp, requests (kagglehub, gdown) or botocore carries."""
+    response = getattr(error, "response", None)
+    if isinstance(response, dict):
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    else:
+        status = getattr(error, "status", getattr(response, "status_code", None))
+    return status if isinstance(status, int) else None

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from facial_expression.core.errors import ChecksumError, SourceError
 from facial_expression.core.files import (
     atomic,
+    remove_leftovers,
     repository,
     sha256_of,
     write_json,
@@ -100,13 +103,15 @@ def write_archive(source: Source, out: Path, params: FetchParameters) -> Normali
         if not (source.path.is_file() or source.path.is_dir()):
             raise SourceError(f"{source.label}: no such file or folder; correct fetch.source")
         return normalise(source.path, out, params, source.label)
-    fetch = {
-        "url": download.from_url,
+    fetch: dict[str, Callable[[str, Path], Path]] = {
+        "url": partial(download.from_url, max_bytes=params.max_bytes),
         "kaggle": download.from_kaggle,
         "gdrive": download.from_drive,
-    }[source.kind]
+    }
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
-        return normalise(fetch(source.address, Path(folder)), out, params, source.label)
+        return normalise(
+            fetch[source.kind](source.address, Path(folder)), out, params, source.label
+        )
 
 
 def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
@@ -126,6 +131,13 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
             f"{params_file}: {source.label} is remote, so pin it by fetch.sha256; get the hash by "
             f"`python -m stages.fetch --params {params_file} --out {out} --print-sha256`"
         )
+    if download.without_credentials(params.source) != params.source:
+        print(
+            f"note: fetch.source holds a secret, which {params_file} and dvc.lock then show to "
+            "everybody who gets them; use a public address or a local copy",
+            file=sys.stderr,
+        )
+    remove_leftovers(out / "images.zip")
     with atomic(out / "images.zip") as archive:
         try:
             made = write_archive(source, archive, params)

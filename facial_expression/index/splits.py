@@ -124,7 +124,7 @@ def check_classes(table: pd.DataFrame) -> None:
     used = table[table["dropped_because"] == ""]
     train, val, test = (set(used.loc[used["split"] == split, "class"]) for split in SPLITS)
     if len(train) < 2:
-        gone = table.loc[table["split"] == "train", "dropped_because"]
+        gone = table.loc[table["split"] == "train", "dropped_because"].str.split(":").str[0]
         why = ", ".join(f"{n} {kind}" for kind, n in gone[gone != ""].value_counts().items())
         left = f" (left out of {len(gone)} training pictures: {why})" if why else ""
         raise DatasetError(

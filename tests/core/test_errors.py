@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -73,3 +74,24 @@ def test_a_real_process_exits_with_1_and_one_line():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "error: conf/x.yaml: no\n")
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "file"), [("2>&-", 0, "1,2\n"), (">&-", 1, ""), (">&- 2>&-", 1, "")]
+)
+def test_a_closed_stream_gives_neither_a_traceback_nor_lines_in_a_file(
+    tmp_path: Path, closed: str, code: int, file: str
+) -> None:
+    text = (
+        "import os, sys\nfrom facial_expression.core.errors import run\n"
+        "def main():\n    with open(sys.argv[1], 'w') as file:\n"
+        "        os.write(2, b'notice')\n        print('notice', file=sys.stderr)\n"
+        "        file.write('1,2\\n')\n"
+        "run(main)\n"
+    )
+    out = tmp_path / "out.csv"
+    command = ["sh", "-c", f'exec "$0" -c "$1" "$2" {closed}', sys.executable, text, str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    assert (out.read_text() if out.exists() else "") == file

@@ -40,6 +40,15 @@ def test_atomic_replaces_a_whole_folder(tmp_path):
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o755
 
 
+def test_what_a_killed_run_left_is_removed_and_its_orphan_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / ".out.json").write_text("a file")
+    with pytest.raises(FileNotFoundError), files.atomic(tmp_path / "out") as orphan:  # noqa: PT012
+        orphan.mkdir()
+        files.remove_leftovers(tmp_path / "out")
+        files.write_text(tmp_path / "out" / "new", "new")
+    assert listing(tmp_path) == [".out.json", "out", "out/new"]
+
+
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError])
 def test_atomic_leaves_what_was_there_and_nothing_else_on_failure(tmp_path, error):
     (tmp_path / "old.txt").write_text("old")

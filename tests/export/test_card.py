@@ -1,11 +1,13 @@
 """The card says what the run's files say, in a form that the hub reads."""
 
+import html
 import re
 from dataclasses import replace
 
 import pandas as pd
 import pytest
 import yaml
+from markdown_it import MarkdownIt
 
 from facial_expression.export.card import Facts, render
 
@@ -160,3 +162,10 @@ def test_the_code_of_the_card_runs_as_far_as_its_syntax_goes():
     assert ["onnxruntime" in code for code in blocks] == [True, False]
     for code in blocks:
         compile(code, "card", "exec")
+
+
+def test_a_name_that_a_folder_gave_is_no_markup():
+    name = "a|b <i>x</i> [y](z) `*_q_*`"
+    card = render(replace(FACTS, per_class=FACTS.per_class.assign(**{"class": [name, "sad"]})))
+    shown = MarkdownIt().enable("table").render(card.split("---\n", 2)[2])
+    assert f"<td>{html.escape(name)}</td>" in shown

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 import threading
 from collections.abc import Iterator
@@ -121,6 +123,14 @@ def test_what_another_attempt_cannot_mend_is_not_tried_again(
     assert server.gets <= 1
 
 
+def test_a_download_is_bounded_and_a_pipe_is_refused(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"set\.zip: expected at most 10 bytes.*max_bytes"):
+        download.from_url(server.url, tmp_path, max_bytes=10)
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError, match="found another kind"):
+        download.from_url(f"file://{tmp_path / 'pipe'}", tmp_path)
+
+
 @pytest.mark.parametrize(
     ("url", "fault"), [("nonsense://host/set.zip", "nonsense"), ("gs://b/set.zip", "install what")]
 )
@@ -131,6 +141,14 @@ def test_a_protocol_that_is_not_there_is_one_line(
     with pytest.raises(SourceError, match=fault) as caught:
         download.from_url(url, tmp_path)
     assert "\n" not in str(caught.value)
+
+
+async def denied(*_: object, **__: object) -> None:
+    """What S3 says of another's bucket, as s3fs passes it on."""
+    from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+
+    said = {"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}
+    raise OSError(errno.EIO, "Forbidden") from ClientError(said, "HeadObject")
 
 
 @pytest.mark.extra
@@ -160,6 +178,10 @@ def test_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             download.from_url("s3://faces/none.zip", tmp_path)
         with pytest.raises(SourceError, match="found a folder; pack it"):
             download.from_url("s3://faces/", tmp_path)
+        monkeypatch.setattr(s3fs.S3FileSystem, "_info", denied)
+        s3fs.S3FileSystem.clear_instance_cache()
+        with pytest.raises(SourceError, match=r"check the address and your rights"):
+            download.from_url("s3://faces/set.zip", tmp_path)
     finally:
         server.stop()
         s3fs.S3FileSystem.clear_instance_cache()

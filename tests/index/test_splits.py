@@ -180,6 +180,7 @@ USABLE = ["train/happy/a.png", "train/sad/b.png", "val/sad/c.png", "test/happy/d
         ([*USABLE, "val/fear/e.png"], [], "of val, found no picture of fear"),
         ([*USABLE, "test/fear/e.png"], [], "of test, found no picture of fear"),
         ([*USABLE, "test/fear/e.png", "train/fear/f.png"], ["train/fear/f.png"], "picture of fear"),
+        (USABLE, USABLE[:2], r"found none \(left out of 2 training pictures: 2 undecodable\)"),
         (USABLE[:2] + USABLE[3:], [], "expected pictures for val"),
         ([*USABLE, "train/actual/e.png"], [], "not columns of predictions/.*, found actual"),
     ],

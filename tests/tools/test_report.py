@@ -236,10 +236,13 @@ def test_what_is_private_or_real_is_not_told_otherwise(changed):
     data, source = changed / "conf/data/sample.yaml", changed / "data/raw/source.json"
     text = data.read_text("utf-8").replace("source: sample", f"source: {changed}/faces.zip", 1)
     data.write_text(text, encoding="utf-8")
+    text = data.read_text("utf-8") + "\n# https://me:secret@host/a.zip?token=secret\n"
+    data.write_text(text, encoding="utf-8")
     source.write_text(source.read_text("utf-8").replace('"sample"', '"local"'), encoding="utf-8")
     page = written(changed)
     assert str(changed) not in page
     assert "source: a local copy" in page
+    assert "secret" not in page
     assert "Synthetic:" not in page
     assert "drawn pictures of" not in Reader(page).text
     assert "There is no DVC repository" in page

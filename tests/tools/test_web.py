@@ -253,6 +253,8 @@ def test_an_address_that_cannot_be_used_is_one_line():
             listen(LOOPBACK[0], port)
     with pytest.raises(ParameterError, match="port 70000"):
         listen(LOOPBACK[0], 70000)
+    with pytest.raises(ParameterError, match="--host: expected an address"):
+        listen("", 0)
     with pytest.raises(ParameterError, match="no-such-host"):
         listen("no-such-host.invalid", 0)
 

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, mod
 from facial_expression.core.errors import DatasetError, ParameterError
 from facial_expression.core.tables import read_table
 from facial_expression.export.card import AVERAGES, SPLITS
+from facial_expression.fetch.download import without_credentials
 from tools.report.pictures import Picture, embed
 
 CARD = "export/model_card.md"
@@ -210,7 +211,7 @@ def read(folder: Path) -> Run:
     def public(text: str) -> str:
         for path in private:
             text = text.replace(path, "a local copy")
-        return text
+        return without_credentials(text)
 
     return Run(
         tables={

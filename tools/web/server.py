@@ -152,6 +152,8 @@ def listen(host: str, port: int) -> socket.socket:
     Raises:
         ParameterError: the address cannot be used.
     """
+    if not host:  # would serve on every address
+        raise ParameterError("--host: expected an address such as 127.0.0.1, found an empty text")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)

@@ -1,0 +1,20 @@
+"""A few hundred damaged files; `python -m benchmarks.fuzz` tries more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.fuzz import fuzz
+from facial_expression.network.backend import configure
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_whatever_is_damaged_the_end_is_a_result_or_one_line(pulled: Path, seed: int) -> None:
+    configure("tensorflow", 2)
+    ends = fuzz(pulled / "data", 150, seed)
+    faults = ends[~ends["end"].isin(["read", "refused"])]
+    assert faults.empty, faults.to_string()
+    assert (ends["end"] == "refused").sum() > 50
+    assert (ends["end"] == "read").any()
