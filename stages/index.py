@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facial_expression.core.command import at_least, parser, processors
-from facial_expression.core.errors import run
+from facial_expression.core.errors import damaged, run
 from facial_expression.core.files import read_json, sha256_of, write_json
 from facial_expression.core.params import load
 from facial_expression.core.tables import read_table, write_table
@@ -38,7 +38,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = command.parse_args(argv)
     params = load(args.params, "index", IndexParameters)
     about = load(args.params, "export", croissant.Described)
-    source = read_json(args.raw / "source.json", "the fetch stage")
+    with damaged(args.raw / "source.json", "the fetch stage"):
+        source = read_json(args.raw / "source.json", "the fetch stage")
+        source = {name: source[name] for name in croissant.SOURCE}
     columns = {"path": str, "group": str}
     people = read_table(args.raw / "people.csv", columns, "the fetch stage", empty=True)
     table, found = build_index(args.raw / "images.zip", people, params, args.workers)

@@ -38,6 +38,9 @@ CONTEXT = {
 TYPES = dict.fromkeys(("width", "height", "leak_free", "count"), "sc:Integer")
 TYPES |= dict.fromkeys(("mean", "std"), "sc:Float")
 
+SOURCE = ("kind", "source", "sha256", "bytes", "licence")
+"""What is read of source.json."""
+
 
 @dataclass(frozen=True, config=ConfigDict(extra="ignore"))
 class Described:

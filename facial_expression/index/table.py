@@ -24,6 +24,11 @@ from facial_expression.pictures.archive import members, read_members
 from facial_expression.pictures.images import decode, square
 
 FACTS = ("path", "class", "split", "sha256", "width", "height", "mode", "mean", "std")
+COLUMNS = (
+    *(*FACTS[:3], "group", *FACTS[3:]),
+    *("duplicate_of", "dropped_because", "votes", "leak_free"),
+)
+"""Of index.csv; group is there if a set says groups, votes with soft labels."""
 SIDE = near_duplicates.SIDE
 CHUNK = 4096  # pictures a task: large enough to open the archive rarely, small enough to balance
 SHOWN = 5  # undecodable pictures that an error message lists
@@ -66,22 +71,13 @@ def build_index(
         ParameterError: a table that the parameters name is missing or not the pinned one, or
             `drop` names near-duplicates, which are not searched.
     """
+    excluded = _excluded(params)
     least = params.near_duplicate
     if least is None and (kinds := [kind for kind in dropping.NEAR if kind in params.drop]):
         raise ParameterError(
             f"index.drop: {' and '.join(kinds)} needs a search for near-duplicates, found "
             "index.near_duplicate null; set it to a similarity such as 0.8, or take it out of drop"
         )
-    excluded: set[str] = set()
-    if name := params.exclude.table:
-        key = "index.exclude.table"
-        if params.protocol == "notebook":
-            raise ParameterError(
-                f"{key}: protocol notebook drops nothing, found {name}; set it to '', or the "
-                "protocol to clean"
-            )
-        reviewed = pinned(name, params.exclude.sha256, key, "correct the path")
-        excluded = set(read_table(reviewed, {"path": str}, empty=True)["path"])
     table, thumbnails = scan(images, workers, searched=least is not None)
     bad = table.loc[table["dropped_because"] != "", ["path", "dropped_because"]]
     if len(bad) and params.on_bad_image == "error":
@@ -93,9 +89,9 @@ def build_index(
         )
     for path, reason in bad.to_numpy():
         print(f"left out {path}: {reason}", file=sys.stderr)
-    groups = people.set_index("path")["group"].reindex(table["path"]).fillna("")
+    groups = table["path"].map(dict(people[["path", "group"]].to_numpy())).fillna("")
     if (groups != "").any():
-        table["group"] = groups.to_numpy()
+        table["group"] = groups
     fractions = params.val_fraction, params.test_fraction
     table["split"] = splits.assign_splits(table, params.protocol, *fractions, params.seed)
     if params.labels.source == "ferplus":
@@ -110,16 +106,21 @@ def build_index(
         table["dropped_because"] = dropping.drop(table, found, params.drop, excluded)
     table["leak_free"] = audit.leak_free(table, found)
     splits.check_classes(table)
-    columns = [
-        *FACTS[:3],
-        "group",
-        *FACTS[3:],
-        "duplicate_of",
-        "dropped_because",
-        "votes",
-        "leak_free",
-    ]
-    return table[[name for name in columns if name in table]], found
+    return table[[name for name in COLUMNS if name in table]], found
+
+
+def _excluded(params: IndexParameters) -> set[str]:
+    """The paths in the table that a person made."""
+    if not (name := params.exclude.table):
+        return set()
+    key = "index.exclude.table"
+    if params.protocol == "notebook":
+        raise ParameterError(
+            f"{key}: protocol notebook drops nothing, found {name}; set it to '', or the protocol "
+            "to clean"
+        )
+    reviewed = pinned(name, params.exclude.sha256, key, "correct the path")
+    return set(read_table(reviewed, {"path": str}, empty=True)["path"])
 
 
 def scan(images: Path, workers: int, searched: bool) -> tuple[pd.DataFrame, NDArray[np.uint8]]:

@@ -139,6 +139,15 @@ def test_a_bad_picture_stops_the_run_and_nothing_is_written(faulty, tmp_path, ca
     assert "undecodable" not in capsys.readouterr().err, "the message says it already"
 
 
+def test_a_damaged_source_json_is_one_line_and_nothing_is_written(tiny_archive, tmp_path):
+    indexed(tiny_archive, tmp_path / "out")
+    (tiny_archive.parent / "source.json").write_text("{}", encoding="utf-8")
+    argv = ["--params", tiny_archive.parent / "params.yaml", "--raw", tiny_archive.parent]
+    with pytest.raises(DatasetError, match=r"source\.json: expected what the fetch stage writes"):
+        index.main([str(part) for part in [*argv, "--out", tmp_path / "again"]])
+    assert not (tmp_path / "again").exists()
+
+
 def test_of_many_bad_pictures_the_message_lists_a_few(tmp_path):
     pictures = tiny_pictures() | {f"train/sad/bad{i}.png": b"x" for i in range(9)}
     with pytest.raises(ImageError, match=r"39 pictures.*bad4\.png.* and 4 more; remove"):
