@@ -1,7 +1,5 @@
 """Own faces under DVC: put there in every way, pushed, pulled by a colleague, queued, killed."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

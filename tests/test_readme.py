@@ -1,7 +1,5 @@
 """Every command of the README, run in a temporary clone in the order in which it stands there."""
 
-from __future__ import annotations
-
 import json
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """What docs/remotes.md says a team does: one pushes to a bucket, a colleague pulls everything."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

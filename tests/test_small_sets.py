@@ -1,7 +1,5 @@
 """Small, uneven and oddly named sets go through the whole pipeline and end with a network."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

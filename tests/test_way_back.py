@@ -1,7 +1,5 @@
 """The documented way back to the committed state works from every state that a run can leave."""
 
-from __future__ import annotations
-
 import os
 import re
 import signal

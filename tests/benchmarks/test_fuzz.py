@@ -1,9 +1,5 @@
 """A few hundred damaged files; `python -m benchmarks.fuzz` tries more."""
 
-from __future__ import annotations
-
-from pathlib import Path
-
 import pytest
 
 from benchmarks.fuzz import fuzz
@@ -11,7 +7,7 @@ from facial_expression.network.backend import configure
 
 
 @pytest.mark.parametrize("seed", [0, 1])
-def test_whatever_is_damaged_the_end_is_a_result_or_one_line(pulled: Path, seed: int) -> None:
+def test_whatever_is_damaged_the_end_is_a_result_or_one_line(pulled, seed):
     configure("tensorflow", 2)
     ends = fuzz(pulled / "data", 150, seed)
     faults = ends[~ends["end"].isin(["read", "refused"])]

@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -80,8 +79,8 @@ def test_a_real_process_exits_with_1_and_one_line():
     ("closed", "code", "file"), [("2>&-", 0, "1,2\n"), (">&-", 1, ""), (">&- 2>&-", 1, "")]
 )
 def test_a_closed_stream_gives_neither_a_traceback_nor_lines_in_a_file(
-    tmp_path: Path, closed: str, code: int, file: str
-) -> None:
+    tmp_path, closed, code, file
+):
     text = (
         "import os, sys\nfrom facial_expression.core.errors import run\n"
         "def main():\n    with open(sys.argv[1], 'w') as file:\n"

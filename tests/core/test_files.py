@@ -40,7 +40,7 @@ def test_atomic_replaces_a_whole_folder(tmp_path):
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o755
 
 
-def test_what_a_killed_run_left_is_removed_and_its_orphan_writes_nothing(tmp_path: Path) -> None:
+def test_what_a_killed_run_left_is_removed_and_its_orphan_writes_nothing(tmp_path):
     (tmp_path / ".out.json").write_text("a file")
     with pytest.raises(FileNotFoundError), files.atomic(tmp_path / "out") as orphan:  # noqa: PT012
         orphan.mkdir()

@@ -1,7 +1,5 @@
 """Public data sets in miniature: their layouts as they are downloaded, with drawn faces."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from functools import cache

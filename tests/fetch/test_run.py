@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest
@@ -28,7 +26,7 @@ LIMITS = FetchParameters("", "")
         ("simplecache::gs://b/a.zip", Source("url", "simplecache::gs://b/a.zip")),
     ],
 )
-def test_parse(text: str, expected: Source) -> None:
+def test_parse(text, expected):
     assert parse(text) == expected
     assert parse(text).is_remote == (expected.kind not in ("sample", "local"))
 
@@ -36,21 +34,19 @@ def test_parse(text: str, expected: Source) -> None:
 @pytest.mark.parametrize(
     "text", ["", " ", "kaggle:", "kaggle:fer2013", "kaggle:a/b/c", "gdrive:", "gdrive:../x"]
 )
-def test_what_names_no_source_is_refused(text: str) -> None:
+def test_what_names_no_source_is_refused(text):
     with pytest.raises(SourceError, match="expected `sample`; a path"):
         parse(text)
 
 
-def test_the_record_holds_no_secret_and_no_folder_of_this_machine(tmp_path: Path) -> None:
+def test_the_record_holds_no_secret_and_no_folder_of_this_machine(tmp_path):
     assert parse(str(tmp_path / "set.zip")).record == "set.zip"
     assert parse("data/source/folder").record == "data/source/folder"
     assert parse("kaggle:a/b").record == "kaggle:a/b"
     assert parse("https://me:secret@host/a.zip?key=secret").record == "https://host/a.zip"
 
 
-def test_a_download_is_normalised_and_removed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_download_is_normalised_and_removed(tmp_path, monkeypatch):
     def unpacked(handle: str, folder: Path) -> Path:
         make_folder(folder / "files" / "wrap", tiny_pictures())
         return folder / "files"

@@ -1,10 +1,7 @@
 """Archives of every kind, sound and hostile."""
 
-from __future__ import annotations
-
 import io
 import os
-import random
 import shutil
 import struct
 import tarfile
@@ -50,7 +47,6 @@ def refuse(source: Path, fault: str, allowed: FetchParameters = LIMITS) -> None:
     with pytest.raises(ArchiveError, match=fault) as caught:
         packed(source, allowed)
     assert str(caught.value).startswith("the source")
-    assert "\n" not in str(caught.value)
 
 
 def make_zip(path: Path, files: Mapping[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> Path:
@@ -85,9 +81,7 @@ ARCHIVES = [name for name in PACKERS if name != "folder"]
     junk=st.sets(st.sampled_from(JUNK)),
     nested=st.booleans(),
 )
-def test_the_same_pictures_give_the_same_bytes(
-    packer: str, wrapper: str, order: random.Random, junk: set[str], nested: bool
-) -> None:
+def test_the_same_pictures_give_the_same_bytes(packer, wrapper, order, junk, nested):
     files = {wrapper + name: content for name, content in PICTURES.items()}
     files |= {wrapper + name: b"junk" for name in junk}
     shuffled = sorted(files)
@@ -103,7 +97,7 @@ def test_the_same_pictures_give_the_same_bytes(
 
 
 @pytest.mark.parametrize("packer", ["deflated", "bzip2", "tar.gz", "folder"])
-def test_a_table_inside_is_read_where_there_are_no_pictures(tmp_path: Path, packer: str) -> None:
+def test_a_table_inside_is_read_where_there_are_no_pictures(tmp_path, packer):
     flat = " ".join(["9"] * 2304)
     table = f"emotion,pixels,Usage\n3,{flat},Training\n0,{flat},PrivateTest\n".encode()
     plain = tmp_path / "fer2013.csv"
@@ -120,9 +114,7 @@ def test_a_table_inside_is_read_where_there_are_no_pictures(tmp_path: Path, pack
 
 @pytest.mark.parametrize("wrapper", ["", "download/set"])
 @pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
-def test_a_class_folder_without_a_picture_is_refused(
-    tmp_path: Path, wrapper: str, kind: str
-) -> None:
+def test_a_class_folder_without_a_picture_is_refused(tmp_path, wrapper, kind):
     top = make_folder(
         tmp_path / "top", {f"{wrapper}/{name}".lstrip("/"): data for name, data in GOOD.items()}
     )
@@ -148,9 +140,7 @@ def test_a_class_folder_without_a_picture_is_refused(
         ({**GOOD, "happy.jpg": b"x"}, "expected pictures in <split>/<class>/ folders"),
     ],
 )
-def test_a_bad_member_is_refused(
-    tmp_path: Path, packer: str, files: dict[str, bytes], fault: str
-) -> None:
+def test_a_bad_member_is_refused(tmp_path, packer, files, fault):
     refuse(PACKERS[packer](tmp_path / "source", files), fault)
 
 
@@ -169,17 +159,16 @@ def test_a_bad_member_is_refused(
         ("x" * 1001, "too long"),
     ],
 )
-def test_a_path_is_made_safe_or_refused(name: str, path: str) -> None:
+def test_a_path_is_made_safe_or_refused(name, path):
     if "/" in path:
         assert safe_path(name, "s") == path
     else:
-        with pytest.raises(ArchiveError, match=path) as caught:
+        with pytest.raises(ArchiveError, match=path):
             safe_path(name, "s")
-        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
+def test_a_name_that_stands_twice_is_refused(tmp_path):
     source = make_zip(tmp_path / "twice.zip", GOOD)
     with zipfile.ZipFile(source, "a") as opened:
         opened.writestr("train/a/x.jpg", b"two")
@@ -193,7 +182,7 @@ def test_a_name_that_stands_twice_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE]
 )
-def test_a_link_or_device_in_a_tar_is_refused(tmp_path: Path, kind: bytes) -> None:
+def test_a_link_or_device_in_a_tar_is_refused(tmp_path, kind):
     source = make_tar(tmp_path / "set.tar", GOOD)
     with tarfile.open(source, "a") as opened:
         info = tarfile.TarInfo("train/a/link.jpg")
@@ -202,7 +191,7 @@ def test_a_link_or_device_in_a_tar_is_refused(tmp_path: Path, kind: bytes) -> No
     refuse(source, "is a link, a device")
 
 
-def test_a_link_or_pipe_in_a_zip_or_folder_is_refused(tmp_path: Path) -> None:
+def test_a_link_or_pipe_in_a_zip_or_folder_is_refused(tmp_path):
     source = make_zip(tmp_path / "set.zip", GOOD)
     with zipfile.ZipFile(source, "a") as opened:
         info = zipfile.ZipInfo("train/a/link.jpg")
@@ -223,7 +212,7 @@ def test_a_link_or_pipe_in_a_zip_or_folder_is_refused(tmp_path: Path) -> None:
         refuse(source, f"'train/link' {fault}")
 
 
-def test_links_inside_a_folder_and_into_a_dvc_cache_are_followed(tmp_path: Path) -> None:
+def test_links_inside_a_folder_and_into_a_dvc_cache_are_followed(tmp_path):
     plain = make_folder(tmp_path / "plain", PICTURES)
     linked = tmp_path / "linked"
     for number, name in enumerate(PICTURES):
@@ -253,24 +242,20 @@ def patched(source: Path, offset: int, form: str, value: int) -> Path:
     ("offset", "value", "fault"),
     [(8, 1, "is encrypted"), (10, 97, "compression method is not supported; unpack it")],
 )
-def test_a_zip_of_an_unknown_kind_is_refused(
-    tmp_path: Path, offset: int, value: int, fault: str
-) -> None:
+def test_a_zip_of_an_unknown_kind_is_refused(tmp_path, offset, value, fault):
     refuse(patched(make_zip(tmp_path / "set.zip", GOOD), offset, "<H", value), fault)
 
 
 @pytest.mark.parametrize("packer", ["stored", "deflated", "bzip2"])
 @pytest.mark.parametrize(("size", "declared"), [(100, 5), (100, 500), (20 << 20, 1000)])
-def test_a_size_that_is_not_the_declared_one_is_refused(
-    tmp_path: Path, packer: str, size: int, declared: int
-) -> None:
+def test_a_size_that_is_not_the_declared_one_is_refused(tmp_path, packer, size, declared):
     """Among them a bomb that lies about its size."""
     source = PACKERS[packer](tmp_path / "set.zip", {"train/a/x.jpg": bytes(size)})
     refuse(patched(source, 24, "<I", declared), "truncated or corrupt")
 
 
 @pytest.mark.parametrize("packer", ARCHIVES)
-def test_a_truncated_archive_is_refused_wherever_it_is_cut(tmp_path: Path, packer: str) -> None:
+def test_a_truncated_archive_is_refused_wherever_it_is_cut(tmp_path, packer):
     files = {f"train/a/{number}.jpg": os.urandom(700) for number in range(3)}
     whole = PACKERS[packer](tmp_path / "whole", files).read_bytes()
     # two blocks of zeros end a tar, then come more, up to 10,240 bytes: only these may be missing
@@ -280,7 +265,7 @@ def test_a_truncated_archive_is_refused_wherever_it_is_cut(tmp_path: Path, packe
         refuse(tmp_path / "cut", "truncated or corrupt|found a file that begins with")
 
 
-def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
+def test_what_is_no_archive_is_refused(tmp_path):
     (tmp_path / "empty").touch()
     refuse(tmp_path / "empty", "found an empty file")
     (tmp_path / "page").write_text("<!DOCTYPE html><p>Quota exceeded")
@@ -291,13 +276,13 @@ def test_what_is_no_archive_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("packer", ["deflated", "bzip2", "lzma", "tar.gz", "tar.bz2", "tar.xz"])
-def test_a_decompression_bomb_is_refused(tmp_path: Path, packer: str) -> None:
+def test_a_decompression_bomb_is_refused(tmp_path, packer):
     source = PACKERS[packer](tmp_path / "bomb", {**GOOD, "bomb.bin": bytes(17 << 20)})
     refuse(source, "a decompression bomb")
 
 
 @pytest.mark.parametrize("packer", sorted(PACKERS))
-def test_too_much_or_too_many_is_refused(tmp_path: Path, packer: str) -> None:
+def test_too_much_or_too_many_is_refused(tmp_path, packer):
     source = PACKERS[packer](tmp_path / "source", PICTURES)
     size = sum(map(len, PICTURES.values()))
     refuse(source, "at most 29 files, found more; raise fetch.max_files", limits(1 << 30, 29))
@@ -307,7 +292,7 @@ def test_too_much_or_too_many_is_refused(tmp_path: Path, packer: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE])
-def test_a_header_that_claims_gigabytes_is_refused(tmp_path: Path, kind: bytes) -> None:
+def test_a_header_that_claims_gigabytes_is_refused(tmp_path, kind):
     """tarfile reads such headers whole: GNU's long names, and the records of pax."""
     info = tarfile.TarInfo("long")
     info.type, info.size = kind, 512 << 20
@@ -315,7 +300,7 @@ def test_a_header_that_claims_gigabytes_is_refused(tmp_path: Path, kind: bytes) 
     refuse(tmp_path / "long.tar", "a header is too long")
 
 
-def test_an_unreadable_folder_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreadable_folder_is_one_line(tmp_path, monkeypatch):
     source = make_folder(tmp_path / "source", GOOD)
 
     scan = os.scandir

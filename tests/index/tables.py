@@ -1,7 +1,5 @@
 """Small tables of pictures for the tests of the index."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import pandas as pd

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import io
 from concurrent.futures import ThreadPoolExecutor
 from itertools import product
@@ -74,7 +72,7 @@ def marked(grey: Grey) -> Grey:
 
 @pytest.mark.parametrize("how", COPIES)
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_a_copy_is_found_whatever_was_done_to_it(how: str, seed: int) -> None:
+def test_a_copy_is_found_whatever_was_done_to_it(how, seed):
     original = face(seed)
     pictures = [thumbnail(original), *map(scene, range(40)), COPIES[how](original)]
     ((path, partner, score),) = found(np.stack(pictures), 0.8).to_numpy()
@@ -82,7 +80,7 @@ def test_a_copy_is_found_whatever_was_done_to_it(how: str, seed: int) -> None:
     assert 0.8 <= score <= 1 + 1e-5
 
 
-def test_threads_and_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_and_blocks_do_not_change_the_result(monkeypatch):
     faces = np.stack([thumbnail(face(seed)) for seed in range(30)])
     expected = found(faces, 0.5)
     assert len(expected) > 10
@@ -92,12 +90,12 @@ def test_threads_and_blocks_do_not_change_the_result(monkeypatch: pytest.MonkeyP
     pd.testing.assert_frame_equal(again, expected, rtol=1e-6)
 
 
-def test_no_picture_and_one_picture_make_no_pair() -> None:
+def test_no_picture_and_one_picture_make_no_pair():
     assert found(np.zeros((0, SIDE, SIDE), np.uint8), 0.8).empty
     assert found(scene(0)[None], 0.8).empty
 
 
-def test_a_mirrored_pair_needs_more() -> None:
+def test_a_mirrored_pair_needs_more():
     original = face(3)
     pair = np.stack([thumbnail(original), COPIES["mirrored"](original)])
     ((*_, score),) = found(pair, 0.5).to_numpy()
@@ -107,7 +105,7 @@ def test_a_mirrored_pair_needs_more() -> None:
 
 
 @given(st.integers(0, 10**6))
-def test_the_hash_is_the_signs_of_scipys_cosine_transform(seed: int) -> None:
+def test_the_hash_is_the_signs_of_scipys_cosine_transform(seed):
     picture = scene(seed)
     waves = dctn(picture.astype(float), type=2)[:8, :8].ravel()
     clear = np.abs(waves) > 1e-3
@@ -119,16 +117,14 @@ def test_the_hash_is_the_signs_of_scipys_cosine_transform(seed: int) -> None:
 
 
 @given(st.integers(0, 10**6))
-def test_a_mirror_image_flips_the_known_bits(seed: int) -> None:
+def test_a_mirror_image_flips_the_known_bits(seed):
     picture = scene(seed)
     one, two = perceptual_hashes(np.stack([picture, picture[:, ::-1]]))
     assert one ^ module.MIRROR == two
 
 
 @given(st.lists(st.integers(0, 2**63 - 1), max_size=80), st.booleans(), st.integers(1, 7))
-def test_candidates_are_those_of_a_naive_loop(
-    values: list[int], mirrored: bool, block: int
-) -> None:
+def test_candidates_are_those_of_a_naive_loop(values, mirrored, block):
     values += [value ^ 0b1011 << place for place, value in enumerate(values[:20])]
     values += [value ^ int(module.MIRROR) for value in values[:5]]
     flip = int(module.MIRROR) if mirrored else 0
@@ -160,7 +156,7 @@ def naive_similarity(one: Grey, two: Grey) -> float:
 
 
 @given(st.integers(0, 500), st.integers(0, 500))
-def test_similarity_is_that_of_an_independent_implementation(one: int, two: int) -> None:
+def test_similarity_is_that_of_an_independent_implementation(one, two):
     likeness = similarity(scene(one)[None], scene(two)[None])
     assert likeness.shape == (1,)
     assert likeness[0] == pytest.approx(naive_similarity(scene(one), scene(two)), abs=1e-4)

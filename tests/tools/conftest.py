@@ -1,5 +1,1 @@
-"""Keras is set up once, as the stages' tests do it: whichever comes first, both agree."""
-
-from facial_expression.network.backend import configure
-
-configure("tensorflow", 2)
+import tests.configured  # noqa: F401

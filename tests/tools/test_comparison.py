@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import itertools
 import math
 from fractions import Fraction
@@ -37,7 +35,7 @@ def runs(draw: st.DrawFn) -> tuple[Labels, Labels, Labels, int]:
 
 
 @given(runs())
-def test_hits_are_counted_row_by_row(case: tuple[Labels, Labels, Labels, int]) -> None:
+def test_hits_are_counted_row_by_row(case):
     actual, a, b, _ = case
     pairs = [(x == y, x == z) for x, y, z in zip(*map(np.ndarray.tolist, (actual, a, b)))]  # noqa: B905
     expected = [pairs.count(kind) for kind in itertools.product((True, False), repeat=2)]
@@ -69,7 +67,7 @@ def newcombe(hits: Hits) -> tuple[float, float]:
 
 
 @given(tables)
-def test_the_interval_is_newcombe_s(hits: Hits) -> None:
+def test_the_interval_is_newcombe_s(hits):
     found = accuracy_difference(hits)
     assert found.value == pytest.approx((hits.only_b - hits.only_a) / sum(hits))
     assert (found.low, found.high) == pytest.approx(newcombe(hits), abs=1e-6)
@@ -86,13 +84,13 @@ def test_the_interval_is_newcombe_s(hits: Hits) -> None:
         (Hits(1, 1, 7, 12), 0.026, 0.507),
     ],
 )
-def test_published_intervals(hits: Hits, low: float, high: float) -> None:
+def test_published_intervals(hits, low, high):
     found = accuracy_difference(hits)
     assert (found.low, found.high) == (pytest.approx(low, abs=6e-4), pytest.approx(high, abs=6e-4))
 
 
 @given(tables)
-def test_swapping_the_runs_swaps_the_sign(hits: Hits) -> None:
+def test_swapping_the_runs_swaps_the_sign(hits):
     swapped = Hits(hits.both, hits.only_b, hits.only_a, hits.neither)
     one, other = accuracy_difference(hits), accuracy_difference(swapped)
     assert (-other.value, -other.high, -other.low) == pytest.approx(one)
@@ -100,13 +98,13 @@ def test_swapping_the_runs_swaps_the_sign(hits: Hits) -> None:
 
 
 @given(tables)
-def test_mcnemar_sums_the_binomial_tails(hits: Hits) -> None:
+def test_mcnemar_sums_the_binomial_tails(hits):
     few, n = min(hits.only_a, hits.only_b), hits.only_a + hits.only_b
     tail = Fraction(sum(math.comb(n, k) for k in range(few + 1)), 2**n)
     assert mcnemar(hits) == pytest.approx(float(min(Fraction(1), 2 * tail)), rel=1e-9)
 
 
-def test_the_interval_covers_a_true_difference_as_often_as_it_says() -> None:
+def test_the_interval_covers_a_true_difference_as_often_as_it_says():
     """Two correlated runs on 200 pictures, drawn 500 times."""
     chances = np.array([0.6, 0.05, 0.1, 0.25])
     truth = chances[2] - chances[1]
@@ -127,7 +125,7 @@ def naive_f1(actual: Labels, predicted: Labels, classes: int) -> float:
 
 @settings(max_examples=25)
 @given(runs())
-def test_the_bootstrap_brackets_and_repeats(case: tuple[Labels, Labels, Labels, int]) -> None:
+def test_the_bootstrap_brackets_and_repeats(case):
     found = macro_f1_difference(*case, draws=200)
     actual, a, b, classes = case
     assert found.value == pytest.approx(macro_f1(actual, b, classes) - macro_f1(actual, a, classes))
@@ -137,7 +135,7 @@ def test_the_bootstrap_brackets_and_repeats(case: tuple[Labels, Labels, Labels, 
         assert found == (0, 0, 0)
 
 
-def test_the_bootstrap_is_that_of_drawn_rows() -> None:
+def test_the_bootstrap_is_that_of_drawn_rows():
     """Against rows drawn with replacement, one draw at a time."""
     rng = np.random.default_rng(1)
     actual = rng.integers(0, 3, 120)
@@ -159,7 +157,7 @@ def test_the_bootstrap_is_that_of_drawn_rows() -> None:
 
 @pytest.mark.filterwarnings("error")
 @given(scores, scores)
-def test_welch_is_its_definition(a: list[float], b: list[float]) -> None:
+def test_welch_is_its_definition(a, b):
     found, p = mean_difference(a, b)
     means = [sum(x) / len(x) for x in (a, b)]
     errors = [

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -62,9 +60,8 @@ def test_a_name_with_its_accent_apart_is_the_composed_class(tmp_path):
 )
 def test_another_layout_is_refused(tmp_path, names, split, found):
     make(tmp_path, *names)
-    with pytest.raises(DatasetError, match=f"expected pictures in <class>/<name>, {found}") as seen:
+    with pytest.raises(DatasetError, match=f"expected pictures in <class>/<name>, {found}"):
         list_folders(tmp_path, split)
-    assert "\n" not in str(seen.value)
 
 
 def test_fer2013_s_two_splits_are_never_mixed(tmp_path):
@@ -91,9 +88,8 @@ def test_fer2013_s_two_splits_are_never_mixed(tmp_path):
     ],
 )
 def test_folders_that_are_no_class_are_named(folders, renamed, found):
-    with pytest.raises(DatasetError, match=found) as seen:
+    with pytest.raises(DatasetError, match=found):
         assign_labels(folders, CLASSES, renamed)
-    assert "\n" not in str(seen.value)
 
 
 def test_what_is_no_picture_is_named(tmp_path):

@@ -1,7 +1,5 @@
 """The whole tool on tiny drawn arrays: planted errors, resuming, refusals."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from dataclasses import asdict, replace

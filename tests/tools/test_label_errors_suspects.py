@@ -1,7 +1,5 @@
 """cleanlab is asked the right questions: against naive loops, and labels flipped on purpose."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -58,7 +56,7 @@ def joint_of(
 
 
 @given(cases())
-def test_the_joints_are_the_counts_of_the_naive_loop(case: Case) -> None:
+def test_the_joints_are_the_counts_of_the_naive_loop(case):
     counted, scaled = naive_joint(case)
     assert joint_of(*case, "confident_joint").tolist() == counted
     joint = joint_of(*case)
@@ -67,7 +65,7 @@ def test_the_joints_are_the_counts_of_the_naive_loop(case: Case) -> None:
 
 @pytest.mark.filterwarnings("error")
 @given(cases())
-def test_a_suspect_has_a_likelier_class_and_stands_once(case: Case) -> None:
+def test_a_suspect_has_a_likelier_class_and_stands_once(case):
     labels, probabilities = case
     found = suspects.suspects(*case)
     assert len(set(found.tolist())) == len(found)
@@ -76,7 +74,7 @@ def test_a_suspect_has_a_likelier_class_and_stands_once(case: Case) -> None:
     assert (np.diff(margins) >= -1e-12).all(), "most suspect first"
 
 
-def test_ideal_probabilities_find_exactly_the_errors(capfd) -> None:
+def test_ideal_probabilities_find_exactly_the_errors(capfd):
     """The paper's theorem 1: with p(label | true class) the count is the truth, cell by cell."""
     noise = np.array(
         [[0.85, 0.1, 0.05, 0], [0.02, 0.9, 0.08, 0], [0.2, 0, 0.75, 0.05], [0, 0, 0.1, 0.9]]
@@ -96,7 +94,7 @@ def test_ideal_probabilities_find_exactly_the_errors(capfd) -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_class_without_pictures_or_predictions_is_named_and_finite() -> None:
+def test_a_class_without_pictures_or_predictions_is_named_and_finite():
     """Class b labels nothing; class c is given to two pictures and believed of none."""
     labels = np.array([0, 0, 0, 0, 2, 2])
     probabilities = np.tile([0.9, 0.1, 0.0], (6, 1))

@@ -1,7 +1,5 @@
 """The pictures of README.md, and its map of the stages."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`python -m tools.predict` on real photographs, videos and mistakes."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -95,7 +93,7 @@ def near_face(box: dict[str, float]) -> bool:
 # Inputs and what comes out
 
 
-def test_a_folder_gives_faces_no_face_and_an_error(album: Path, call: Call) -> None:
+def test_a_folder_gives_faces_no_face_and_an_error(album, call):
     code, out, err = call("album", "--format", "jsonl")
     face, torn, wall = objects(out)
     assert code == 1
@@ -114,7 +112,7 @@ def test_a_folder_gives_faces_no_face_and_an_error(album: Path, call: Call) -> N
     assert summary == "pictures 3 (without a face 1, skipped 1), faces 1"
 
 
-def test_the_table_is_the_default_and_quiet_reports_nothing(album: Path, call: Call) -> None:
+def test_the_table_is_the_default_and_quiet_reports_nothing(album, call):
     code, out, err = call("album/*a*l*.png", "album/face.jpg", "album/face.jpg", "--quiet")
     header, row, same = out.splitlines()
     assert (code, err) == (0, "")
@@ -124,7 +122,7 @@ def test_the_table_is_the_default_and_quiet_reports_nothing(album: Path, call: C
     assert row.endswith("album/face.jpg")
 
 
-def test_cropped_faces_are_read_as_for_training(album: Path, call: Call) -> None:
+def test_cropped_faces_are_read_as_for_training(album, call):
     names = [f"crops/{seed}.{kind}" for seed, kind in enumerate(["png", "jpeg", "bmp"])]
     Path("crops").mkdir()
     for seed, name in enumerate(names):
@@ -138,9 +136,7 @@ def test_cropped_faces_are_read_as_for_training(album: Path, call: Call) -> None
     assert {(row["left"], row["width"]) for row in rows} == {("0.000000", "48.000000")}
 
 
-def test_standard_input_is_a_picture(
-    album: Path, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_standard_input_is_a_picture(album, call, monkeypatch):
     stdin = SimpleNamespace(buffer=io.BytesIO(PHOTOGRAPH.read_bytes()))
     monkeypatch.setattr(sys, "stdin", stdin)
     _, out, _ = call("-", "--format", "jsonl")
@@ -151,7 +147,7 @@ def test_standard_input_is_a_picture(
     assert "standard input is closed" in call("-")[2]
 
 
-def test_boxes_are_pixels_of_the_upright_picture(album: Path, call: Call) -> None:
+def test_boxes_are_pixels_of_the_upright_picture(album, call):
     exif = Image.Exif()
     exif[0x0112] = 6  # viewers turn it by 90 degrees clockwise
     lying = Image.open(PHOTOGRAPH).transpose(Image.Transpose.ROTATE_90)
@@ -161,7 +157,7 @@ def test_boxes_are_pixels_of_the_upright_picture(album: Path, call: Call) -> Non
     assert near_face(result["faces"][0]["box"])
 
 
-def test_frames_of_a_video_have_a_number(clip: Path, call: Call) -> None:
+def test_frames_of_a_video_have_a_number(clip, call):
     _, out, _ = call("album/clip.avi", "--every", "2", "--format", "jsonl")
     assert [(each["frame"], len(each["faces"])) for each in objects(out)] == [
         (0, 0), (2, 0), (4, 1)
@@ -170,9 +166,7 @@ def test_frames_of_a_video_have_a_number(clip: Path, call: Call) -> None:
     assert [row["frame"] for row in csv.DictReader(io.StringIO(out))] == ["3"]
 
 
-def test_a_webcam_is_read_until_ctrl_c(
-    album: Path, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_webcam_is_read_until_ctrl_c(album, call, monkeypatch):
     def frames(index: int, every: int, limit: int | None) -> Iterator[Source]:
         for number in range(3):
             yield Source(f"camera:{index}", number, lambda: decode(PHOTOGRAPH.read_bytes()))
@@ -186,9 +180,7 @@ def test_a_webcam_is_read_until_ctrl_c(
     assert [(row["path"], row["frame"]) for row in rows] == [("camera:1", str(n)) for n in range(3)]
 
 
-def test_a_folder_without_pictures_is_named_and_other_files_are_counted(
-    album: Path, call: Call
-) -> None:
+def test_a_folder_without_pictures_is_named_and_other_files_are_counted(album, call):
     Path("empty").mkdir()
     (album / "notes.txt").write_text("no picture")
     code, out, err = call("empty", "album", "album/*.png", "--format", "jsonl")
@@ -200,9 +192,7 @@ def test_a_folder_without_pictures_is_named_and_other_files_are_counted(
     assert summary.endswith("faces 1, folders without pictures 1")
 
 
-def test_the_notice_is_for_people_who_read_faces_in_a_terminal(
-    album: Path, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_notice_is_for_people_who_read_faces_in_a_terminal(album, call, monkeypatch):
     assert "emotions" not in call("album/face.jpg")[2]
     monkeypatch.setattr("tools.predict.output.progress", lambda results, *_: results)
     for name in ("stdout", "stderr"):
@@ -223,8 +213,8 @@ def test_the_notice_is_for_people_who_read_faces_in_a_terminal(
     ],
 )
 def test_a_progress_bar_needs_a_terminal_that_shows_nothing_else(
-    out: str | None, terminals: list[str], shown: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    out, terminals, shown, monkeypatch
+):
     for name in ("stderr", "stdout"):
         monkeypatch.setattr(getattr(sys, name), "isatty", lambda name=name: name in terminals)
     results: Iterator[Result] = iter([])
@@ -234,7 +224,7 @@ def test_a_progress_bar_needs_a_terminal_that_shows_nothing_else(
 # Files that are written
 
 
-def test_drawings_are_numbered_and_never_inputs(clip: Path, call: Call) -> None:
+def test_drawings_are_numbered_and_never_inputs(clip, call):
     drawing = ["album/../album/face.jpg", clip, "--every", "3", "--draw", "album/drawn"]
     assert "created the folder album/drawn" in call("album", *drawing)[2].splitlines()
     assert sorted(path.name for path in (clip.parent / "drawn").iterdir()) == [
@@ -254,7 +244,7 @@ def test_drawings_are_numbered_and_never_inputs(clip: Path, call: Call) -> None:
     assert "drawn" not in out
 
 
-def test_any_number_of_threads_writes_the_same_bytes(clip: Path, call: Call) -> None:
+def test_any_number_of_threads_writes_the_same_bytes(clip, call):
     runs = []
     for threads in (1, 2, 2):
         out, drawn = Path(f"{len(runs)}.csv"), Path(f"drawn-{len(runs)}")
@@ -275,9 +265,7 @@ def test_any_number_of_threads_writes_the_same_bytes(clip: Path, call: Call) -> 
         (["album", "--out", "album/face.jpg/below"], "cannot write there"),
     ],
 )
-def test_inputs_are_never_replaced_and_bad_places_are_refused(
-    album: Path, call: Call, network: Path, argv: list[str], reason: str
-) -> None:
+def test_inputs_are_never_replaced_and_bad_places_are_refused(album, call, network, argv, reason):
     shutil.copyfile(network, "model.onnx")
     before = [Path("model.onnx").read_bytes(), PHOTOGRAPH.read_bytes()]
     code, _, err = call(*argv)
@@ -286,9 +274,7 @@ def test_inputs_are_never_replaced_and_bad_places_are_refused(
     assert [Path("model.onnx").read_bytes(), (album / "face.jpg").read_bytes()] == before
 
 
-def test_an_output_file_is_whole_or_absent(
-    album: Path, call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_output_file_is_whole_or_absent(album, call, monkeypatch):
     def interrupted(self: Detector, rgb: Image.Image) -> None:
         raise KeyboardInterrupt
 
@@ -312,7 +298,7 @@ def test_an_output_file_is_whole_or_absent(
         (["album", "--out", "album"], 2, "expected a file, found the folder album"),
     ],
 )
-def test_a_mistake_is_one_line(album: Path, call: Call, argv: list, code: int, reason: str) -> None:
+def test_a_mistake_is_one_line(album, call, argv, code, reason):
     found, _, err = call(*argv)
     assert found == code
     last = err.splitlines()[-1]
@@ -324,7 +310,7 @@ def test_a_mistake_is_one_line(album: Path, call: Call, argv: list, code: int, r
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows interrupts otherwise")
-def test_an_interruption_keeps_the_lines_already_written(album: Path, network: Path) -> None:
+def test_an_interruption_keeps_the_lines_already_written(album, network):
     broken, pipe = album / "broken.mp4", album / "later.png"
     broken.write_bytes(bytes(range(256)) * 8)
     os.mkfifo(pipe)  # nobody writes to it: the tool waits
@@ -350,7 +336,7 @@ def test_an_interruption_keeps_the_lines_already_written(album: Path, network: P
     assert rest == b"", "no half line"
 
 
-def test_a_reader_that_stops_reading_is_not_an_error(album: Path, network: Path) -> None:
+def test_a_reader_that_stops_reading_is_not_an_error(album, network):
     done = subprocess.run(
         f"{sys.executable} -m tools.predict {' '.join([str(album / 'wall.png')] * 200)} --quiet "
         f"--no-detect --format jsonl --model {network} | head -n 1",

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import io
 
 import numpy as np
@@ -26,7 +24,7 @@ def drawn(size: tuple[int, int], *boxes: Box, ground: str = "#808080") -> NDArra
 
 
 @pytest.mark.parametrize("ground", ["white", "black", "#ffd400"])
-def test_box_and_label_stand_out_on_any_ground(ground: str):
+def test_box_and_label_stand_out_on_any_ground(ground):
     pixels = drawn((800, 600), Box(200, 150, 300, 300, 1), ground=ground)
     edge = pixels[300, 190:215].astype(int)
     assert (edge == YELLOW).all(axis=1).any()
@@ -56,9 +54,7 @@ def test_labels_of_a_crowd_leave_its_faces_free():
     st.floats(-50, 700), st.floats(-50, 500), st.floats(1, 500), st.floats(1, 500),
     st.sampled_from([(640, 480), (48, 48), (1000, 20), (1, 1)]),
 )  # fmt: skip
-def test_any_box_can_be_drawn_and_only_small_pictures_are_enlarged(
-    left: float, top: float, width: float, height: float, size: tuple[int, int]
-):
+def test_any_box_can_be_drawn_and_only_small_pictures_are_enlarged(left, top, width, height, size):
     rows, columns, _ = drawn(size, Box(left, top, width, height, 1)).shape
     factor = columns // size[0]
     assert (columns, rows) == (size[0] * factor, size[1] * factor)
@@ -68,7 +64,7 @@ def test_any_box_can_be_drawn_and_only_small_pictures_are_enlarged(
 
 @settings(max_examples=40)
 @given(st.text(min_size=1), st.integers(1, 10**7), st.none() | st.integers(0, 10**7))
-def test_a_file_name_is_plain_and_unique(path: str, number: int, frame: int | None):
+def test_a_file_name_is_plain_and_unique(path, number, frame):
     name = file_name(number, Result(path, frame))
     assert set("/\\\0\n").isdisjoint(name)
     assert len(name.encode()) < 256

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import csv
 import io
 import json
@@ -82,7 +80,7 @@ def test_a_narrow_terminal_has_the_path_above_its_faces():
 
 
 @given(st.text(min_size=1))
-def test_any_name_survives_csv_and_jsonl_and_stays_one_line_in_a_table(path: str):
+def test_any_name_survives_csv_and_jsonl_and_stays_one_line_in_a_table(path):
     result = Result(path, None, (9, 9), (SURE,))
     (row,) = csv.DictReader(io.StringIO(text("csv", result), newline=""))
     assert row["path"] == path
@@ -94,6 +92,6 @@ def test_any_name_survives_csv_and_jsonl_and_stays_one_line_in_a_table(path: str
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_a_name_that_is_not_utf_8_can_be_written(kind: str):
+def test_a_name_that_is_not_utf_8_can_be_written(kind):
     path = b"caf\xe9.png".decode("utf-8", "surrogateescape")
     assert b"caf\\" in text(kind, Result(path, None, (9, 9), (SURE,))).encode("utf-8")

@@ -1,5 +1,3 @@
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -39,7 +37,7 @@ WALKED = ["album/a/10.jpg", "album/a/2.JPG", "album/b.png", "album/c/deep/er.png
         (f"{'a' * 300}.mp4", [f"{'a' * 300}.mp4"]),  # no file system allows this name
     ],
 )
-def test_folders_and_patterns_give_pictures_and_names_stay(album: Path, argument: str, found: list):
+def test_folders_and_patterns_give_pictures_and_names_stay(album, argument, found):
     assert sorted(expand([argument]).paths) == sorted(found)
     (album / "b[1].png").write_bytes(picture(1))
     assert expand(["album/b[1].png", "-", "album/b.png", "album/b.png"]).paths == [
@@ -47,7 +45,7 @@ def test_folders_and_patterns_give_pictures_and_names_stay(album: Path, argument
     ]  # fmt: skip
 
 
-def test_a_folder_is_read_in_the_order_of_names_without_loops_pipes_and_drawings(album: Path):
+def test_a_folder_is_read_in_the_order_of_names_without_loops_pipes_and_drawings(album):
     (album / "c" / "loop").symlink_to(album, target_is_directory=True)
     os.mkfifo(album / "pipe.png")
     assert expand(["album"]).paths == WALKED
@@ -58,9 +56,7 @@ def test_a_folder_is_read_in_the_order_of_names_without_loops_pipes_and_drawings
     assert "album/c/deep/er.png" not in expand(["album/*"], drawings).paths
 
 
-def test_pictures_are_found_by_content_and_the_rest_is_counted_by_kind(
-    album: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_pictures_are_found_by_content_and_the_rest_is_counted_by_kind(album, monkeypatch):
     monkeypatch.setattr(
         "tools.predict.inputs.FORMATS", [kind for kind in FORMATS if kind != "HEIF"]
     )
@@ -90,9 +86,7 @@ def test_pictures_are_found_by_content_and_the_rest_is_counted_by_kind(
         ("long.png", "larger than 2 MiB"),
     ],
 )
-def test_an_unreadable_file_says_why(
-    album: Path, path: str, reason: str, monkeypatch: pytest.MonkeyPatch
-):
+def test_an_unreadable_file_says_why(album, path, reason, monkeypatch):
     monkeypatch.setattr("facial_expression.inference.sources.MAX_BYTES", 2 * 2**20)
     Path("long.png").write_bytes(bytes(2 * 2**20 + 1))
     (path,) = expand([path]).paths

@@ -1,7 +1,5 @@
 """tools.release: the embedded remote of a tiny repository, and released/ from the sample's run."""
 
-from __future__ import annotations
-
 import json
 import shutil
 

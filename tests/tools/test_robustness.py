@@ -1,7 +1,5 @@
 """tools.robustness on a few pictures and a tiny network."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +49,7 @@ def done(place: Path) -> Path:
     return place / "out"
 
 
-def test_the_table_holds_the_accuracy_under_every_corruption(place: Path, done: Path) -> None:
+def test_the_table_holds_the_accuracy_under_every_corruption(place, done):
     from facial_expression.network import keras_file
 
     found = accuracies(done)
@@ -69,9 +67,7 @@ def test_the_table_holds_the_accuracy_under_every_corruption(place: Path, done: 
         assert (done / f"{name}.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_two_runs_give_the_same_bytes_and_the_seed_matters(
-    place: Path, done: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_two_runs_give_the_same_bytes_and_the_seed_matters(place, done, tmp_path, capsys):
     robustness.main(arguments(place, tmp_path / "again"))
     for path in (tmp_path / "again").iterdir():
         assert path.read_bytes() == (done / path.name).read_bytes()
@@ -85,9 +81,7 @@ def test_two_runs_give_the_same_bytes_and_the_seed_matters(
     assert [one["blur", k] for k in STRENGTHS] == [other["blur", k] for k in STRENGTHS]
 
 
-def test_a_split_that_is_not_there_and_a_model_that_does_not_fit_are_refused(
-    place: Path, tmp_path: Path
-) -> None:
+def test_a_split_that_is_not_there_and_a_model_that_does_not_fit_are_refused(place, tmp_path):
     from facial_expression.network import keras_file
 
     with pytest.raises(DatasetError, match="split 'test', found val"):

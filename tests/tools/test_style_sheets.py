@@ -1,7 +1,5 @@
 """The colours of the pages: text stands out from its ground, in light and in dark."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The server of the page: its answers, headers, limits and refusals, and its process."""
 
-from __future__ import annotations
-
 import base64
 import io
 import json

@@ -1,7 +1,5 @@
 """The page in a real browser: inputs, answers, keyboard, small screens, and no foreign request."""
 
-from __future__ import annotations
-
 import base64
 import io
 import itertools
