@@ -4,7 +4,7 @@ Reads   MODEL, what evaluate, index and fetch wrote about it, one split of ARRAY
 Writes  OUT/model.onnx        the network with calibrated probabilities, and class activation maps
                               if it ends in global average pooling; needs no TensorFlow
         OUT/parity.json       how far model.onnx is from MODEL on the reported split
-        OUT/model.keras       the network, the same bytes as MODEL
+        OUT/model.keras       the network of MODEL; older versions of Keras 3 read this form as well
         OUT/classes.json      its classes in the order of its outputs
         OUT/calibration.json  the temperature that calibrates the probabilities of model.keras
         OUT/model_card.md     facts of this run in the Hugging Face model-card format

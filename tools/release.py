@@ -262,13 +262,14 @@ def _pin(recipes: Path, before: str, after: str) -> None:
 
 
 def _round(source: Path, target: Path) -> None:
-    """Write the network with its kernels in half precision."""
+    """Write the network with its kernels in half precision, as older versions of Keras read it."""
     from facial_expression.network.backend import configure
 
     configure("tensorflow", 1)
     from facial_expression.network import keras_file
 
     keras_file.save(keras_file.load(source), target, half=True)
+    keras_file.save_portable(target, target)
 
 
 def _stage(root: Path, name: str, *arguments: str | Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -87,16 +88,22 @@ def export(
         DatasetError: a file of an earlier stage is missing or damaged.
         ModelError: the network cannot be read, or model.onnx predicts something else.
     """
-    weights = sha256_of(model), model.stat().st_size
-    facts, card, metadata, fitted = described(
-        params, file, recipe, name, source, audit, *weights, evaluation
-    )
-    split, onnx_file = facts.metrics["reported_split"], out / "model.onnx"
-    temperature = fitted["temperature"]
-    parity = convert(model, arrays, split, temperature, metadata, recipe.threads, onnx_file)
+    configure("tensorflow", recipe.threads)
+    from facial_expression.network import keras_file
+
+    with tempfile.TemporaryDirectory() as folder:
+        portable = Path(folder) / "model.keras"
+        keras_file.save_portable(model, portable)
+        weights = sha256_of(portable), portable.stat().st_size
+        facts, card, metadata, fitted = described(
+            params, file, recipe, name, source, audit, *weights, evaluation
+        )
+        split, onnx_file = facts.metrics["reported_split"], out / "model.onnx"
+        temperature = fitted["temperature"]
+        parity = convert(model, arrays, split, temperature, metadata, recipe.threads, onnx_file)
+        with atomic(out / "model.keras") as temporary:
+            shutil.copyfile(portable, temporary)
     write_json(out / "parity.json", parity)
-    with atomic(out / "model.keras") as temporary:
-        shutil.copyfile(model, temporary)
     write_json(out / "classes.json", json.loads(metadata["classes"]))
     write_json(out / "calibration.json", fitted)
     write_text(out / "model_card.md", card)
@@ -156,7 +163,6 @@ def convert(
     Raises:
         ModelError: it predicts something else on `split`, or `model` cannot be read.
     """
-    configure("tensorflow", threads)
     from facial_expression.export import onnx_file
     from facial_expression.export.parity import LIMIT, parity
     from facial_expression.metrics.calibration import with_temperature

@@ -5,6 +5,8 @@ Keras writes the date and object ids into them, for which DVC would run all late
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import io
 import json
 import struct
@@ -47,6 +49,19 @@ def save(model: keras.Model, path: Path, *, half: bool = False) -> None:
                 "clock right and run again"
             ) from error
         write_zip(temporary, _canonical(written, half), permissions=0o600)
+
+
+def save_portable(source: Path, path: Path) -> None:
+    """Copy a `.keras` file so that older versions of Keras 3 read it too.
+
+    Keras refuses a setting that it does not know, and its new versions have more of them.  So those
+    with their default value are left out; each version fills in its own.
+    """
+    with zipfile.ZipFile(source) as archive, atomic(path) as temporary:
+        members = {name: archive.read(name) for name in archive.namelist()}
+        config = json.loads(members["config.json"], object_hook=_without_defaults)
+        members["config.json"] = json.dumps(config, sort_keys=True).encode()
+        write_zip(temporary, members.items(), permissions=0o600)
 
 
 def load(path: Path) -> keras.Model:
@@ -126,6 +141,21 @@ def _canonical(source: Path, half: bool) -> Iterator[tuple[str, list[bytes]]]:
             elif half and name.endswith(".h5"):
                 data = _halved(data)
             yield name, [data]
+
+
+def _without_defaults(value: dict[str, Any]) -> dict[str, Any]:
+    """The JSON of an object of Keras without the settings that its constructor chooses itself.
+
+    Of classes with a `from_config` of their own, which may ask for a setting, only without None.
+    """
+    if not str(value.get("module")).startswith("keras."):
+        return value
+    kind = getattr(importlib.import_module(value["module"]), value["class_name"])
+    known, config = inspect.signature(kind.__init__).parameters, value["config"]
+    chosen = {key: known[key].default for key in config if key in known}
+    if "from_config" in vars(kind):
+        chosen = {key: default for key, default in chosen.items() if default is None}
+    return value | {"config": {k: v for k, v in config.items() if v != chosen.get(k, ...)}}
 
 
 def _halved(data: bytes) -> bytes:

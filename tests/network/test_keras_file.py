@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -146,3 +149,46 @@ def test_a_wrong_clock_is_named(tmp_path, monkeypatch, year):
 def test_a_network_without_a_softmax_is_refused(rows):
     with pytest.raises(ModelError, match=r"expected probabilities.*softmax"):
         check_probabilities(Path("model.keras"), np.array(rows))
+
+
+NETWORKS = ("seed", "fast")
+
+
+@pytest.fixture(scope="module")
+def portable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the portable form of every network, pictures, and what each says of them."""
+    folder = tmp_path_factory.mktemp("portable")
+    np.save(folder / "pictures.npy", PICTURES)
+    for name in NETWORKS:
+        keras.utils.set_random_seed(1)
+        model = models.build(name, 48, 3)
+        keras_file.save(model, folder / "whole.keras")
+        keras_file.save_portable(folder / "whole.keras", folder / f"{name}.keras")
+        np.save(folder / f"{name}.npy", model.predict(PICTURES, verbose=0))
+    return folder
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_portable_form_is_the_same_network(portable: Path, tmp_path: Path, name: str):
+    loaded = keras_file.load(portable / f"{name}.keras")
+    said = np.load(portable / f"{name}.npy")
+    np.testing.assert_allclose(loaded.predict(PICTURES, verbose=0), said, atol=1e-6)
+    keras_file.save_portable(portable / f"{name}.keras", tmp_path / "again.keras")
+    assert (tmp_path / "again.keras").read_bytes() == (portable / f"{name}.keras").read_bytes()
+
+
+@pytest.mark.slow
+def test_the_oldest_keras_of_the_card_reads_the_portable_form(portable: Path, tmp_path: Path):
+    install = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(tmp_path)]
+    done = subprocess.run([*install, "keras==3.8.0"], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"keras 3.8.0 cannot be installed: {done.stderr.splitlines()[-1]}")
+    code = """
+import sys, keras, numpy as np
+assert keras.__version__ == "3.8.0"
+for name in sys.argv[1:]:
+    said = keras.saving.load_model(f"{name}.keras").predict(np.load("pictures.npy"), verbose=0)
+    np.testing.assert_allclose(said, np.load(f"{name}.npy"), atol=1e-6)
+"""
+    older = os.environ | {"PYTHONPATH": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code, *NETWORKS], cwd=portable, env=older, check=True)

@@ -60,7 +60,7 @@ def exported(original: Path) -> Path:
 
 def test_the_card_is_written_from_what_the_stages_wrote(original, exported):
     card = (exported / "model_card.md").read_text(encoding="utf-8")
-    assert sha256_of(original / "model.keras") in card
+    assert sha256_of(exported / "model.keras") in card
     assert "recipe `fast`" in card
     assert "67.9 % (66.1 to 69.3), n = 3,589" in card
     parameters = yaml.safe_load(card.partition("```yaml\n")[2].partition("```")[0])
@@ -76,7 +76,7 @@ def test_the_onnx_network_is_what_inference_reads(original, exported):
     assert (network.side, network.crop) == (48, CropRule(1.3, 0.1))
     assert network.facts["terms"] == FACTS.texts["terms"]
     assert network.facts["accuracy"] == "67.9 % (66.1 to 69.3) on val, n = 3,589"
-    assert network.facts["model_sha256"] == sha256_of(original / "model.keras")
+    assert network.facts["model_sha256"] == sha256_of(exported / "model.keras")
     assert network.facts["temperature"] == "1.250000"
     output = network.predict(np.zeros((3, 48, 48), np.uint8))
     assert output.probabilities.shape == (3, 2)
