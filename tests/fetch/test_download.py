@@ -77,7 +77,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch) -> None:
     monkeypatch.setattr(download, "PAUSE", 0.01)
     monkeypatch.setattr(download, "READ_TIMEOUT", 0.5)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")

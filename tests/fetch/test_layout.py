@@ -40,10 +40,12 @@ def tarred(files: Mapping[str, bytes], method: str = "") -> bytes:
     return stream.getvalue()
 
 
-def fetched(folder: Path, files: Mapping[str, bytes], source_name: str = "") -> dict[str, bytes]:
+def fetched(
+    folder: Path, files: Mapping[str, bytes], source_name: str = "", **section: str
+) -> dict[str, bytes]:
     """The pictures that a folder with these files, or one file of them, gives."""
     source, out = make_folder(folder / "source", files), folder / "images.zip"
-    normalise(source / source_name, out, FetchParameters("", ""), "here")
+    normalise(source / source_name, out, FetchParameters("", "", **section), "here")
     with zipfile.ZipFile(out) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
@@ -128,12 +130,14 @@ def test_archives_in_a_folder_are_read_together(tmp_path):
     assert fetched(tmp_path / "inner", outer, "outer.zip") == SET
 
 
-def test_names_in_an_unknown_code_page_are_refused(tmp_path):
+def test_names_in_an_unknown_code_page_are_refused_and_in_a_named_one_decoded(tmp_path):
     good = zipped({"train/XXXX/x.jpg": ONE})
     utf8 = good.replace(b"XXXX", "höh".encode())
+    gbk = {"set.zip": good.replace(b"XXXX", "开心".encode("gbk"))}
     assert list(fetched(tmp_path / "utf-8", {"set.zip": utf8})) == ["train/höh/x.jpg"]
     with pytest.raises(ArchiveError, match=r"not UTF-8; set fetch\.encoding"):
-        fetched(tmp_path, {"set.zip": good.replace(b"XXXX", "开心".encode("gbk"))})
+        fetched(tmp_path, gbk)
+    assert list(fetched(tmp_path, gbk, encoding="gbk")) == ["train/开心/x.jpg"]
 
 
 ICML = TABLE.replace("emotion,", "emotion, ").replace("pixels,U", "pixels, U").encode()
@@ -164,6 +168,7 @@ def test_every_form_of_the_table_gives_the_same_archive(tmp_path, files):
     assert archives[0] == archives[1] == archives[2]
 
 
-def test_of_two_tables_one_must_go(tmp_path):
+def test_a_table_beside_pictures_is_passed_over_and_of_two_one_must_go(tmp_path):
+    assert fetched(tmp_path / "both", {**SET, "fer2013.csv": TABLE.encode()}) == SET
     with pytest.raises(ArchiveError, match=r"expected one fer2013.csv, found .* and .*; leave one"):
         fetched(tmp_path, dict.fromkeys(["one.csv", "two.csv"], TABLE.encode()))

@@ -96,15 +96,7 @@ def each(split: str, classes: list[str], count: int) -> dict[str, int]:
         ),
     ],
 )  # fmt: skip
-def test_a_published_set_is_read_as_it_comes(
-    tmp_path,
-    pack,
-    name,
-    layout,
-    counts,
-    columns,
-    person,
-):
+def test_a_published_set_is_read_as_it_comes(tmp_path, pack, name, layout, counts, columns, person):
     read = Set(tmp_path, MINIATURES[name](), pack)
     assert read.made.layout == layout
     assert read.counts == counts
@@ -302,12 +294,6 @@ def test_of_a_single_person_no_group_is_kept(tmp_path, capsys):
     only = {path: data for path, data in MINIATURES["jaffe"]().items() if "/KA." in path}
     assert Set(tmp_path / "one", only).made.people == "path,group\n"
     assert "all pictures are of 'KA', so no group is kept" in capsys.readouterr().err
-
-
-def test_names_in_a_code_page_are_decoded_as_told(tmp_path):
-    raw = zipped({"train/XXXX/x.jpg": face("happy", 1)}).replace(b"XXXX", "开心".encode("gbk"))
-    read = Set(tmp_path, {"set.zip": raw}, encoding="gbk")
-    assert list(read.members) == ["train/开心/x.jpg"]
 
 
 @pytest.mark.parametrize("firsts", [(), (0, 10, 20, 30)], ids=["raf_db", "ck_plus"])

@@ -1,6 +1,5 @@
 """Archives of every kind, sound and hostile."""
 
-import io
 import os
 import shutil
 import struct
@@ -94,22 +93,6 @@ def test_the_same_pictures_give_the_same_bytes(packer, wrapper, order, junk, nes
         source = PACKERS[packer](inner / f"set{suffix}", {name: files[name] for name in shuffled})
         expected = make_archive(folder / "expected.bin", PICTURES)
         assert packed(inner if nested and packer != "folder" else source) == expected.read_bytes()
-
-
-@pytest.mark.parametrize("packer", ["deflated", "bzip2", "tar.gz", "folder"])
-def test_a_table_inside_is_read_where_there_are_no_pictures(tmp_path, packer):
-    flat = " ".join(["9"] * 2304)
-    table = f"emotion,pixels,Usage\n3,{flat},Training\n0,{flat},PrivateTest\n".encode()
-    plain = tmp_path / "fer2013.csv"
-    plain.write_bytes(table)
-    expected = packed(plain)
-    with zipfile.ZipFile(io.BytesIO(expected)) as opened:
-        names = ["test/angry/PrivateTest_1.pgm", "train/happy/Training_0.pgm"]
-        assert opened.namelist() == names
-    files = {"fer2013/README": b"text", "fer2013/fer2013.csv": table}
-    assert packed(PACKERS[packer](tmp_path / "source", files)) == expected
-    beside = PACKERS[packer](tmp_path / "beside", {**GOOD, "fer2013.csv": table})
-    assert packed(beside) == packed(make_zip(tmp_path / "good", GOOD))
 
 
 @pytest.mark.parametrize("wrapper", ["", "download/set"])

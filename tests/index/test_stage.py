@@ -76,7 +76,7 @@ BAD = ["test/sad/PrivateTest_93.png", "train/sad/Training_92.jpg"]
 
 
 @pytest.fixture
-def faulty(tmp_path: Path) -> Path:
+def faulty(tmp_path) -> Path:
     """The tiny set with a leak, a duplicate inside train, a near-duplicate of a picture, and two
     files that are not pictures."""
     pictures = tiny_pictures()

@@ -52,7 +52,7 @@ def commit(where: Path, tag: str, *facts: object, **more: object) -> None:
 
 
 @pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def repository(tmp_path_factory) -> Path:
     """Tags of runs with seeds 0 and 1; the experiment seventy; 80 in the workspace."""
     where = tmp_path_factory.mktemp("repository")
     run(where, "git", "init", "--quiet", "--initial-branch", "main")
@@ -70,7 +70,7 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(repository, monkeypatch) -> Path:
     monkeypatch.chdir(repository)
     return repository
 

@@ -23,7 +23,7 @@ MAPS = ["--map", "joy=happy", "--map", "contempt="]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory) -> Path:
     """Pictures under faces/test/<folder>/, and net/model.keras with its classes.json."""
     configure("tensorflow", 2)
     from facial_expression.network import keras_file
@@ -46,14 +46,14 @@ def run(place: Path, out: Path, *options: str, split: str = "test") -> dict[str,
 
 
 @pytest.fixture(scope="module")
-def done(place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def done(place, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("done") / "out"
     run(place, out, *MAPS)
     return out
 
 
 @pytest.fixture(scope="module")
-def expected(place: Path) -> list[tuple[str, str, np.ndarray]]:
+def expected(place) -> list[tuple[str, str, np.ndarray]]:
     """(path, class, probabilities) of every picture that is scored, one at a time."""
     from facial_expression.network import keras_file
 
@@ -143,13 +143,7 @@ def test_a_calibrated_model_and_an_index(place, done, tmp_path):
     ],
 )
 def test_a_mistake_is_one_line_and_writes_nothing(
-    place,
-    tmp_path,
-    monkeypatch,
-    options,
-    split,
-    kind,
-    found,
+    place, tmp_path, monkeypatch, options, split, kind, found
 ):
     monkeypatch.chdir(tmp_path)
     write_json(tmp_path / "four.json", [*CLASSES, "zeal"])

@@ -35,12 +35,12 @@ def write_train(folder: Path) -> Path:
 
 
 @pytest.fixture
-def arrays(tmp_path: Path) -> Path:
+def arrays(tmp_path) -> Path:
     return write_train(tmp_path / "arrays")
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Path:
+def recipe(tmp_path) -> Path:
     with (tmp_path / "recipe.yaml").open("w", encoding="utf-8") as stream:
         yaml.safe_dump({"train": asdict(TINY)}, stream)
     return tmp_path / "recipe.yaml"

@@ -25,27 +25,6 @@ def cases(draw: st.DrawFn) -> Case:
     return labels, probabilities
 
 
-def naive_joint(case: Case) -> tuple[list[list[int]], list[list[float]]]:
-    """Equations 1 to 3, picture by picture; of several thresholds reached as cleanlab has it."""
-    labels, probabilities = case[0].tolist(), case[1].tolist()
-    n, classes = len(labels), len(probabilities[0])
-    t = {}
-    for j in set(labels):
-        own = [p[j] for label, p in zip(labels, probabilities, strict=True) if label == j]
-        t[j] = max(sum(own) / len(own), 2e-6)
-    counted = [[0] * classes for _ in range(classes)]
-    for label, p in zip(labels, probabilities, strict=True):
-        reached = [j for j in t if p[j] >= t[j] - 1e-6]
-        if len(reached) == 1:
-            counted[label][reached[0]] += 1
-        elif reached:
-            counted[label][p.index(max(p))] += 1
-    for i in range(classes):
-        counted[i][i] = max(counted[i][i], 1)
-    scaled = [[c / sum(row) * labels.count(i) / n for c in row] for i, row in enumerate(counted)]
-    return counted, scaled
-
-
 def joint_of(
     labels: NDArray[np.int64], probabilities: NDArray[np.float64], kind: str = "estimated_joint"
 ) -> NDArray[np.float64]:
@@ -53,14 +32,6 @@ def joint_of(
     names = [str(label) for label in range(probabilities.shape[1])]
     found = suspects.summary(labels, probabilities, names)[kind]
     return np.array([list(row.values()) for row in found.values()])
-
-
-@given(cases())
-def test_the_joints_are_the_counts_of_the_naive_loop(case):
-    counted, scaled = naive_joint(case)
-    assert joint_of(*case, "confident_joint").tolist() == counted
-    joint = joint_of(*case)
-    assert joint == pytest.approx(np.array(scaled), abs=1 / len(case[0])), "one picture by rounding"
 
 
 @pytest.mark.filterwarnings("error")

@@ -22,7 +22,7 @@ SEVEN = ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"]
 
 
 @pytest.fixture
-def votes(tmp_path: Path) -> Path:
+def votes(tmp_path) -> Path:
     rows = [
         (path, *(given.get(column, 0) if given else "" for column in COLUMNS))
         for path, _, given in PICTURES

@@ -36,12 +36,12 @@ Call = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture(scope="module")
-def network(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def network(tmp_path_factory) -> Path:
     return tiny_network(tmp_path_factory.mktemp("network") / "tiny.onnx")
 
 
 @pytest.fixture
-def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def album(tmp_path, monkeypatch) -> Path:
     """A photograph of a face, one without and a truncated file, in a folder of the current one."""
     folder = tmp_path / "album"
     folder.mkdir()
@@ -53,7 +53,7 @@ def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def clip(album: Path) -> Path:
+def clip(album) -> Path:
     """Six frames: nobody on the first three, then a face."""
     path = album / "clip.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (512, 600))
@@ -65,7 +65,7 @@ def clip(album: Path) -> Path:
 
 
 @pytest.fixture
-def call(network: Path, capfd: pytest.CaptureFixture[str]) -> Call:
+def call(network, capfd) -> Call:
     """Run the tool in this process -> exit code, standard output, standard error."""
 
     def called(*argv: object) -> tuple[int, str, str]:

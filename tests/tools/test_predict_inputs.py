@@ -10,7 +10,7 @@ from tools.predict.inputs import counted, expand, read_file
 
 
 @pytest.fixture
-def album(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def album(tmp_path, monkeypatch) -> Path:
     """A folder with pictures, other files and hidden ones; the current folder is its parent."""
     for name in ("b.png", "a/2.JPG", "a/10.jpg", "c/deep/er.png", ".hidden.png", ".thumbs/x.png"):
         (tmp_path / "album" / name).parent.mkdir(parents=True, exist_ok=True)

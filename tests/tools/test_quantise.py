@@ -28,7 +28,7 @@ def model(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def arrays(tmp_path: Path) -> Path:
+def arrays(tmp_path) -> Path:
     random = np.random.default_rng(0)
     folder = tmp_path / "arrays"
     for split, count in (("train", 80), ("val", 70)):

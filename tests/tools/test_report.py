@@ -31,7 +31,7 @@ READ = (
 
 
 @pytest.fixture
-def changed(pulled: Path, tmp_path: Path) -> Path:
+def changed(pulled, tmp_path) -> Path:
     """What a report reads, outside of git, to be changed; small figures make it quick."""
     for name in [*(f"data/{name}" for name in READ), "params.yaml"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +49,7 @@ def written(folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def page(pulled: Path) -> str:
+def page(pulled) -> str:
     return written(pulled)
 
 

@@ -19,7 +19,7 @@ COUNT = 30
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def place(tmp_path_factory) -> Path:
     """arrays/ with the split val, and model.keras."""
     configure("tensorflow", 2)
     from facial_expression.network import keras_file
@@ -44,7 +44,7 @@ def accuracies(out: Path) -> dict[tuple[str, int], float]:
 
 
 @pytest.fixture(scope="module")
-def done(place: Path) -> Path:
+def done(place) -> Path:
     robustness.main(arguments(place, place / "out", "--sheet"))
     return place / "out"
 
