@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         source = read_json(args.raw / "source.json", "the fetch stage")
         source = {name: source[name] for name in croissant.SOURCE}
     columns = {"path": str, "group": str}
-    people = read_table(args.raw / "people.csv", columns, "the fetch stage", empty=True)
+    people = read_table(args.raw / "people.csv", columns, "the fetch stage", empty=True, key="path")
     table, found = build_index(args.raw / "images.zip", people, params, args.workers)
     counts = audit.class_counts(table)
     write_table(args.out / "index.csv", table)
@@ -52,9 +52,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     summary = audit.summary(table, found, params.labels.described(), searched)
     summary = {"protocol": params.protocol, **summary}
     write_json(args.out / "audit.json", summary)
-    described = croissant.describe(
-        table, counts, summary, source, list(people)[2:], sha256_of(args.out / "index.csv"), about
-    )
+    told = list(people)[2:], sha256_of(args.out / "index.csv"), about
+    with damaged(args.raw / "source.json", "the fetch stage"):
+        described = croissant.describe(table, counts, summary, source, *told)
     write_json(args.out / "croissant.json", described)
     used = ", ".join(f"{split} {count}" for split, count in summary["used"].items())
     dropped = sum(summary["dropped"].values())

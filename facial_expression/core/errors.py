@@ -84,7 +84,7 @@ def run(main: Callable[[], None]) -> None:
             raise PipelineError("standard output is closed; send it to a file or to /dev/null")
         main()
     except PipelineError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {' '.join(str(error).splitlines())}")  # a name may hold line ends
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
@@ -106,6 +106,8 @@ def _explain(error: OSError) -> str:
             return f"{where}no space left on the device; free some and run the command again"
         case errno.ENOENT:
             return f"{where}no such file; run the stage that writes it first"
+        case errno.ENAMETOOLONG | errno.ELOOP | errno.EIO | errno.EINVAL:
+            return f"{where}{error.strerror}; correct the path"
         case errno.EACCES | errno.EPERM | errno.EROFS | errno.ENOTDIR | errno.EISDIR | errno.EEXIST:
             return f"{where}{error.strerror}; correct the path or its permissions"
         case _:

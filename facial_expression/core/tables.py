@@ -20,6 +20,7 @@ def read_table(
     columns: Columns,
     written_by: str = "",
     empty: bool = False,
+    key: str = "",
     stream: IO[bytes] | None = None,
     **how: Any,
 ) -> pd.DataFrame:
@@ -31,6 +32,7 @@ def read_table(
             is "" in a text and NaN in a float.  Other columns are read as text.
         written_by: what to run if it is missing or damaged, such as `the index stage`.
         empty: whether a table may have no rows.
+        key: a column whose values must differ.
         stream: the table, where it lies in an archive; `path` is then for messages.
         how: more arguments of `pandas.read_csv`.
 
@@ -54,6 +56,8 @@ def read_table(
         )
     if table.empty and not empty:
         raise DatasetError(f"{path}: expected rows, found none; {remedy}")
+    if key and (twice := table.loc[table[key].duplicated(), key]).any():
+        raise DatasetError(f"{path}: {key} {twice.iloc[0]:.200} is there twice; {remedy}")
     for name, kind in columns.items():
         if kind is not str:
             try:

@@ -72,7 +72,7 @@ def evaluate(
     """
     origin = _read_origin(index / "audit.json")
     columns = {"path": str, "group": str}
-    about = read_table(people, columns, "the fetch stage", empty=True)
+    about = read_table(people, columns, "the fetch stage", empty=True, key="path")
     classes = read_classes(arrays / "classes.json")
     splits = {name: read_split(arrays, name, classes) for name in params.splits}
     configure(recipe.backend, recipe.threads)

@@ -87,8 +87,9 @@ class Network:
             self.crop = CropRule(**json.loads(self.facts["crop"]))
             _, self.side, _, _ = inputs[INPUT]
             outputs.index(PROBABILITIES)
-            if not (0 < self.crop.scale <= 10 and -1 <= self.crop.drop <= 1):
-                raise ValueError(f"impossible {self.crop}")
+            possible = 0 < self.crop.scale <= 10 and -1 <= self.crop.drop <= 1
+            if not (possible and 0 < self.side <= 512):
+                raise ValueError(f"impossible {self.crop} or side {self.side}")
             self._try()
         except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise ModelError(

@@ -54,6 +54,13 @@ def test_a_damaged_table_is_told_in_one_line(tmp_path, content, said):
         read_table(path, COLUMNS, "the index stage")
 
 
+def test_a_key_that_is_there_twice_is_told(tmp_path):
+    write_table(tmp_path / "people.csv", pd.DataFrame({"path": ["a", "b", "a"]}))
+    assert len(read_table(tmp_path / "people.csv", {"path": str})) == 3
+    with pytest.raises(DatasetError, match=r"people\.csv: path a is there twice"):
+        read_table(tmp_path / "people.csv", {"path": str}, key="path")
+
+
 def test_a_table_without_rows_is_one_where_that_is_fine(tmp_path):
     write_table(tmp_path / "table.csv", pd.DataFrame(columns=list(COLUMNS)))
     assert read_table(tmp_path / "table.csv", COLUMNS, empty=True).empty

@@ -12,6 +12,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from facial_expression.core.errors import DatasetError, ParameterError
+from facial_expression.core.params import read_yaml
 from facial_expression.core.tables import read_table
 from facial_expression.export.card import AVERAGES, SPLITS
 from facial_expression.fetch.download import without_credentials
@@ -269,18 +270,13 @@ def _parameters(root: Path) -> dict[str, str]:
 
 def _yaml_text(path: Path) -> str:
     """The text of a YAML file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        yaml.safe_load(text)
-    except OSError as error:
+    if not path.is_file():
         raise ParameterError(
-            f"{path}: expected the parameters of the run: {error.strerror}; --run names its data/, "
+            f"{path}: expected the parameters of the run, found no file; --run names its data/, "
             "beside which they lie"
-        ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise ParameterError(f"{path}: expected YAML in UTF-8: {reason}; mend it") from None
-    return text
+        )
+    read_yaml(path)
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _private(values: Any) -> Iterator[str]:
