@@ -66,6 +66,9 @@ def test_a_release_stages_what_the_lock_names_and_drops_the_rest(repository, mon
     with pytest.raises(PipelineError, match="1 others and 0 missing"):
         check(repository)
     run(repository, "git", "rm", "--quiet", "--force", "--cached", str(stranger))
+    run(repository, "git", "rm", "--quiet", "-r", "--force", "--cached", ".dvc/remote")
+    run(repository, "git", "add", "--all")  # as in a copy inside a larger repository
+    assert tracked_objects(repository) == named_objects(repository)
     monkeypatch.setattr(tool, "LARGEST_REMOTE", 10)
     with pytest.raises(PipelineError, match=r"at most 0 MB may travel with every clone"):
         check(repository)
