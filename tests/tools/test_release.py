@@ -80,9 +80,9 @@ def test_a_release_stages_what_the_lock_names_and_drops_the_rest(repository, mon
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("evaluation/scores.json", None, "expected a JSON file: .*dvc repro"),
+        ("evaluation/scores.json", None, "expected what dvc repro .*found damage"),
         ("evaluation/scores.json", '{"protocol": "notebook"}', "protocol clean, found notebook"),
-        ("export/parity.json", "{", "expected a JSON file"),
+        ("export/parity.json", "{", "expected what dvc repro .*found damage"),
         ("export/parity.json", '{"n": 3}', "found no 'decisive'"),
         ("export/parity.json", {"other_class": 1}, "model.onnx differs from model.keras"),
         ("export/parity.json", {"n": 0}, "differs"),
