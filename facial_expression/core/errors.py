@@ -106,7 +106,7 @@ def _explain(error: OSError) -> str:
             return f"{where}no space left on the device; free some and run the command again"
         case errno.ENOENT:
             return f"{where}no such file; run the stage that writes it first"
-        case errno.ENAMETOOLONG | errno.ELOOP | errno.EIO | errno.EINVAL:
+        case errno.ENAMETOOLONG | errno.ELOOP:
             return f"{where}{error.strerror}; correct the path"
         case errno.EACCES | errno.EPERM | errno.EROFS | errno.ENOTDIR | errno.EISDIR | errno.EEXIST:
             return f"{where}{error.strerror}; correct the path or its permissions"

@@ -35,6 +35,7 @@ def test_missing_files_and_folders_in_their_place_are_named(tmp_path):
     missing = tmp_path / "none.csv"
     assert f"{missing}: no such file; run the stage" in printed(missing.read_bytes)
     assert f"{tmp_path}: Is a directory" in printed(tmp_path.read_bytes)
+    assert "File name too long; correct" in printed((tmp_path / ("x" * 300)).read_bytes)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
