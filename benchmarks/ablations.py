@@ -92,27 +92,6 @@ def chosen(
     return {name: change for name, change in changes.items() if name in wanted}
 
 
-def read_changes(texts: Iterable[str]) -> dict[str, Any]:
-    """Dotted keys and values, JSON or plain text, from texts like `optimizer.name=adamw`.
-
-    >>> read_changes(["optimizer.name=adamw", "epochs=6"])
-    {'optimizer.name': 'adamw', 'epochs': 6}
-
-    Raises:
-        ParameterError: a text has no key or no value.
-    """
-    changes: dict[str, Any] = {}
-    for text in texts:
-        key, _, value = text.partition("=")
-        if not key or not value:
-            raise ParameterError(f"--set: expected KEY=VALUE, found '{text}'")
-        try:
-            changes[key] = json.loads(value)
-        except json.JSONDecodeError:
-            changes[key] = value
-    return changes
-
-
 def varied(recipe: Mapping[str, Any], change: Mapping[str, Any]) -> Values:
     """A recipe with other values for some of its dotted keys.
 
@@ -272,7 +251,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--recipe", default="fast", help="name; a section of ablations.yaml")
     arguments.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     arguments.add_argument("--only", nargs="+", metavar="NAME", help="these, and the baseline")
-    arguments.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="in every fit")
     arguments.add_argument("--threads", type=int, default=1, help="instead of the recipe's")
     arguments.add_argument("--out", type=Path, default=ROOT / "results/ablations.json")
     arguments.add_argument("--table", action="store_true", help="fit nothing: the table of --out")
@@ -282,8 +260,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not args.table:
         if args.arrays is None:
             arguments.error("expected the folder of stage preprocess, or --table")
-        common = {"threads": args.threads} | read_changes(args.set)
-        recipe = varied(asdict(find_recipe(args.recipe)), common)
+        recipe = asdict(find_recipe(args.recipe)) | {"threads": args.threads}
         changes = chosen(ingredients, args.only)
         failed = measure(args.arrays, recipe, changes, args.seeds, args.out)
     print("\n" + table(read(args.out), ingredients))

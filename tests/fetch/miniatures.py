@@ -143,15 +143,6 @@ def expw() -> Tree:
     return {**files, "label/label.lst": lines(*rows)}
 
 
-def kaggle_twice() -> Tree:
-    files = {
-        f"images/{split}/{expression}/{number}.jpg": face(expression, number)
-        for split, number in (("train", 1), ("validation", 2))
-        for expression in FER2013_IDS
-    }
-    return files | {path.replace("images/", "images/images/", 1): files[path] for path in files}
-
-
 def afew() -> Tree:
     return {
         f"{split}/{expression.title()}/{number:09d}/{frame:03d}.png": face(expression, frame, "PNG")
@@ -165,6 +156,6 @@ MINIATURES: dict[str, Callable[[], Tree]] = {
     made.__name__: made
     for made in (
         raf_db, raf_db_on_kaggle, affectnet_tables, affectnet_annotations, ck_plus, ck_plus_48,
-        jaffe, kdef, expw, kaggle_twice, afew,
+        jaffe, kdef, expw, afew,
     )
 }  # fmt: skip

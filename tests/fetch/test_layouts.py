@@ -87,8 +87,6 @@ def each(split: str, classes: list[str], count: int) -> dict[str, int]:
         ),
         ("expw", "expw", each("train", SEVEN, 2), [],
          ["train/happy/happy_actor_3_1.png", "happy_actor_3.png"]),
-        ("kaggle_twice", "folders", each("train", SEVEN, 1) | each("validation", SEVEN, 1), [],
-         None),
         (
             "afew", "folders",
             {f"{split}/{label.title()}": 2 for split in ("train", "val") for label in SEVEN}, [],
@@ -251,9 +249,9 @@ def test_two_sets_in_one_source_need_a_layout(tmp_path):
 
 
 @pytest.mark.parametrize("layout", sorted(get_args(Layout)))
-@pytest.mark.parametrize("name", ["kdef", "kaggle_twice", "expw"])
+@pytest.mark.parametrize("name", ["kdef", "afew", "expw"])
 def test_a_wrong_layout_is_one_line(tmp_path, layout, name):
-    rights = {"kdef": ("kdef", "folders"), "expw": ("expw",), "kaggle_twice": ("folders",)}
+    rights = {"kdef": ("kdef", "folders"), "expw": ("expw",), "afew": ("folders",)}
     if layout in rights[name]:
         assert Set(tmp_path, MINIATURES[name](), layout=layout).made.layout == layout
         return

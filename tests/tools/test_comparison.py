@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import norm, ttest_ind_from_stats
-from sklearn.metrics import f1_score
 
 from tools.comparison import (
     Hits,
@@ -99,6 +98,13 @@ def test_the_bootstrap_brackets_and_repeats(case):
         assert found == (0, 0, 0)
 
 
+def naive_f1(actual: Labels, predicted: Labels) -> float:
+    """The macro F1 of three classes."""
+    right = actual[actual == predicted]
+    hits, *totals = (np.bincount(labels, minlength=3) for labels in (right, actual, predicted))
+    return float((2 * hits / sum(totals)).mean())
+
+
 def test_the_bootstrap_is_that_of_drawn_rows():
     """Against rows drawn with replacement, one draw at a time."""
     rng = np.random.default_rng(1)
@@ -108,7 +114,7 @@ def test_the_bootstrap_is_that_of_drawn_rows():
     differences = []
     for _ in range(800):
         rows = rng.integers(0, 120, 120)
-        f1_a, f1_b = (f1_score(actual[rows], run[rows], average="macro") for run in (a, b))
+        f1_a, f1_b = (naive_f1(actual[rows], run[rows]) for run in (a, b))
         differences.append(f1_b - f1_a)
     found = macro_f1_difference(actual, a, b, 3)
     low, high = np.quantile(differences, (0.025, 0.975))

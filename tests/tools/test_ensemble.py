@@ -1,11 +1,13 @@
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from facial_expression.core.errors import ModelError
 from facial_expression.core.files import sha256_of
-from facial_expression.network import backend
+from facial_expression.network import backend, keras_file
+from facial_expression.train import models
 from tests.helpers import predicted
 from tools import ensemble
 
@@ -14,12 +16,6 @@ PICTURES = np.random.default_rng(0).integers(0, 256, (9, 48, 48), np.uint8)
 
 def network(path: Path, classes: int, seed: int) -> Path:
     """An untrained network, saved as stage train saves one."""
-    backend.configure("tensorflow", 2)
-    import keras
-
-    from facial_expression.network import keras_file
-    from facial_expression.train import models
-
     keras.utils.set_random_seed(seed)
     keras_file.save(models.build("fast", 48, classes), path)
     return path

@@ -1,11 +1,13 @@
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
 from facial_expression.core.errors import ModelError
 from facial_expression.core.files import sha256_of
-from facial_expression.network import backend
+from facial_expression.network import backend, keras_file
+from facial_expression.train import models
 from tests.helpers import predicted
 from tools import narrow
 
@@ -27,12 +29,6 @@ def network(path: Path, name: str, narrower: str) -> Path:
 
     Of each layer just as many channels have readers as `narrower` has.
     """
-    backend.configure("tensorflow", 2)
-    import keras
-
-    from facial_expression.network import keras_file
-    from facial_expression.train import models
-
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(2)
     stay = {layer.name: layer.output.shape[-1] for layer in models.build(narrower, 48, 3).layers}
@@ -74,10 +70,6 @@ def test_without_its_idle_channels_a_network_predicts_the_same(
     ],
 )
 def test_only_a_narrower_network_of_the_same_layers_will_do(source, target, reason, tmp_path):
-    backend.configure("tensorflow", 2)
-    from facial_expression.network import keras_file
-    from facial_expression.train import models
-
     keras_file.save(models.build(source, 48, 3), tmp_path / "source.keras")
     with pytest.raises(ModelError, match=reason):
         narrow.make(tmp_path / "source.keras", target, tmp_path / "out.keras")

@@ -6,8 +6,9 @@ import pytest
 
 from facial_expression.core.errors import ModelError, PipelineError
 from facial_expression.core.files import write_json
+from facial_expression.export.onnx_file import serving_network, write_onnx
 from facial_expression.inference.network import Network
-from facial_expression.network.backend import configure
+from facial_expression.train import models
 from tests.helpers import make_split
 from tools import quantise
 from tools.predict.formats import notice
@@ -17,10 +18,6 @@ from tools.web.card import known
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
     """An untrained network in ONNX form."""
-    configure("tensorflow", 2)
-    from facial_expression.export.onnx_file import serving_network, write_onnx
-    from facial_expression.train import models
-
     path = tmp_path_factory.mktemp("network") / "model.onnx"
     facts = {"classes": '["happy", "sad"]', "crop": '{"scale": 1.2, "drop": 0.1}', "terms": "ours"}
     write_onnx(serving_network(models.build("fast", 48, 2), 1.0), path, facts)

@@ -9,7 +9,7 @@ import pytest
 from facial_expression.core.arrays import read_split
 from facial_expression.core.errors import DatasetError, ModelError
 from facial_expression.core.files import write_json
-from facial_expression.network.backend import configure
+from facial_expression.network import keras_file
 from tests.helpers import make_split
 from tests.stages.test_evaluate import CLASSES, SIDE, build
 from tools.robustness import __main__ as robustness
@@ -21,9 +21,6 @@ COUNT = 30
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
     """arrays/ with the split val, and model.keras."""
-    configure("tensorflow", 2)
-    from facial_expression.network import keras_file
-
     root = tmp_path_factory.mktemp("place")
     images = np.random.default_rng(0).integers(0, 256, (COUNT, SIDE, SIDE), dtype=np.uint8)
     make_split(root / "arrays", "val", images, np.arange(COUNT) % 3)
@@ -50,8 +47,6 @@ def done(place) -> Path:
 
 
 def test_the_table_holds_the_accuracy_under_every_corruption(place, done):
-    from facial_expression.network import keras_file
-
     found = accuracies(done)
     cases = {(name, strength) for name in CORRUPTIONS for strength in STRENGTHS}
     assert set(found) == cases | {("none", 0)}
@@ -82,11 +77,9 @@ def test_two_runs_give_the_same_bytes_and_the_seed_matters(place, done, tmp_path
 
 
 def test_a_split_that_is_not_there_and_a_model_that_does_not_fit_are_refused(place, tmp_path):
-    from facial_expression.network import keras_file
-
     with pytest.raises(DatasetError, match="split 'test', found val"):
         robustness.main(arguments(place, tmp_path / "out", "--split", "test"))
-    keras_file.save(build((12, 12, 1)), tmp_path / "other.keras")
+    keras_file.save(build(12), tmp_path / "other.keras")
     with pytest.raises(ModelError, match=r"squares \(None, 16, 16, 1\) into 3 classes"):
         robustness.main(
             arguments(place, tmp_path / "out", "--model", str(tmp_path / "other.keras"))
