@@ -60,29 +60,35 @@ def drop(
     )
     labelled = pd.concat([equal, alike]).query("`class` != ''")
     conflict = labelled.groupby("original")["class"].nunique() > 1
-    words = {kind: kind.replace("_", " ") for kind in get_args(Drop)}
     named = {
-        "excluded": path.map(dict.fromkeys(excluded, "excluded")),
         "leak": original.map(_outside(equal, "also in")),
         "near_leak": original.map(_outside(alike, "nearly in")),
-        "conflicting_label": original.map(conflict.map({True: words["conflicting_label"]})),
+        "conflicting_label": original.map(conflict.map({True: "conflicting label"})),
     }
-    for kind, paths in found.groupby("kind")["path"]:
-        named.setdefault(kind, path.map(dict.fromkeys(paths, words.get(kind))))
-    reasons = table["dropped_because"].copy()
-    for kind in ("excluded", *get_args(Drop)[:-2]):
-        if kind in named and kind in {"excluded", *kinds}:
-            reasons = reasons.mask(train & (reasons == "") & named[kind].notna(), named[kind])
+    left = train & (table["dropped_because"] == "")
+    reasons = table["dropped_because"].mask(left & path.isin(excluded), "excluded")
+    for kind in get_args(Drop)[:-2]:
+        if kind in kinds:
+            of_kind = dict.fromkeys(found["path"][found["kind"] == kind], kind.replace("_", " "))
+            why = named.get(kind, path.map(of_kind))
+            reasons = reasons.mask(train & (reasons == "") & why.notna(), why)
+    left = train & (reasons == "")
+    return reasons.mask(left, _later(original[left], near, kinds))
 
-    if not {"duplicate", "near_duplicate"} & set(kinds):
-        return reasons
+
+def _later(original: pd.Series, near: pd.DataFrame, kinds: Collection[Drop]) -> pd.Series:
+    """The reason of each training picture that is left; "" of the first of its copies.
+
+    `original` names the group of equal pixels; `near` has columns path, partner, both ways.
+    """
     others = near.groupby("path")["partner"].agg(list).to_dict()
-    kept: set[str] = set()  # originals of which a copy stays in train
-    for i, of in original[train & (reasons == "")].items():
+    reasons = pd.Series("", original.index)
+    kept: set[str] = set()
+    for i, of in original.items():
         if "duplicate" in kinds and of in kept:
-            reasons[i] = words["duplicate"]
+            reasons[i] = "duplicate"
         elif "near_duplicate" in kinds and not kept.isdisjoint(others.get(of, ())):
-            reasons[i] = words["near_duplicate"]
+            reasons[i] = "near duplicate"
         else:
             kept.add(of)
     return reasons
