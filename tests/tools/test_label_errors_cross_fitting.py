@@ -33,6 +33,15 @@ def test_equal_pictures_share_a_fold_and_every_picture_has_one(seed, folds, copi
         assert set(others.labels.tolist()) == {0, 1, 2}
 
 
+def test_pictures_of_one_person_share_a_fold():
+    split = split_of(list(range(120)), [i % 3 for i in range(120)])
+    persons = {f"{i}.jpg": f"p{i // 4}" for i in range(80)}  # the last forty have no name
+    fold_of = assign_folds(split, CLASSES, 4, 0, persons)
+    for person in range(20):
+        assert len(set(fold_of[4 * person : 4 * person + 4])) == 1
+    assert np.bincount(fold_of).min() > 20
+
+
 def test_folds_are_stratified_and_seeded():
     split = split_of(list(range(200)), [0] * 160 + [1] * 40)
     fold_of = assign_folds(split, CLASSES, 4, 7)

@@ -6,7 +6,7 @@ Fits the recipe once per fold on the other folds, so that every training picture
 network that has not seen it.  Then applies confident learning (suspects.py).  val and test are
 never read, and nothing is chosen on the fold that is judged: all epochs, last weights.
 
-Reads   ARRAYS/train and ARRAYS/classes.json of stage preprocess.
+Reads   ARRAYS/train and ARRAYS/classes.json of stage preprocess; people.csv if it is given.
 Writes  OUT/label_errors.csv   rank, path, label, suggested, self_confidence (probability of the
                                label), margin (self_confidence less the probability of the
                                suggestion; lowest first), and one probability a class
@@ -30,10 +30,10 @@ import numpy as np
 from facial_expression.core.arrays import read_split
 from facial_expression.core.command import parser
 from facial_expression.core.errors import DatasetError, run
-from facial_expression.core.files import write_bytes, write_json
+from facial_expression.core.files import sha256_of, write_bytes, write_json
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import load
-from facial_expression.core.tables import write_table
+from facial_expression.core.tables import read_table, write_table
 from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
 from facial_expression.train.checkpoints import key_of
@@ -48,8 +48,13 @@ PATHS = {
 }
 
 
-def find(arrays: Path, recipe: Recipe, folds: int, out: Path) -> None:
+def find(arrays: Path, recipe: Recipe, folds: int, out: Path, people: Path | None = None) -> None:
     """Judge every training picture out of fold and write the suspects."""
+    persons = {}
+    if people:
+        columns = {"path": str, "group": str}
+        table = read_table(people, columns, "the fetch stage", empty=True)
+        persons = dict(table[["path", "group"]].to_numpy())
     classes = read_classes(arrays / "classes.json")
     train = read_split(arrays, "train")
     present = np.unique(train.labels)
@@ -66,9 +71,11 @@ def find(arrays: Path, recipe: Recipe, folds: int, out: Path) -> None:
             "pictures may not be found",
             file=sys.stderr,
         )
-    fold_of = cross_fitting.assign_folds(train, classes, folds, recipe.seed)
+    fold_of = cross_fitting.assign_folds(train, classes, folds, recipe.seed, persons)
     configure(recipe.backend, recipe.threads)
     identity = {"recipe": asdict(recipe), "folds": folds, "versions": versions(recipe.backend)}
+    if people:
+        identity["people"] = sha256_of(people)
     code = Path(__file__).with_name("cross_fitting.py")
     key = key_of([arrays / "train", arrays / "classes.json", code], identity)
     probabilities = cross_fitting.out_of_fold(recipe, train, classes, fold_of, out / "folds" / key)
@@ -93,8 +100,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments and find the suspects."""
     arguments = parser("tools.label_errors", __doc__, PATHS)
     arguments.add_argument("--folds", type=int, default=5, help="networks to fit (5)")
+    arguments.add_argument("--people", type=Path, help="people.csv: a person is in one fold only")
     args = arguments.parse_args(argv)
-    find(args.arrays, load(args.recipe, "train", Recipe), args.folds, args.out)
+    find(args.arrays, load(args.recipe, "train", Recipe), args.folds, args.out, args.people)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from facial_expression.core.arrays import Split, write_array
 from facial_expression.core.errors import DatasetError, ParameterError
+from facial_expression.index.splits import units
 from facial_expression.network.recipe import Recipe
 from facial_expression.train.run import Pace, read_networks
 
@@ -19,8 +22,16 @@ if TYPE_CHECKING:
     from facial_expression.train.checkpoints import State
 
 
-def assign_folds(split: Split, classes: Sequence[str], folds: int, seed: int) -> NDArray[np.int64]:
+def assign_folds(
+    split: Split,
+    classes: Sequence[str],
+    folds: int,
+    seed: int,
+    persons: Mapping[str, str] = MappingProxyType({}),
+) -> NDArray[np.int64]:
     """The fold (from 0) of each picture, int64 (N,): stratified by label, equal pixels together.
+
+    `persons` are the groups of people.csv by path; pictures of one share a fold.
 
     Raises:
         ParameterError: fewer than two folds.
@@ -32,12 +43,15 @@ def assign_folds(split: Split, classes: Sequence[str], folds: int, seed: int) ->
     if folds < 2:
         raise ParameterError(f"--folds: expected 2 or more, found {folds}; 5 is usual")
     numbers: dict[bytes, int] = {}
-    groups = np.array([numbers.setdefault(image.tobytes(), len(numbers)) for image in split.images])
+    pixels = [str(numbers.setdefault(image.tobytes(), len(numbers))) for image in split.images]
+    named = [persons.get(path, "") for path in split.paths]
+    table = pd.DataFrame({"path": split.paths, "sha256": pixels, "group": named})
+    groups = units(table).to_numpy()
     for label in np.unique(split.labels):
         distinct = len(np.unique(groups[split.labels == label]))
         if distinct < folds:
             raise DatasetError(
-                f"train: expected {folds} distinct pictures or more of every class, found "
+                f"train: expected {folds} distinct pictures (or persons) of every class, found "
                 f"{distinct} of {classes[label]}; give fewer folds or more pictures"
             )
     found = np.empty(len(split), np.int64)
