@@ -30,6 +30,7 @@ from facial_expression.network.backend import configure
 from facial_expression.network.recipe import Recipe
 
 RECIPES = ROOT / "conf/recipe"
+KNOWN = sorted(path.stem for path in RECIPES.glob("*.yaml"))
 SPLITS = ("val", "test", "all")
 BASELINE = "seed"  # the recipe that the others are compared with
 COLUMNS = ("recipe", "parameters", "MACs", "epochs", "s an epoch", "s a fit", "of them building")
@@ -41,16 +42,8 @@ FER_NOTE = "fer: frozen weights; their epoch was chosen on val and test (PublicT
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of that name.
-
-    Raises:
-        ParameterError: there is none.
-    """
-    path = RECIPES / f"{name}.yaml"
-    if not path.exists():
-        known = ", ".join(sorted(path.stem for path in RECIPES.glob("*.yaml")))
-        raise ParameterError(f"recipe: expected one of {known}, found '{name}'")
-    return load(path, "train", Recipe)
+    """The recipe of that name, one of `KNOWN`."""
+    return load(RECIPES / f"{name}.yaml", "train", Recipe)
 
 
 def rival(arrays: Path, test: bool) -> dict[str, Any]:
@@ -133,9 +126,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Measure every recipe and the rival, and print one table."""
     arguments = parser("benchmarks.time_to_accuracy", __doc__)
     arguments.add_argument("arrays", type=Path, help="folder of stage preprocess")
-    arguments.add_argument(
-        "--recipes", nargs="+", default=["seed", "fast", "compact"], help="names"
-    )
+    default = ["seed", "fast", "compact"]
+    arguments.add_argument("--recipes", nargs="+", choices=KNOWN, default=default, help="names")
     arguments.add_argument(
         "--epochs", nargs="+", default=[], metavar="NAME=N", help="cut these short"
     )

@@ -45,13 +45,13 @@ def ensemble(members: Sequence[keras.Model], precision: str) -> keras.Model:
     return keras.Model(inputs, mean, name="ensemble")
 
 
-def read_members(paths: Sequence[Path]) -> list[keras.Model]:
-    """Read the networks.
+def make(paths: Sequence[Path], precision: str, out: Path) -> None:
+    """Write the ensemble of the networks at `paths`; Keras is configured already.
 
     Raises:
         ModelError: a file is no Keras model, or is for other pictures or classes than the first.
     """
-    from facial_expression.network.keras_file import load
+    from facial_expression.network.keras_file import load, save
 
     members = [load(path) for path in paths]
     shapes = [(member.input_shape, member.output_shape) for member in members]
@@ -61,18 +61,7 @@ def read_members(paths: Sequence[Path]) -> list[keras.Model]:
                 f"{path}: expected a network from {shapes[0][0]} to {shapes[0][1]} as {paths[0]}, "
                 f"found one from {shape[0]} to {shape[1]}; name networks for the same pictures"
             )
-    return members
-
-
-def make(paths: Sequence[Path], precision: str, out: Path) -> None:
-    """Write the ensemble of the networks at `paths`; Keras is configured already.
-
-    Raises:
-        ModelError: see `read_members`.
-    """
-    from facial_expression.network.keras_file import save
-
-    save(ensemble(read_members(paths), precision), out)
+    save(ensemble(members, precision), out)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -73,21 +73,16 @@ def compared(table: pd.DataFrame, votes: ferplus.Votes, classes: Sequence[str]) 
         rows.append((pictures, "FER+", scored(guess[some], labels[some], classes)))
         share = 100 * (labels == folders)[some].mean()
         agreement.append(f"{share:.2f} % of {some.sum():,} pictures (filter {name})")
-    cells = [_cells(*row) for row in rows]
+    cells = [
+        [
+            *(pictures, f"{scores['n']:,}", name, f"{100 * scores['accuracy']:.2f} %"),
+            f"{100 * scores['accuracy_low']:.2f} to {100 * scores['accuracy_high']:.2f}",
+            f"{scores['macro_f1']:.4f}",
+        ]
+        for pictures, name, scores in rows
+    ]
     said = f"The folder's label is the FER+ label for {' and '.join(agreement)}."
     return f"{markdown([HEADER, *cells])}\n\n{said}\n"
-
-
-def _cells(pictures: str, labels: str, scores: dict[str, float]) -> list[str]:
-    low, high = scores["accuracy_low"], scores["accuracy_high"]
-    return [
-        pictures,
-        f"{scores['n']:,}",
-        labels,
-        f"{100 * scores['accuracy']:.2f} %",
-        f"{100 * low:.2f} to {100 * high:.2f}",
-        f"{scores['macro_f1']:.4f}",
-    ]
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -18,13 +18,11 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import PipelineError, run
 from facial_expression.core.files import read_json, sha256_of, write_text
+from facial_expression.core.params import read_yaml
 from facial_expression.core.tables import read_table, write_table
 
 REMOTE = Path(".dvc/remote")
@@ -112,7 +110,7 @@ def release(root: Path) -> None:
     Raises:
         PipelineError: the active data set is not the sample, or the pipeline is not up to date.
     """
-    active = _yaml(root / "params.yaml")["data"]
+    active = read_yaml(root / "params.yaml")["data"]
     if active != "sample":
         raise PipelineError(
             f"params.yaml: expected data: sample, found {active}; only the drawn sample may enter "
@@ -143,19 +141,24 @@ def network_from(source: Path, root: Path) -> None:
         PipelineError: the run is not finished or was changed, its protocol is not clean, its ONNX
             form differs from its Keras form, a file is too large, or a stage fails.
     """
+    from facial_expression.network.backend import configure
     from tools import quantise
     from tools.results import write_parameters
 
     check_run(source)
     _check_up_to_date(source)
     before = sha256_of(root / KERAS) if (root / KERAS).exists() else ""
-    active = _yaml(source / "params.yaml")
+    active = read_yaml(source / "params.yaml")
     data, recipe = f"conf/data/{active['data']}.yaml", f"conf/recipe/{active['recipe']}.yaml"
     arrays, index = source / "data/arrays", source / "data/index"
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder)
         model, evaluation, export = made / "model.keras", made / "evaluation", made / "export"
-        _round(source / "data/model/model.keras", model)
+        configure("tensorflow", 1)
+        from facial_expression.network import keras_file
+
+        keras_file.save(keras_file.load(source / "data/model/model.keras"), model, half=True)
+        keras_file.save_portable(model, model)  # as older versions of Keras read it
         shared = ("--recipe", source / recipe, "--arrays", arrays, "--model", model)
         _stage(root, "evaluate", *shared, "--params", source / data, "--index", index,
                "--people", source / "data/raw/people.csv", "--out", evaluation)  # fmt: skip
@@ -187,8 +190,10 @@ def network_from(source: Path, root: Path) -> None:
             dvc(root, "remove", f"{INT8}.dvc")
             (root / INT8).unlink(missing_ok=True)
     dvc(root, "add", KERAS, ONNX, *([INT8] if faster else []))
-    if before:
-        _pin(root / "conf/recipe", before, sha256_of(root / KERAS))
+    for path in (root / "conf/recipe").glob("*.yaml"):  # that start from the released weights
+        text = path.read_text(encoding="utf-8")
+        if before and before in text:
+            write_text(path, text.replace(before, sha256_of(root / KERAS)))
 
 
 def count(confusion: Path, folder: Path) -> Path:
@@ -253,31 +258,8 @@ def _check_up_to_date(root: Path) -> None:
         )
 
 
-def _pin(recipes: Path, before: str, after: str) -> None:
-    """Let the recipes that start from the released weights name the new ones."""
-    for path in recipes.glob("*.yaml"):
-        text = path.read_text(encoding="utf-8")
-        if before in text:
-            write_text(path, text.replace(before, after))
-
-
-def _round(source: Path, target: Path) -> None:
-    """Write the network with its kernels in half precision, as older versions of Keras read it."""
-    from facial_expression.network.backend import configure
-
-    configure("tensorflow", 1)
-    from facial_expression.network import keras_file
-
-    keras_file.save(keras_file.load(source), target, half=True)
-    keras_file.save_portable(target, target)
-
-
 def _stage(root: Path, name: str, *arguments: str | Path) -> None:
     print(output([sys.executable, "-m", f"stages.{name}", *map(str, arguments)], root), end="")
-
-
-def _yaml(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -32,7 +32,6 @@ from facial_expression.core.errors import PipelineError, run
 from facial_expression.core.files import write_text
 from facial_expression.core.params import read_yaml
 from facial_expression.core.tables import markdown, read_table
-from facial_expression.fetch.download import without_credentials
 
 NUMBERS = (
     "data/evaluation/scores.json",
@@ -232,20 +231,14 @@ def write_tables(root: Path, *, check: bool) -> None:
             write_text(path, after)
 
 
-def parameters_of(source: Path) -> dict[str, Any]:
-    """The parameters in force in the clone `source`: params.yaml and the two files it names."""
+def write_parameters(source: Path, path: Path) -> None:
+    """Write the parameters in force in the clone `source`: params.yaml and the files it names."""
     active = read_yaml(source / "params.yaml")
     for kind in ("data", "recipe"):
         active |= read_yaml(source / "conf" / kind / f"{active[kind]}.yaml")
-    active["fetch"]["source"] = without_credentials(active["fetch"]["source"])
     if Path(active["fetch"]["source"]).exists():
         active["fetch"]["source"] = "a local copy"  # its path is nobody else's
-    return active
-
-
-def write_parameters(source: Path, path: Path) -> None:
-    """Write `parameters_of` the clone `source` as YAML."""
-    _dump(parameters_of(source), path)
+    _dump(active, path)
 
 
 def _dump(value: Any, path: Path) -> None:

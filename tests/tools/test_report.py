@@ -177,7 +177,7 @@ def test_a_path_that_git_would_track_is_refused(pulled, tmp_path):
         ("evaluation/scores.json", b"{}", "entry protocol.*the evaluate stage"),
         ("plots/curves.png", b"no picture", "expected a PNG.*the plot stage"),
         ("export/model_card.md", b"# Another card\n", "expected a part.*the export stage"),
-        ("../params.yaml", None, "expected the parameters of the run.*--run"),
+        ("../params.yaml", None, "expected the data/ of a run with params.yaml.*--run"),
         ("../conf/recipe/sample.yaml", b"a: [", "expected YAML"),
     ],
 )

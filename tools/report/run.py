@@ -8,7 +8,6 @@ from pathlib import Path, PureWindowsPath
 from typing import Annotated, Any, Literal, TypeVar
 
 import pandas as pd
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from facial_expression.core.errors import DatasetError, ParameterError
@@ -200,14 +199,13 @@ def read(folder: Path) -> Run:
         DatasetError: a file of a stage is missing or damaged; the message names the stage.
         ParameterError: params.yaml or a file that it names is missing or no YAML.
     """
-    if not folder.is_dir():
-        raise DatasetError(f"{folder}: expected the data/ of a run, found no folder; mend --run")
-    texts = _parameters(folder.parent)
-    private = sorted(
-        {path for text in texts.values() for path in _private(yaml.safe_load(text))},
-        key=len,
-        reverse=True,
-    )
+    root = folder.parent
+    if not folder.is_dir() or not (root / "params.yaml").is_file():
+        raise DatasetError(
+            f"{folder}: expected the data/ of a run with params.yaml beside it; mend --run"
+        )
+    values = _parameters(root)
+    private = sorted(_private(list(values.values())), key=len, reverse=True)
 
     def public(text: str) -> str:
         for path in private:
@@ -227,7 +225,7 @@ def read(folder: Path) -> Run:
         parity=_json(folder, "export/parity.json", Parity),
         card=public(_read(folder, CARD)),
         plots={name: embed(folder / f"plots/{name}.png") for name in PLOTS},
-        parameters={name: public(text) for name, text in texts.items()},
+        parameters={name: public((root / name).read_text("utf-8", "replace")) for name in values},
     )
 
 
@@ -256,27 +254,14 @@ def _stage(name: str) -> str:
     return STAGES[name.partition("/")[0]]
 
 
-def _parameters(root: Path) -> dict[str, str]:
-    """The texts of params.yaml and the two files that it names."""
-    texts = {"params.yaml": _yaml_text(root / "params.yaml")}
-    active = yaml.safe_load(texts["params.yaml"])
+def _parameters(root: Path) -> dict[str, Any]:
+    """What stands in params.yaml and in the two files that it names, by their path."""
+    active = read_yaml(root / "params.yaml")
     for kind in ("data", "recipe"):
         if not isinstance(active, dict) or kind not in active:
             raise ParameterError(f"{root / 'params.yaml'}: expected a key '{kind}'; add it")
-        name = f"conf/{kind}/{active[kind]}.yaml"
-        texts[name] = _yaml_text(root / name)
-    return texts
-
-
-def _yaml_text(path: Path) -> str:
-    """The text of a YAML file."""
-    if not path.is_file():
-        raise ParameterError(
-            f"{path}: expected the parameters of the run, found no file; --run names its data/, "
-            "beside which they lie"
-        )
-    read_yaml(path)
-    return path.read_text(encoding="utf-8", errors="replace")
+    named = [f"conf/{kind}/{active[kind]}.yaml" for kind in ("data", "recipe")]
+    return {"params.yaml": active, **{name: read_yaml(root / name) for name in named}}
 
 
 def _private(values: Any) -> Iterator[str]:
