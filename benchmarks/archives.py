@@ -36,12 +36,6 @@ def variant(size: tuple[int, int], pixels: bytes, number: int) -> bytes:
     return b"P5 %d %d 255\n" % size + changed
 
 
-def unpack(source: Path, target: Path) -> None:
-    """Write every picture of a zip as a file of its own, as the notebook has them."""
-    with zipfile.ZipFile(source) as packed:
-        packed.extractall(target)
-
-
 def load(folder: Path) -> None:
     """Read every picture below a folder into one array as the seed notebook does, file by file.
 

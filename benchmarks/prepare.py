@@ -23,7 +23,7 @@ from typing import Any
 
 import yaml
 
-from benchmarks.archives import enlarge, unpack
+from benchmarks.archives import enlarge
 from benchmarks.measuring import (
     MEBI,
     ROOT,
@@ -126,7 +126,7 @@ def benchmark_time(folder: Path, data: Path, archive: Path, repeats: int) -> dic
     both = f"{ranging(seconds, 2)} s, CPU {ranging(cpu, 2)} s"
     print(f"  together {both}: {SECONDS} s {kept}", flush=True)
 
-    apart(unpack, archive, folder / "files")
+    apart(shutil.unpack_archive, archive, folder / "files")
     loading: list[str | Path] = [sys.executable, "-m", "benchmarks.archives", folder / "files"]
     rival = [timed(loading, ROOT).seconds for _ in range(repeats + 1)][1:]  # the first warms up
     times = median(seconds) / median(rival)

@@ -117,6 +117,8 @@ def make(source: Path, arrays: Path, target: Path, threads: int, batch_size: int
     Raises:
         ModelError: `source` is not an exported network, or has other classes than `arrays`.
     """
+    import onnx
+
     before = Network(source, threads)
     names = read_classes(arrays / "classes.json")
     if list(before.classes) != names:
@@ -137,25 +139,15 @@ def make(source: Path, arrays: Path, target: Path, threads: int, batch_size: int
     if found["speedup"] <= 1:
         target.unlink()
         return False
-    describe(target, found)
-    return True
-
-
-def describe(target: Path, found: dict[str, Any]) -> None:
-    """Add the accuracy before and after the rounding to the metadata.
-
-    The gain in speed is left out: it would change the bytes each time.
-    """
-    import onnx
-
     proto = onnx.load(target)
-    entry = proto.metadata_props.add()
-    entry.key = "int8"
-    entry.value = (
+    cost = proto.metadata_props.add()  # without the gain in speed: it would change the bytes
+    cost.key = "int8"
+    cost.value = (
         f"accuracy on val {100 * found['accuracy_int8']:.2f} %, before rounding "
         f"{100 * found['accuracy']:.2f} %, n = {found['n']:,}"
     )
     target.write_bytes(proto.SerializeToString(deterministic=True))
+    return True
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,4 +1,5 @@
 import io
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from tests.helpers import tiny_pictures
 
 def test_enlarge_adds_distinct_pictures_under_the_same_split_and_class(tiny_archive, tmp_path):
     archives.enlarge(tiny_archive, tmp_path / "many.zip", times=4)
-    archives.unpack(tmp_path / "many.zip", tmp_path / "files")
+    shutil.unpack_archive(tmp_path / "many.zip", tmp_path / "files")
     files = [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
     names = {str(path.relative_to(tmp_path / "files")) for path in files}
     assert len(names) == 4 * len(tiny_pictures())

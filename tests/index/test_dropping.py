@@ -78,17 +78,6 @@ FOUND = pairs().assign(kind="")
 
 
 @pytest.mark.parametrize(
-    ("excluded", "expected"),
-    [
-        ("train/sad/0.png", ["excluded", "also in val", "", "", ""]),  # its copy stays
-        ("train/sad/1.png", ["", "excluded", "", "", "duplicate"]),
-    ],
-)
-def test_an_excluded_picture_leaves_before_the_kinds(excluded, expected):
-    assert drop(SMALL, FOUND, ["leak", "duplicate"], {excluded}).tolist() == expected
-
-
-@pytest.mark.parametrize(
     ("paths", "reason"),
     [
         (["train/sad/9.png"], "training pictures in images.zip, found train/sad/9.png; remove"),

@@ -9,18 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.fft import dctn
 from scipy.ndimage import gaussian_filter
 
 from facial_expression.index import near_duplicates as module
-from facial_expression.index.near_duplicates import (
-    RADIUS,
-    SIDE,
-    candidates,
-    perceptual_hashes,
-    search,
-    similarity,
-)
+from facial_expression.index.near_duplicates import RADIUS, SIDE, candidates, search, similarity
 from facial_expression.pictures.images import decode, square
 from facial_expression.sample.faces import contraction, identity
 from facial_expression.sample.portraits import looks, portrait
@@ -102,18 +94,6 @@ def test_a_mirrored_pair_needs_more():
     edge = 1 - (1 - score) * 4 / 3  # the threshold at which the pair is just found
     assert len(found(pair, edge - 1e-4)) == 1
     assert found(pair, edge + 1e-4).empty
-
-
-@given(st.integers(0, 10**6))
-def test_the_hash_is_the_signs_of_scipys_cosine_transform(seed):
-    picture = scene(seed)
-    waves = dctn(picture.astype(float), type=2)[:8, :8].ravel()
-    clear = np.abs(waves) > 1e-3
-    bits = np.array(
-        [int(perceptual_hashes(picture[None])[0]) >> (63 - bit) & 1 for bit in range(64)]
-    )
-    assert bits[0] == 0
-    np.testing.assert_array_equal(bits[1:][clear[1:]], (waves > 0)[1:][clear[1:]])
 
 
 @given(st.lists(st.integers(0, 2**63 - 1), max_size=80), st.booleans(), st.integers(1, 7))

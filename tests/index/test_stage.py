@@ -12,7 +12,6 @@ from PIL import Image
 from facial_expression.core.errors import DatasetError, ImageError, ParameterError, PipelineError
 from facial_expression.core.files import sha256_of
 from facial_expression.core.tables import read_table
-from facial_expression.fetch.layouts import fer2013_csv
 from facial_expression.index import ferplus
 from facial_expression.index import table as index_table
 from facial_expression.index.near_duplicates import SIDE
@@ -328,24 +327,6 @@ def test_soft_targets_pass_the_votes_on(tiny_archive, tmp_path):
     assert table["votes"]["train/happy/Training_1.png"] == "happy:6 fear:4"
     assert table["votes"]["train/sad/Training_0.jpg"] == ""
     assert table["votes"]["test/angry/PublicTest_0.jpg"] == "angry:6"  # a majority outside training
-
-
-def test_the_published_table_goes_with_pictures_made_from_the_challenge_file(tmp_path):
-    """Row by row; the emotion of fer2013.csv does not matter."""
-    rng = np.random.default_rng(0)
-    usages = ["Training"] * 12 + ["PublicTest"] * 2 + ["PrivateTest"] * 2
-    lines, cast = ["emotion,pixels,Usage"], [",".join(ferplus.PUBLISHED)]
-    for row, usage in enumerate(usages):
-        lines.append(f"{row % 7},{' '.join(map(str, rng.integers(0, 256, 2304)))},{usage}")
-        counts = "9,0,0,1" if row % 2 else "1,0,0,9"  # neutral and sad by turns
-        cast.append(f"{usage},fer{row:07d}.png,{counts},0,0,0,0,0,0")
-    made = dict(fer2013_csv.pictures(io.BytesIO("\n".join(lines).encode()), "fer2013.csv"))
-    labels = with_votes(tmp_path / "fer2013new.csv", cast)
-    out = indexed(make_archive(tmp_path / "images.zip", made), tmp_path / "out", **labels)
-    table = index_of(out)
-    odd = table["path"].str.extract(r"_(\d+)\.")[0].astype(int) % 2 == 1
-    assert (table["class"] == np.where(odd, "neutral", "sad")).all()
-    assert reasons_of(out) == {}
 
 
 @pytest.mark.fer2013

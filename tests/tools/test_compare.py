@@ -142,12 +142,7 @@ def test_a_mistake_is_one_line(argv, kind, reason):
 
 
 @pytest.mark.parametrize(
-    "argv",
-    [
-        ["a", "b", "c"],
-        ["a", "b", "--seeds", "c"],
-        ["--seeds", "a", "b", "--against", "c"],
-    ],
+    "argv", [["a", "b", "c"], ["a", "b", "--seeds", "c"], ["--seeds", "a", "b", "--against", "c"]]
 )
 def test_a_wrong_number_of_revisions_is_refused(argv, capsys):
     with pytest.raises(SystemExit):

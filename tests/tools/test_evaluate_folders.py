@@ -6,12 +6,7 @@ import pytest
 from facial_expression.core.errors import DatasetError, ImageError
 from facial_expression.pictures.images import decode, square
 from tests.helpers import make_folder, picture, tiny_pictures
-from tools.evaluate.folders import (
-    assign_labels,
-    list_folders,
-    read_pictures,
-    training_fingerprints,
-)
+from tools.evaluate.folders import assign_labels, list_folders, read_pictures, training_fingerprints
 
 CLASSES = ["angry", "happy", "sad"]
 

@@ -147,12 +147,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments, evaluate, print the headline scores."""
     arguments = parser("tools.evaluate", __doc__)
     add = arguments.add_argument
-    add(
-        "model",
-        type=Path,
-        metavar="MODEL",
-        help="a .keras file: grey squares to probabilities",
-    )
+    add("model", type=Path, metavar="MODEL", help="a .keras file: grey squares to probabilities")
     add("pictures", type=Path, metavar="PICTURES", help="folder that holds <class>/<name>")
     add("--out", type=Path, required=True, help="folder to write to")
     add(

@@ -90,12 +90,7 @@ def out_of_fold(
 
 
 def judged(
-    recipe: Recipe,
-    train: Split,
-    classes: int,
-    held_out: NDArray[np.bool_],
-    title: str,
-    pace: Pace,
+    recipe: Recipe, train: Split, classes: int, held_out: NDArray[np.bool_], title: str, pace: Pace
 ) -> NDArray[np.float32]:
     """Probabilities (held out, K) of the held-out pictures by a network fitted on the others."""
     from facial_expression.train import fit
