@@ -34,7 +34,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--out": "folder to write to",
     }
     command = parser("stages.index", __doc__, paths)
-    command.add_argument("--workers", type=at_least(1), default=processors(), help="processes")
+    command.add_argument(
+        "--workers", type=at_least(1, 1024), default=processors(), help="processes"
+    )
     args = command.parse_args(argv)
     params = load(args.params, "index", IndexParameters)
     about = load(args.params, "export", croissant.Described)

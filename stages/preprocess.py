@@ -29,7 +29,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--out": "folder to write to",
     }
     command = parser("stages.preprocess", __doc__, paths)
-    command.add_argument("--workers", type=at_least(1), default=processors(), help="processes")
+    command.add_argument(
+        "--workers", type=at_least(1, 1024), default=processors(), help="processes"
+    )
     args = command.parse_args(argv)
     params = load(args.params, "preprocess", PreprocessParameters)
     write_arrays(args.images, args.index, args.out, params, args.workers)

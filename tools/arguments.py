@@ -49,6 +49,6 @@ def add_prediction(parser: argparse.ArgumentParser) -> None:
     add("--batch-size", type=at_least(1), default=256, help="pictures per batch (default 256)")
     add("--backend", choices=("tensorflow", "jax"), default="tensorflow",
         help="backend of Keras (default tensorflow)")  # fmt: skip
-    add("--threads", type=at_least(1), default=os.cpu_count() or 1,
+    add("--threads", type=at_least(1, 1024), default=os.cpu_count() or 1,
         help="threads of the backend; their number changes the last digits (default: one "
         "per processor)")  # fmt: skip

@@ -85,6 +85,9 @@ def quantise(source: Path, pictures: NDArray[Any], target: Path, name: str = INP
                 calibrate_method=CalibrationMethod.Percentile,
                 extra_options={"CalibPercentile": PERCENTILE},
             )
+    except Exception as error:  # no common base class
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise ModelError(f"{source}: cannot be rounded: {reason}; export the run again") from error
     finally:
         logging.disable(logging.NOTSET)
 
@@ -157,7 +160,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     add("model", type=Path, metavar="MODEL.onnx")
     add("arrays", type=Path, metavar="ARRAYS", help="folder of stage preprocess")
     add("--out", type=new_file, required=True, metavar="FILE.onnx")
-    add("--threads", type=at_least(1), default=2)
+    add("--threads", type=at_least(1, 1024), default=2)
     add("--batch-size", type=at_least(1), default=64)
     args = arguments.parse_args(argv)
     if args.out.exists() and args.model.exists() and args.out.samefile(args.model):

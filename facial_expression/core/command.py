@@ -25,13 +25,13 @@ def parser(
     return made
 
 
-def at_least(lowest: int) -> Callable[[str], int]:
-    """A type for argparse: whole numbers from `lowest` on."""
+def at_least(lowest: int, highest: int = 2**31 - 1) -> Callable[[str], int]:
+    """A type for argparse: whole numbers from `lowest` to `highest`."""
 
     def number(text: str) -> int:
-        if int(text) < lowest:
+        if not lowest <= int(text) <= highest:
             raise argparse.ArgumentTypeError(
-                f"expected a number of at least {lowest}, found {text}"
+                f"expected a number of at least {lowest} and at most {highest:,}, found {text}"
             )
         return int(text)
 

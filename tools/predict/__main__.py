@@ -67,7 +67,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
         help="smallest side of a face (default 16); from 50 on it saves time")  # fmt: skip
     add("--every", type=at_least(1), default=1, metavar="N", help="read every N-th frame")
     add("--frames", type=at_least(1), metavar="N", help="read at most N frames of each video")
-    add("--threads", type=at_least(1), default=processors(),
+    add("--threads", type=at_least(1, 1024), default=processors(),
         help="default: one per processor")  # fmt: skip
     add("--quiet", action="store_true", help="report only skipped files on standard error")
     args = arguments.parse_args(argv)
