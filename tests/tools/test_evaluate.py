@@ -95,12 +95,6 @@ def test_scores_are_of_those_predictions_and_know_what_is_absent(done, expected)
     assert support.to_dict() == {"angry": 7, "happy": 7, "sad": 0}
 
 
-def test_two_runs_give_the_same_bytes(place, done, tmp_path):
-    run(place, tmp_path, *MAPS)
-    for path in done.iterdir():
-        assert (tmp_path / path.name).read_bytes() == path.read_bytes(), path.name
-
-
 def test_a_calibrated_model_and_an_index(place, done, tmp_path):
     """On a folder named train, which is scored like any other."""
     net = shutil.copytree(place / "net", tmp_path / "net")
