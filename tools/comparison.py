@@ -93,14 +93,7 @@ def macro_f1_difference(
     "An Introduction to the Bootstrap", 1993, chapter 13).  The score depends only on how often each
     combination of actual class and two predictions occurs.  So these counts are drawn, from a
     multinomial distribution: the result is the same and takes a fraction of the time.
-
-    Args:
-        actual: labels, int64 (N,), from 0 to `classes` - 1.
-        a: predictions of the first run; as `actual`.
-        b: those of the second run.
-        classes: number of classes.
-        seed: of the draws.
-        draws: resamples.
+    Labels and predictions are int64 (N,), from 0 to `classes` - 1.
     """
     kinds, counts = np.unique(np.stack([actual, a, b]), axis=1, return_counts=True)
     rng = np.random.default_rng(seed)

@@ -56,10 +56,7 @@ def scored(predicted: pd.Series, labels: pd.Series, classes: Sequence[str]) -> d
 def compared(table: pd.DataFrame, votes: ferplus.Votes, classes: Sequence[str]) -> str:
     """The Markdown table, and below it how often the two label sets agree.
 
-    Args:
-        table: predictions/<split>.csv, N rows.
-        votes: (N, 10), of its pictures.
-        classes: that the model knows.
+    `table` is predictions/<split>.csv, N rows; `votes` are of its pictures, (N, 10).
     """
     guess, folders = table["predicted"], table["path"].str.split("/").str[1]
     rows = [("all", "folders", scored(guess, folders, classes))]

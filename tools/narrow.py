@@ -87,9 +87,7 @@ def _before(layer: keras.Layer) -> list[str]:
 def _kept(pairs: Sequence[tuple[keras.Layer, keras.Layer]], streams: dict[str, str]) -> Kept:
     """The channels of each stream that stay: those with the largest weights in the next layers.
 
-    Args:
-        pairs: each layer of the wide network and of the narrow one, whose channels say how many.
-        streams: of the wide network.
+    `pairs` has each layer of the wide network and of the narrow one, whose channels say how many.
     """
     weights: dict[str, NDArray[Any]] = {}
     for layer, _ in pairs:

@@ -60,13 +60,9 @@ def setting_ranges(arrays: Path) -> NDArray[np.uint8]:
 
 
 def quantise(source: Path, pictures: NDArray[Any], target: Path, name: str = INPUT) -> None:
-    """Write the int8 form of the network at `source`.
+    """Write the int8 form of a network in ONNX form, whose input has this name.
 
-    Args:
-        source: any network in ONNX form.
-        pictures: set the ranges of its activations; as it takes them, (N, side, side, 1).
-        target: the file to write.
-        name: of the network's input.
+    The pictures, as it takes them, (N, side, side, 1), set the ranges of its activations.
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 

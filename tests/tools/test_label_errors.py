@@ -21,7 +21,8 @@ WRONG = [3, 40, 77]  # of 120 pictures, three labels are flipped to the next cla
 TINY = replace(RECIPE, epochs=6, batch_size=8, keep="best")
 
 
-def write_train(folder: Path) -> Path:
+@pytest.fixture
+def arrays(tmp_path) -> Path:
     """Only the split train: pictures of three kinds that a network tells apart at once."""
     rng = np.random.default_rng(0)
     truth = np.arange(120) % 3
@@ -29,14 +30,9 @@ def write_train(folder: Path) -> Path:
     images[truth == 2, ::2] += 180
     labels = truth.copy()
     labels[WRONG] = (truth[WRONG] + 1) % 3
-    make_split(folder, "train", images, labels)
-    write_json(folder / "classes.json", CLASSES)
-    return folder
-
-
-@pytest.fixture
-def arrays(tmp_path) -> Path:
-    return write_train(tmp_path / "arrays")
+    make_split(tmp_path / "arrays", "train", images, labels)
+    write_json(tmp_path / "arrays/classes.json", CLASSES)
+    return tmp_path / "arrays"
 
 
 @pytest.fixture

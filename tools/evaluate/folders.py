@@ -72,10 +72,7 @@ def assign_labels(
 ) -> dict[str, int | None]:
     """Each folder's label, a position in `classes`; None for a folder that is left out.
 
-    Args:
-        folders: names of the folders there are.
-        classes: names in label order.
-        renamed: folder -> the class that it holds, or "" to leave it out.
+    `renamed` gives a folder the class that it holds, or "" to leave it out.
 
     Raises:
         DatasetError: a folder is no class and not renamed, `renamed` names something that does not
@@ -110,18 +107,10 @@ def read_pictures(
     side: int,
     trained_on: Collection[str] | None = None,
 ) -> Split:
-    """Decode the pictures of every folder that has a label, as for training.
+    """Decode the pictures of every folder that has a label, as for training, in their order.
 
-    Args:
-        root: the paths of the result are relative to it.
-        folders: from `list_folders`.
-        labels: from `assign_labels`.
-        side: of the squares, in pixels.
-        trained_on: hashes of the pixels of training pictures, if they are known.
-
-    Returns:
-        The pictures in the order of their folders.  `leak_free` tells which ones equal no training
-        picture; without `trained_on` it is False everywhere.
+    Paths are relative to `root`; squares have `side` pixels.  `leak_free` tells which pictures
+    equal none of `trained_on`, hashes of pixels; without these it is False everywhere.
 
     Raises:
         ImageError: a file cannot be decoded; the message names it.

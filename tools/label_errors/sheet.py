@@ -17,12 +17,9 @@ LONGEST = 14  # characters of a class name
 
 @styled
 def suspect_sheet(table: pd.DataFrame, images: npt.NDArray[np.uint8], total: int) -> Figure:
-    """The first suspects, most suspect first, each with its label and the suggested one.
+    """The first suspects of a `total`, most suspect first, each with label and suggested one.
 
-    Args:
-        table: the first rows of label_errors.csv.
-        images: their pictures, uint8 (N, S, S), N from 0.
-        total: how many suspects there are.
+    `table` are the first rows of label_errors.csv, `images` their pictures, uint8 (N, S, S).
     """
     figure, axes = blank(HEAD + max(-(-len(table) // COLUMNS) * CELL, 0.3))
     title = f"Suspected label errors: the {len(table):,} most suspect of {total:,}"

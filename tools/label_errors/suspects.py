@@ -35,10 +35,7 @@ def suspects(labels: Labels, probabilities: Probabilities) -> NDArray[np.int64]:
     The most probable class of a suspect is not its label; it is the suggestion.  The margin,
     probability of the label less that of the suggestion, is below 0 and ascends.  Rows of equal
     margins (duplicates) stay in their order.  The only picture of a class is never suspected.
-
-    Args:
-        labels: int64 (N,), of two classes or more.
-        probabilities: float64 (N, K), out of fold.
+    `labels` are int64 (N,), of two classes or more; `probabilities` float64 (N, K), out of fold.
     """
     from cleanlab.filter import find_label_issues
     from cleanlab.rank import get_label_quality_scores

@@ -23,12 +23,7 @@ TABLES = (
 
 
 def render(run: Run, outputs: Sequence[Output], differences: Sequence[str]) -> str:
-    """The page; the same run gives the same text.
-
-    Args:
-        run: what it shows.
-        outputs: what the stages wrote, as DVC names it.
-        differences: sentences for its head.
+    """The page; the same run gives the same text.  `differences` are sentences for its head.
 
     Raises:
         DatasetError: the model card lacks a part that the page shows.

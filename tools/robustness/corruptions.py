@@ -46,16 +46,9 @@ class Corruption(NamedTuple):
 
 
 def corrupted(pictures: Pictures, name: str, strength: int, seed: int) -> Pictures:
-    """`pictures` under one of `CORRUPTIONS`.
+    """A copy of `pictures`, uint8 (N, side, side), under one of `CORRUPTIONS`.
 
-    Args:
-        pictures: uint8 (N, side, side).
-        name: a key of `CORRUPTIONS`.
-        strength: 1 to 5; 0 gives the pictures as they are.
-        seed: of all random choices.
-
-    Returns:
-        uint8 (N, side, side), never the array that was passed.
+    `strength` is 1 to 5; 0 gives the pictures as they are.  `seed` is of all random choices.
     """
     if strength == 0:
         return pictures.copy()

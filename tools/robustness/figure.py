@@ -17,13 +17,7 @@ COLUMNS = 4
 
 @styled
 def accuracy_by_strength(table: pd.DataFrame, split: str, colour: str) -> Figure:
-    """One panel a corruption with its accuracies, their intervals, and the clean accuracy.
-
-    Args:
-        table: robustness.csv; its first row is the split without corruption.
-        split: for the title.
-        colour: of the curves.
-    """
+    """One panel a corruption of robustness.csv: accuracies, intervals, and the clean accuracy."""
     clean = table.iloc[[0]]
     rows = -(-len(CORRUPTIONS) // COLUMNS)
     figure = Figure(figsize=(WIDTH, 0.6 + 1.75 * rows), layout="constrained")
