@@ -203,12 +203,8 @@ def test_every_answer_has_the_security_headers_and_no_cookie(client, path):
     assert path != "/static/page.js" or response.mimetype == "text/javascript"
 
 
-def text_of(client) -> str:
-    return re.sub(r"\s+", " ", client.get("/").get_data(as_text=True))
-
-
 def test_the_page_states_the_network_s_limits_and_card(client):
-    text = text_of(client)
+    text = " ".join(client.get("/").get_data(as_text=True).split())
     for words in (
         "Apparent expression, not emotion", "accuracy on drawn: 0.5 (protocol", "Article 5(1)(f)",
         "Article 50(3)", "age, sex, skin colour and culture", "At most 20 MB", "The card.",
