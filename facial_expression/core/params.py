@@ -21,8 +21,8 @@ from facial_expression.core.files import repository, sha256_of
 CLOSED = ConfigDict(extra="forbid", allow_inf_nan=False)
 """Configuration of every parameter dataclass: unknown keys, NaN and infinity are errors."""
 
-LARGEST, ALIASES = 100_000, 20
-"""Bytes and aliases that a file of parameters may hold: they bound what it can become in memory."""
+LARGEST, WRITTEN_OUT = 100_000, 500_000
+"""Bytes that a file of parameters may have, and characters with its aliases written out."""
 SHOWN = 300  # characters of a value in a message
 
 Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
@@ -57,9 +57,10 @@ def load(path: Path, section: str, kind: type[Parameters]) -> Parameters:
     try:
         return TypeAdapter(kind).validate_json(text, strict=True)
     except ValidationError as error:
-        raise ParameterError(
-            "; ".join(_explain(path, section, item) for item in error.errors())
-        ) from error
+        wrong = error.errors()
+        told = [_explain(path, section, item) for item in wrong[:10]]
+        more = [f"and {len(wrong) - 10} more"] if len(wrong) > 10 else []
+        raise ParameterError("; ".join([*told, *more])) from error
 
 
 def pinned(path: str, sha256: str, key: str, remedy: str) -> Path:
@@ -112,16 +113,19 @@ class _Yaml12(yaml.SafeLoader):
     The patterns are those of ruamel.yaml, which DVC reads and writes with.
     """
 
-    aliases = 0
+    def __init__(self, stream: bytes) -> None:
+        super().__init__(stream)
+        self.size, self.sizes = 0, dict[int, int]()  # of all and of each node, aliases written out
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            self.aliases += 1
-            if self.aliases > ALIASES:
-                raise yaml.YAMLError(
-                    f"more than {ALIASES} aliases: written out, they could be huge"
-                )
-        return super().compose_node(parent, index)
+        alias, before = self.check_event(yaml.AliasEvent), self.size
+        node = super().compose_node(parent, index)
+        own = 1 + len(node.value) if isinstance(node, yaml.ScalarNode) else 1
+        self.size += self.sizes.get(id(node), own) if alias else own
+        self.sizes.setdefault(id(node), self.size - before)
+        if self.size > WRITTEN_OUT:
+            raise yaml.YAMLError(f"with its aliases written out, it is over {WRITTEN_OUT:,} long")
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys: list[Any] = []

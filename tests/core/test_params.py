@@ -148,9 +148,17 @@ BAD += ["!!timestamp x", "2020-13-01", 5000 * "9", "{? [a] : 1}", "{? {a: 1} : 1
             "train: [0x" + 5000 * "f" + "]",
             "expected a section 'train:' that holds keys, found list",
         ),
-        ("a: &a 1\ntrain: [" + 21 * "*a," + "]", "more than 20 aliases"),
+        ("a: &a " + 9_000 * "x" + "\ntrain: [" + 99 * "*a," + "]", "aliases written out"),
+        (
+            "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 40)).replace(
+                "*a0", "1"
+            )
+            + "train: [*a39]",
+            "aliases written out",
+        ),
         ("#" + 100_000 * "x", "at most 100,000 bytes"),
         ("train: {rate: " + 9_000 * "x" + "}", "xxx..."),
+        ("train: {" + "".join(f"k{i}: 1, " for i in range(99)) + "}", "; and 90 more"),
     ],
 )
 def test_a_wrong_document_is_one_line(tmp_path, text, found):
