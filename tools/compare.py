@@ -46,12 +46,9 @@ Labels = NDArray[np.int64]
 
 
 class Predictions(NamedTuple):
-    """The predictions of one run.
+    """A run's name in messages, its classes in label order, and its predictions.
 
-    Attributes:
-        name: of the run, in messages.
-        classes: names, in label order.
-        table: columns actual and predicted, class names, by path.
+    The table has the columns actual and predicted, names of classes, by path.
     """
 
     name: str

@@ -66,10 +66,9 @@ def quantise(source: Path, pictures: NDArray[Any], target: Path, name: str = INP
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-    chatter = io.StringIO()
     logging.disable(logging.WARNING)
     try:
-        with contextlib.redirect_stdout(chatter):
+        with contextlib.redirect_stdout(io.StringIO()):
             quantize_static(
                 source,
                 target,

@@ -69,12 +69,8 @@ def keep(name: str, source: Path, command: str, note: str, results: Path) -> Pat
     for path in NUMBERS:
         shutil.copyfile(source / path, folder / Path(path).name)
     write_parameters(source, folder / "params.yaml")
-    record = {
-        "command": command,
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "note": note,
-    }
+    today = datetime.date.today().isoformat()
+    record = {"command": command, "date": today, "machine": machine(), "note": note}
     _dump(record, folder / "run.yaml")
     return folder
 

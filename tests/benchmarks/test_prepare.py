@@ -1,11 +1,5 @@
-import io
 import shutil
 from pathlib import Path
-
-import numpy as np
-from hypothesis import given
-from hypothesis import strategies as st
-from PIL import Image
 
 from benchmarks import archives
 from facial_expression.pictures.images import decode, is_picture_file
@@ -24,12 +18,3 @@ def test_enlarge_adds_distinct_pictures_under_the_same_split_and_class(tiny_arch
     assert {path.parent for path in files} == {
         tmp_path / "files" / Path(name).parent for name in tiny_pictures()
     }
-
-
-@given(st.integers(1, 7), st.integers(1, 7), st.integers(0, 60), st.data())
-def test_variant_changes_exactly_one_pixel(width, height, number, data):
-    pixels = data.draw(st.binary(min_size=width * height, max_size=width * height))
-    image = Image.open(io.BytesIO(archives.variant((width, height), pixels, number)))
-    before = np.frombuffer(pixels, np.uint8).reshape(height, width)
-    assert image.size == (width, height)
-    assert np.count_nonzero(np.asarray(image) != before) == 1

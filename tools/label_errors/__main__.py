@@ -41,11 +41,6 @@ from tools.label_errors import cross_fitting, suspects
 
 SHOWN = 25  # pictures on the sheet
 DPI = 120
-PATHS = {
-    "--arrays": "folder of stage preprocess",
-    "--recipe": "YAML with a section train:",
-    "--out": "folder to write to",
-}
 
 
 def find(arrays: Path, recipe: Recipe, folds: int, out: Path, people: Path | None = None) -> None:
@@ -98,7 +93,9 @@ def find(arrays: Path, recipe: Recipe, folds: int, out: Path, people: Path | Non
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments and find the suspects."""
-    arguments = parser("tools.label_errors", __doc__, PATHS)
+    recipe = "YAML with a section train:"
+    paths = {"--arrays": "folder of stage preprocess", "--recipe": recipe}
+    arguments = parser("tools.label_errors", __doc__, paths | {"--out": "folder to write to"})
     arguments.add_argument("--folds", type=int, default=5, help="networks to fit (5)")
     arguments.add_argument("--people", type=Path, help="people.csv: a person is in one fold only")
     args = arguments.parse_args(argv)

@@ -33,8 +33,7 @@ def check_untracked(path: Path) -> None:
     clean = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     command = ["git", "-C", str(folder), "check-ignore", "--quiet", "--", str(path)]
     try:
-        ignored = subprocess.run(command, env=clean, capture_output=True, check=False)
-        known = ignored.returncode == 0
+        known = not subprocess.run(command, env=clean, capture_output=True, check=False).returncode
     except FileNotFoundError:
         known = False
     if not known:
