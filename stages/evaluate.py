@@ -19,8 +19,6 @@ Writes  OUT/metrics.json             the headline: accuracy, macro F1, calibrati
 The tables are of the reported split, the last one scored.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from facial_expression.core.command import parser

@@ -11,8 +11,6 @@ Writes  OUT/model.onnx        the network with calibrated probabilities, and cla
 The folder can be uploaded as it is.  If model.onnx and MODEL differ, nothing is written.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 

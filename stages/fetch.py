@@ -10,8 +10,6 @@ A source that can change unnoticed needs a pin, `fetch.sha256`: every remote sou
 outside the folder that DVC watches, data/source/<name of the parameter file>.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from facial_expression.core.command import parser

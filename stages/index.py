@@ -13,8 +13,6 @@ Writes  OUT/index.csv         one row a picture: path, class, split, group (only
         OUT/croissant.json    the set in MLCommons' Croissant format
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from facial_expression.core.command import at_least, parser, processors

@@ -6,8 +6,6 @@ Writes  OUT/*.png, one file a figure.  Scores are those of the test split if it 
         of val.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from facial_expression.core.command import parser

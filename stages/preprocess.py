@@ -10,8 +10,6 @@ Writes  OUT/<split>/images-000.npy ...  uint8 (N, side, side), fixed-size shards
 The bytes do not depend on the number of worker processes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from facial_expression.core.command import at_least, parser, processors

@@ -8,8 +8,6 @@ A killed run continues from its last epoch when it is started again with the sam
 parameters; until it has finished, its state is kept in RESUME.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

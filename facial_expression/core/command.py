@@ -1,7 +1,5 @@
 """Command lines of stages, tools and benchmarks; `tools.arguments` has what only tools use."""
 
-from __future__ import annotations
-
 import argparse
 import os
 from collections.abc import Callable, Mapping

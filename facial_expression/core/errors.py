@@ -3,8 +3,6 @@
 Every message says what was expected, what was found, where, and what to do.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import sys

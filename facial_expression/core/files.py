@@ -1,7 +1,5 @@
 """Atomic and canonical writes: a file is whole or absent, and equal content is equal bytes."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -4,8 +4,6 @@ Labels are positions in the sorted list of class names, as the seed's LabelEncod
 list is kept in classes.json.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from facial_expression.core.errors import DatasetError

@@ -4,8 +4,6 @@ A stage declares its parameters as `@dataclass(frozen=True, config=CLOSED)` (pyd
 in its own package, so that editing one stage's parameters never touches another stage.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """CSV tables as pandas DataFrames: one reader and one writer for every stage and tool."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any

@@ -1,7 +1,5 @@
 """Work in threads whose results come in the order of the input."""
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -3,8 +3,6 @@
 Nothing here guesses an attribute: pictures without one are left out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The evaluate stage: score a network on some splits, write scores, tables and saliency maps."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal

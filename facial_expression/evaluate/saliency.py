@@ -1,7 +1,5 @@
 """Saliency maps: which places of a picture spoke for a class, by Grad-CAM."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

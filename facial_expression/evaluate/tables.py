@@ -1,7 +1,5 @@
 """What the evaluate stage reports of one split.  Labels and probabilities -> scores and tables."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -5,8 +5,6 @@ The sections are those of Mitchell et al. 2019, "Model Cards for Model Reporting
 modelcard_template.md).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

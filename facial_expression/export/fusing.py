@@ -10,8 +10,6 @@ same sums, four bytes at a time ("Use space-to-depth transformation where possib
 Engine Direct, HTP network design recommendations).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

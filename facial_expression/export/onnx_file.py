@@ -1,7 +1,5 @@
 """A network as an ONNX file, for users who have neither Keras nor TensorFlow."""
 
-from __future__ import annotations
-
 import tempfile
 import warnings
 from collections import Counter

@@ -1,7 +1,5 @@
 """Whether two forms of one network predict the same."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The export stage: a folder with a network and its card that can be uploaded as it is."""
 
-from __future__ import annotations
-
 import json
 import shutil
 import tempfile

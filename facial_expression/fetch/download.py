@@ -3,8 +3,6 @@
 The libraries that speak the protocols are imported where they are used: each costs up to a second.
 """
 
-from __future__ import annotations
-
 import errno
 import re
 import socket

@@ -1,7 +1,5 @@
 """The pictures of a source -> images.zip, the normalised archive, and people.csv."""
 
-from __future__ import annotations
-
 import csv
 import io
 import sys

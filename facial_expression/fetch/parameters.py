@@ -1,7 +1,5 @@
 """Section `fetch:` of conf/data/*.yaml."""
 
-from __future__ import annotations
-
 import codecs
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """What stage `fetch` does: bring the pictures here, check them against the pin, write them."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

@@ -6,8 +6,6 @@ sizes and compression ratios are checked before a file is read, and what is read
 what was declared.
 """
 
-from __future__ import annotations
-
 import bz2
 import copy
 import errno

@@ -1,7 +1,5 @@
 """Faults of a data set: duplicates, conflicting labels, blank pictures, outliers, imbalance."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -5,8 +5,6 @@ that say how to read them.  The RAI vocabulary (mlcommons.org/croissant/RAI/1.0)
 came about and what it cannot show.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What leaves training, and why.  Nothing leaves val or test: an official test set stays whole."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Literal, get_args
 

@@ -13,8 +13,6 @@ Two forms of the table are read; the header tells which:
   needs this form, because its file names say nothing about the row.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, Literal
 

@@ -16,8 +16,6 @@ The threshold depends on how alike the pictures of a set are anyway, so it is a 
 set; docs/protocol.md says how FER2013's was chosen and how often a pair above it is true.
 """
 
-from __future__ import annotations
-
 from concurrent.futures import Executor, ThreadPoolExecutor
 from itertools import product
 from typing import Any

@@ -1,7 +1,5 @@
 """Which split a picture is in: as its names say, or held out from train, seeded and stratified."""
 
-from __future__ import annotations
-
 from typing import Any, Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From images.zip to the rows of index.csv and audit.csv, as DataFrames: one row a picture."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor

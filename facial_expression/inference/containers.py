@@ -4,8 +4,6 @@ Decoders return the frames before the cut without an error.  The number of frame
 not help: some formats only estimate it, others count frames that an edit list leaves out.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from pathlib import Path

@@ -4,8 +4,6 @@ Threads decode pictures and find faces while the network predicts.  Only a few p
 memory at any time, whatever their number.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial

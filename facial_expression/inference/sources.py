@@ -1,7 +1,5 @@
 """Pictures that are decoded only when they are needed, so that long lists take little memory."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import BinaryIO, NamedTuple
 

@@ -4,8 +4,6 @@ Guo, Pleiss, Sun & Weinberger 2017, "On calibration of modern neural networks" (
 apply to logits, as in the exported network: float64 (N, classes), in nats, whatever their range.
 """
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 import numpy as np

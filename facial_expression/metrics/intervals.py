@@ -5,8 +5,6 @@ a score would change on other pictures of the same kind, not in another training
 short for fewer than some hundred pictures, and for shares near 0 or 1.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np

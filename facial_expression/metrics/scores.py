@@ -1,7 +1,5 @@
 """Scores of class probabilities against labels; scikit-learn's and SciPy's where they have one."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

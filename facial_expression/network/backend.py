@@ -1,7 +1,5 @@
 """Choose the Keras backend and its number of threads before Keras is imported."""
 
-from __future__ import annotations
-
 import importlib
 import importlib.metadata
 import os

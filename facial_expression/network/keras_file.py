@@ -3,8 +3,6 @@
 Keras writes the date and object ids into them, for which DVC would run all later stages again.
 """
 
-from __future__ import annotations
-
 import importlib
 import inspect
 import io

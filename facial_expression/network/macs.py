@@ -1,7 +1,5 @@
 """Multiply-accumulates of a network: the cost of one picture, independent of the machine."""
 
-from __future__ import annotations
-
 import math
 
 import keras

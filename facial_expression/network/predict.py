@@ -1,7 +1,5 @@
 """The output of a network for many pictures, in batches of one size, and averaged over views."""
 
-from __future__ import annotations
-
 import itertools
 
 import keras

@@ -1,7 +1,5 @@
 """The parameters of one training run.  Keras is not imported here: they choose its backend."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import Field

@@ -3,8 +3,6 @@
 Why not by OpenCV is in docs/decisions.md.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

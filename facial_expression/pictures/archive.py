@@ -5,8 +5,6 @@ of attributes (`core.files`); the pictures' own bytes are untouched.  So its sha
 data set.
 """
 
-from __future__ import annotations
-
 import struct
 import zipfile
 import zlib

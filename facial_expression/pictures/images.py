@@ -10,8 +10,6 @@ The rule, in order:
    (antialiased when it shrinks).  A picture that already has the size is left untouched.
 """
 
-from __future__ import annotations
-
 import hashlib
 import io
 import re

@@ -1,7 +1,5 @@
 """Some pictures of an archive by name, as squares of any side."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Series differ in lightness, hatch, line or marker and not only in hue, so that a
 colour-blind reader see the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 

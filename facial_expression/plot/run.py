@@ -1,7 +1,5 @@
 """The plot stage: read the tables and pictures of a run, draw its figures."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from pathlib import Path

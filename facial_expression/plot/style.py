@@ -3,8 +3,6 @@
 Figures are `matplotlib.figure.Figure` objects, made without pyplot, so there is no global state.
 """
 
-from __future__ import annotations
-
 import io
 import logging
 import warnings

@@ -1,7 +1,5 @@
 """The tables of earlier stages, checked as far as the figures need it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pandas as pd

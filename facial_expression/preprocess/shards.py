@@ -1,7 +1,5 @@
 """From index.csv and images.zip to shards of uint8 arrays, one shard a task."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial

@@ -4,8 +4,6 @@ Corners of polygons are rounded to whole canvas pixels before Pillow fills them,
 processor's rounding errors change nothing.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ those of FER2013, with more of disgust.  Expressions vary from faint to full, so
 confuses what people confuse.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass

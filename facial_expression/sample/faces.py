@@ -5,8 +5,6 @@ the right of the picture, y downwards.  Ekman, Friesen and Hager, *Facial Action
 (2002) defines the action units (AUs) and the ones that each expression combines.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 

@@ -1,7 +1,5 @@
 """The features of a face, its folds and its relief, drawn from its landmarks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 import numpy as np

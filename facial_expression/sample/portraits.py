@@ -1,7 +1,5 @@
 """A portrait: a face with looks, pose and light, as a grey 48x48 picture."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

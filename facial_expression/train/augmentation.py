@@ -3,8 +3,6 @@
 NumPy releases the interpreter lock, so that a training step can run at the same time.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The training batches: order, augmentation and targets, prepared while the network computes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Keras' BackupAndRestore and a `.keras` checkpoint were tried: with neither does 
 the same bytes, because seed generators are not restored (docs/decisions.md).
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """The training loop, the same for every recipe and backend.  It reads and writes no file."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

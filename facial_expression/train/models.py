@@ -13,8 +13,6 @@ The third convolution with a shortcut is airbench96's.  `lean` is the released n
 Sizes are those with 7 classes at side 48; multiplications are multiply-accumulates a picture.
 """
 
-from __future__ import annotations
-
 import keras
 from keras import KerasTensor, layers
 

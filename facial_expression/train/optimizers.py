@@ -1,7 +1,5 @@
 """Keras' Adam and AdamW with weight decay of kernels alone, and Muon for convolutions."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

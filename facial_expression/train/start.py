@@ -4,8 +4,6 @@ The names of layers select them: a model file with an initialiser of ours would 
 Keras.
 """
 
-from __future__ import annotations
-
 import keras
 import numpy as np
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """Layouts of data sets: each tells its own sets by their content, and lists their pictures."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from facial_expression.core.errors import ArchiveError

@@ -5,8 +5,6 @@ The older: `training.csv` and `validation.csv` with the columns `subDirectory_fi
 `train_set/images/0.jpg` and `train_set/annotations/0_exp.npy`, and so for `val_set`.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator
 

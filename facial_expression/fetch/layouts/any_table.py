@@ -1,7 +1,5 @@
 """Any set with a table of labels whose columns `fetch.table` of conf/data names."""
 
-from __future__ import annotations
-
 from facial_expression.core.errors import ArchiveError
 from facial_expression.fetch.layouts.folders import SPLITS
 from facial_expression.fetch.rows import SIDES, Row, joined, table

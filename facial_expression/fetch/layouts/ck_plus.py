@@ -4,8 +4,6 @@
 label `Emotion/S005/001/S005_001_00000011_emotion.txt`.  Class folders, as CK+48, are `folders`.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 

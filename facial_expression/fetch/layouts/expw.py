@@ -3,8 +3,6 @@
 A line is: picture, number of the face, top, left, right, bottom, confidence of the detector, label.
 """
 
-from __future__ import annotations
-
 from facial_expression.core.labels import FER2013_IDS
 from facial_expression.fetch.rows import Row, joined, table
 from facial_expression.fetch.unpack import Files

@@ -1,7 +1,5 @@
 """The challenge's fer2013.csv (Goodfellow et al. 2013) -> the folder copy's layout, lossless."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Iterator

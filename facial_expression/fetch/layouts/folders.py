@@ -1,7 +1,5 @@
 """Class folders, in those of splits (`train/happy/1.jpg`) or not (`happy/1.jpg`)."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections import defaultdict

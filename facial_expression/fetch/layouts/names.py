@@ -5,8 +5,6 @@ JAFFE (Lyons et al. 1998): `KA.AN1.39.tiff`, person and expression.  KDEF (Lundq
 no expression.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

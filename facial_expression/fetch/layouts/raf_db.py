@@ -5,8 +5,6 @@ it is there, `Annotation/manual/train_00001_manu_attri.txt`, whose last lines ar
 On Kaggle: `DATASET/train/1/train_00001_aligned.jpg`.
 """
 
-from __future__ import annotations
-
 import re
 
 from facial_expression.core.errors import ArchiveError
