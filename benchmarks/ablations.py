@@ -10,8 +10,6 @@ there already with the same parameters is not repeated.  If a fit fails, its err
 the next one follows.  The table shows CPU seconds, which other work on the machine changes least.
 """
 
-from __future__ import annotations
-
 import itertools
 import json
 import sys

@@ -3,8 +3,6 @@
 python -m benchmarks.archives FOLDER
 """
 
-from __future__ import annotations
-
 import io
 import sys
 import zipfile

@@ -10,8 +10,6 @@ A case is one file with seeded damage: cut, bytes removed, doubled or replaced, 
 formats know; members of zips too, with a checksum that fits.  All run in this process.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import re

@@ -13,8 +13,6 @@ The epoch of `fer` was chosen on PublicTest and PrivateTest (benchmarks/rival_fe
 accuracy on val and test is not that of a clean test.
 """
 
-from __future__ import annotations
-
 import itertools
 import tempfile
 from collections.abc import Callable, Sequence

@@ -4,8 +4,6 @@ Only Linux and macOS report the peak memory of a child.  Nothing heavy is import
 a child includes that of the process it was forked from.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import re

@@ -11,8 +11,6 @@
 The files are in a temporary folder and have been read before, so that the disk is not measured.
 """
 
-from __future__ import annotations
-
 import csv
 import importlib.util
 import sys

@@ -10,8 +10,6 @@ grows with the square of the number of pictures.
 Targets on two cores: 15 s together, 500 MB each, 1 KB a picture more.
 """
 
-from __future__ import annotations
-
 import shutil
 import sys
 import tempfile

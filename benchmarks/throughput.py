@@ -7,8 +7,6 @@ imported.  Each round goes through all combinations, so that other work on the m
 them alike.  The pictures are random; nothing is read from disk or augmented.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from typing import NamedTuple, get_args

@@ -8,8 +8,6 @@ and its whole run is extrapolated from the measured epochs.  The published weigh
 `fer` are scored in the same table.  Without --test only val (PublicTest) is scored.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from dataclasses import replace

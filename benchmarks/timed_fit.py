@@ -5,8 +5,6 @@ validation and weight averaging count.  Building the network and the graph of a 
 and is reported separately.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict

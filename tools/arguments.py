@@ -1,7 +1,5 @@
 """Types and defaults of arguments that several tools share."""
 
-from __future__ import annotations
-
 import argparse
 import math
 import os

@@ -1,7 +1,5 @@
 """What lies beside a model file: the names of its classes, and its temperature."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from facial_expression.core.errors import DatasetError, ModelError, damaged

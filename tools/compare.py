@@ -16,8 +16,6 @@ what other pictures would change.  Another training seed changes a score as well
 runs with --seeds and --against (Welch's test).
 """
 
-from __future__ import annotations
-
 import io
 import itertools
 from collections.abc import Sequence

@@ -5,8 +5,6 @@ got right, or both got wrong, say nothing about the difference, so a paired inte
 than two intervals side by side.
 """
 
-from __future__ import annotations
-
 import math
 import warnings
 from collections.abc import Sequence

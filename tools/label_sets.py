@@ -9,8 +9,6 @@ published filter, each time on the same pictures: those that have both labels.
 A model with a class contempt is scored on eight classes, any other on seven.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal

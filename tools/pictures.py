@@ -12,8 +12,6 @@ Writes  OUT/faces.png      drawn faces, marked by `tools.predict --draw` with th
 No picture shows a person: code draws the faces, and everything else is numbers.
 """
 
-from __future__ import annotations
-
 import io
 import shutil
 import subprocess

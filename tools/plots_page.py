@@ -6,8 +6,6 @@ DVC replaces {refresh_tag} and {plot_divs}.  Run this again when requirements.tx
 vl-convert-python (a test says so).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from pathlib import Path

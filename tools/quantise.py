@@ -12,8 +12,6 @@ Weights are rounded to eight bits per channel and activations to eight bits per 
 quantization).  The probabilities change: the tool prints by how much.
 """
 
-from __future__ import annotations
-
 import contextlib
 import io
 import logging

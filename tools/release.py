@@ -9,8 +9,6 @@ ignores the folder, so a `dvc push` alone never adds a picture to a commit: only
 and only for objects that dvc.lock and the files in released/ name.
 """
 
-from __future__ import annotations
-
 import json
 import shutil
 import subprocess

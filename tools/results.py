@@ -11,8 +11,6 @@ results/README.md from the runs kept; --check only says whether they are current
 the run in data/ below those of README.md.
 """
 
-from __future__ import annotations
-
 import datetime
 import json
 import os

@@ -1,7 +1,5 @@
 """Pictures in folders named after classes -> arrays, for a trained model."""
 
-from __future__ import annotations
-
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path

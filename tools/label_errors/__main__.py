@@ -18,8 +18,6 @@ and code: a killed run continues after its last whole fold.  Look at the picture
 whose labels are right, and name the file in `index.exclude`.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, replace

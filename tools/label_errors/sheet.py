@@ -1,7 +1,5 @@
 """The sheet of suspected label errors, for a person to judge."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd

@@ -25,8 +25,6 @@ Terms   Labels are apparent expressions as strangers would name them, not what a
         inferring emotions of people (README.md, Limits).
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import re

@@ -1,7 +1,5 @@
 """Draw boxes and labels on a picture, readable on light and dark ground and at any size."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ A format is a function of the class names.  It returns the header and a function
 its lines, so that results can be written as they come.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

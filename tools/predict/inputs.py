@@ -1,7 +1,5 @@
 """Files, folders, patterns, videos and standard input -> pictures in a fixed order."""
 
-from __future__ import annotations
-
 import glob
 import io
 import stat

@@ -1,7 +1,5 @@
 """Write results as they come: lines, annotated copies, messages and a progress bar."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 import tempfile

@@ -8,8 +8,6 @@ Writes  FILE: everything in one file, pictures included; no script, no request t
         It shows pictures of the data, so a path that git would track is refused.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """The model card -> HTML, whole and in the parts that a report shows first."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 

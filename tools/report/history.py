@@ -1,7 +1,5 @@
 """What DVC knows of a run: which stage wrote which file, and which files have changed since."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A run -> one HTML file that asks for nothing outside itself."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A figure's file -> an address that holds it."""
 
-from __future__ import annotations
-
 import base64
 import io
 from dataclasses import dataclass

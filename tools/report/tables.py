@@ -1,7 +1,5 @@
 """The tables of a report, formatted.  A cell is a text, or a value and its interval."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What each figure shows, for those who do not see it."""
 
-from __future__ import annotations
-
 from tools.report.run import Run
 from tools.report.tables import percent
 

@@ -13,8 +13,6 @@ square, the direction of a rotation, darker or brighter) depend on the seed, the
 picture's place in the array, but not on the strength.
 """
 
-from __future__ import annotations
-
 import io
 from collections.abc import Callable
 from typing import NamedTuple

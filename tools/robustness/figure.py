@@ -1,7 +1,5 @@
 """Accuracy by strength of corruption, and one picture under every corruption."""
 
-from __future__ import annotations
-
 import numpy as np
 import numpy.typing as npt
 import pandas as pd

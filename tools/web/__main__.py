@@ -10,8 +10,6 @@ The page is served on 127.0.0.1, to this machine only, until Ctrl-C.  With --hos
 it, without a password and without encryption; their browsers then do not allow the camera.
 """
 
-from __future__ import annotations
-
 import sys
 import threading
 import webbrowser

@@ -1,7 +1,5 @@
 """The server's answer about a picture: plain values, ready to become JSON."""
 
-from __future__ import annotations
-
 import base64
 import io
 import threading

@@ -1,7 +1,5 @@
 """The model card as HTML, and the model file's metadata under readable names."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

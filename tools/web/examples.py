@@ -1,7 +1,5 @@
 """Drawn faces to try the page with, made when it starts; none is a real person's."""
 
-from __future__ import annotations
-
 import io
 from dataclasses import replace
 

@@ -5,8 +5,6 @@ Another site's page can neither send pictures nor read answers, not even by DNS 
 number of requests are limited.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import logging
 import mimetypes
