@@ -22,7 +22,7 @@ def made(recipe: Recipe, epoch: int = 1, split: Split = SPLIT, **options) -> lis
     return list(epoch_batches(recipe, split, 3, epoch, order, **options))
 
 
-@given(st.integers(0, 2**32), st.integers(1, 200), st.integers(1, 64), st.integers(1, 9))
+@given(st.integers(0, 2**32 - 1), st.integers(1, 200), st.integers(1, 64), st.integers(1, 9))
 def test_every_picture_comes_once_an_epoch_and_every_batch_is_full(seed, pictures, size, epoch):
     recipe = replace(RECIPE, seed=seed, batch_size=size)
     order = batch_order(recipe, pictures, epoch)
