@@ -118,6 +118,12 @@ def test_pictures_that_are_only_copied_stay_out_of_git(pulled, tmp_path):
     put_faces(clone, clone / "data/source/team/holiday ü")
     (clone / "data/source/faces.zip").write_bytes(b"faces of people")
     assert staged(clone) == []
+    run(clone, "dvc", "exp", "run", "--temp", "-C", FOLDER, "--name", "copied", *OWN)
+    refs = run(clone, "git", "for-each-ref", "--format=%(refname)", "refs/exps").split()
+    (experiment,) = (ref for ref in refs if ref.endswith("/copied"))
+    held = run(clone, "git", "ls-tree", "-r", "--name-only", experiment).splitlines()
+    assert "dvc.lock" in held
+    assert not [name for name in held if name.endswith(".jpg")]
 
 
 def test_a_set_of_any_name_needs_one_command(pulled, tmp_path):
