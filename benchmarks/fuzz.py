@@ -19,6 +19,7 @@ import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from facial_expression.core import arrays, labels, params, tables
+from facial_expression.core import arrays, files, labels, params, tables
 from facial_expression.core.command import at_least, parser
 from facial_expression.core.errors import DatasetError, run
-from facial_expression.export.run import ExportParameters, described
+from facial_expression.export.card import Facts
+from facial_expression.export.run import PER_CLASS, ExportParameters, described
 from facial_expression.fetch.parameters import FetchParameters
 from facial_expression.index import ferplus
 from facial_expression.index.table import IndexParameters
@@ -63,14 +65,20 @@ def readers(root: Path) -> dict[str, Reader]:
     tables.write_table(votes, pd.DataFrame({"path": paths, **dict.fromkeys(ferplus.COLUMNS, 1)}))
     checkpoints.write(root, checkpoints.State([{"epoch": 1}], [np.ones((3, 4))], [], [np.ones(2)]))
     said, used = params.load(conf, "export", ExportParameters), params.load(recipe, "train", Recipe)
-    card = data / "raw/source.json", index / "audit.json"
+    card, scored = (data / "raw/source.json", index / "audit.json"), scores / "scores.json"
     drawn = data / "raw/images.zip", index, shards, model / "history.csv", scores
-    described_run = partial(described, said, "", used, "", card[0], card[1], "", 1, scores)
     plots = partial(draw, PlotParameters(50, "#112233", 1, 1, 1, 0), *drawn)
 
     def onnx() -> None:
         loaded = Network(network, 1)
         loaded.predict(np.zeros((2, loaded.side, loaded.side), np.uint8))
+
+    def model_card() -> None:
+        source, audit, found = (files.read_json(path, "it") for path in (*card, scored))
+        per_class = tables.read_table(scores / "per_class.csv", PER_CLASS)
+        texts, recipe_used = said.texts(""), asdict(used)
+        facts = Facts(texts, source, audit, found, per_class, "", recipe_used, "", 1)
+        described(facts, said.crop)
 
     def keras() -> None:
         from facial_expression.network.keras_file import load_classifier  # noqa: PLC0415
@@ -89,7 +97,7 @@ def readers(root: Path) -> dict[str, Reader]:
         "index.csv": (10, [table], partial(read_index, table)),
         "votes": (10, [votes], partial(ferplus.read_votes, votes, paths)),
         "arrays": (20, [classes, *(shards / "val").iterdir()], split),
-        "card": (20, [*card, scores / "scores.json", scores / "per_class.csv"], described_run),
+        "card": (20, [*card, scored, scores / "per_class.csv"], model_card),
         "plot": (1, [*scores.rglob("*.*"), *index.glob("*.csv"), model / "history.csv"], plots),
         "classes": (4, [named], partial(labels.read_classes, named, ordered=False)),
         "temperature": (4, [fitted], partial(find_temperature, network)),

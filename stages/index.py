@@ -19,7 +19,7 @@ from facial_expression.core.command import at_least, parser, processors
 from facial_expression.core.errors import damaged, run
 from facial_expression.core.files import read_json, sha256_of, write_json
 from facial_expression.core.params import load
-from facial_expression.core.tables import read_table, write_table
+from facial_expression.core.tables import read_people, write_table
 from facial_expression.index import audit, croissant
 from facial_expression.index.table import IndexParameters, build_index
 
@@ -41,8 +41,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with damaged(args.raw / "source.json", "the fetch stage"):
         source = read_json(args.raw / "source.json", "the fetch stage")
         source = {name: source[name] for name in croissant.SOURCE}
-    columns = {"path": str, "group": str}
-    people = read_table(args.raw / "people.csv", columns, "the fetch stage", empty=True, key="path")
+    people = read_people(args.raw / "people.csv")
     table, found = build_index(args.raw / "images.zip", people, params, args.workers)
     counts = audit.class_counts(table)
     write_table(args.out / "index.csv", table)
@@ -53,8 +52,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     summary = {"protocol": params.protocol, **summary}
     write_json(args.out / "audit.json", summary)
     told = list(people)[2:], sha256_of(args.out / "index.csv"), about
-    with damaged(args.raw / "source.json", "the fetch stage"):
-        described = croissant.describe(table, counts, summary, source, *told)
+    described = croissant.describe(table, counts, summary, source, *told)
     write_json(args.out / "croissant.json", described)
     used = ", ".join(f"{split} {count}" for split, count in summary["used"].items())
     dropped = sum(summary["dropped"].values())

@@ -28,7 +28,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from facial_expression.core.command import parser
-from facial_expression.core.errors import DatasetError, PipelineError, run
+from facial_expression.core.errors import DatasetError, PipelineError, reason, run
 from facial_expression.core.tables import read_table
 
 PREDICTIONS = "data/evaluation/predictions"
@@ -72,10 +72,9 @@ def read_run(revision: str, split: str) -> Predictions:
         with Repo() as repo, nullcontext() if revision in WORKSPACE else repo.switch(revision):
             text = repo.dvcfs.read_text(path, encoding="utf-8", newline="")
     except DvcException as error:
-        reason = " ".join(str(error).split())
         raise PipelineError(
-            f"{name}: expected a commit, branch, tag or experiment of this repository: {reason}; "
-            "git log and dvc exp show list them"
+            f"{name}: expected a commit, branch, tag or experiment of this repository: "
+            f"{reason(error)}; git log and dvc exp show list them"
         ) from None
     except FileNotFoundError as error:
         raise DatasetError(

@@ -50,6 +50,11 @@ class TrainingError(PipelineError):
     """Training cannot continue (the loss is not finite, the checkpoint is in use)."""
 
 
+def reason(error: BaseException) -> str:
+    """What an error says, on one line; its type if it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 @contextmanager
 def damaged(where: Path | str, written_by: str) -> Iterator[None]:
     """Turn what the damaged files `where` make the block raise into a DatasetError.
@@ -61,9 +66,9 @@ def damaged(where: Path | str, written_by: str) -> Iterator[None]:
     except Exception as error:  # those of NumPy, pandas, json and zipfile have no common base class
         if isinstance(error, PipelineError):
             raise
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+        found = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise DatasetError(
-            f"{where}: expected what {written_by} writes, found damage ({reason}); "
+            f"{where}: expected what {written_by} writes, found damage ({found}); "
             f"run {written_by} again"
         ) from error
 

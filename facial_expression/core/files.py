@@ -30,6 +30,14 @@ def repository() -> Path:
     return Path(os.environ.get("DVC_ROOT", ""))
 
 
+def in_repository(path: Path) -> Path:
+    """`path`, or what lies there in the repository where a temporary copy lacks it.
+
+    A file that neither git nor DVC tracks is not in the copy.
+    """
+    return path if path.exists() else repository() / path
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a path on the same disk, for the block to make a file or a folder there.

@@ -14,7 +14,7 @@ import yaml
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from facial_expression.core.errors import ParameterError
-from facial_expression.core.files import repository, sha256_of
+from facial_expression.core.files import in_repository, sha256_of
 
 CLOSED = ConfigDict(extra="forbid", allow_inf_nan=False)
 """Configuration of every parameter dataclass: unknown keys, NaN and infinity are errors."""
@@ -65,11 +65,10 @@ def pinned(path: str, sha256: str, key: str, remedy: str) -> Path:
     """The file that the parameter `key` names; a ParameterError if its sha256 is another.
 
     `sha256` is the parameter of that name beside `key`: the pin, by which DVC notices another file
-    under the same name.  `remedy` says what to do if there is no file.  A file that git ignores is
-    not in the temporary copies that DVC runs: there it is read from the repository.
+    under the same name.  `remedy` says what to do if there is no file.
     """
     pin = f"{key.rpartition('.')[0]}.sha256"
-    file = Path(path) if Path(path).exists() else repository() / path
+    file = in_repository(Path(path))
     try:
         found = sha256_of(file)
     except (OSError, ValueError) as error:  # a path that holds NUL

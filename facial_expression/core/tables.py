@@ -6,7 +6,7 @@ from typing import IO, Any
 
 import pandas as pd
 
-from facial_expression.core.errors import DatasetError
+from facial_expression.core.errors import DatasetError, reason
 from facial_expression.core.files import DECIMALS, write_bytes
 
 Columns = Mapping[str, type]
@@ -45,7 +45,7 @@ def read_table(
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such table; {remedy}") from None
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
-        raise DatasetError(f"{path}: expected a CSV table: {_line(error)}; {remedy}") from None
+        raise DatasetError(f"{path}: expected a CSV table: {reason(error)}; {remedy}") from None
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first column as row names
         raise DatasetError(f"{path}: expected rows as long as the header; {remedy}")
     if lacking := [name for name in columns if name not in table]:
@@ -62,8 +62,14 @@ def read_table(
                 values = table[name].mask(table[name] == "") if kind is float else table[name]
                 table[name] = values.astype("float64" if kind is float else "int64")
             except (ValueError, OverflowError) as error:
-                raise DatasetError(f"{path}: column {name}: {_line(error)}; {remedy}") from None
+                raise DatasetError(f"{path}: column {name}: {reason(error)}; {remedy}") from None
     return table
+
+
+def read_people(path: Path) -> pd.DataFrame:
+    """people.csv: columns path (each once), group, and the attributes that the set states."""
+    columns = {"path": str, "group": str}
+    return read_table(path, columns, "the fetch stage", empty=True, key="path")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:
@@ -85,7 +91,3 @@ def markdown(rows: Iterable[Iterable[str]]) -> str:
     header, *others = map(list, rows)
     lines = [header, ["---"] * len(header), *others]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())

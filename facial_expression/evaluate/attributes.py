@@ -37,7 +37,7 @@ def by_attribute(
     `people` is people.csv: columns path, group and the attributes, "" where nothing is stated.
     Probabilities (N, classes) are before the temperature, `calibrated` after it.
     """
-    about = people.drop_duplicates("path").set_index("path").reindex(paths).fillna("")
+    about = people.set_index("path").reindex(paths).fillna("")
     unit = about["group"].mask(about["group"] == "", about.index)
     named = [
         (name, value)

@@ -14,7 +14,7 @@ from facial_expression.core.errors import DatasetError
 from facial_expression.core.files import atomic, read_json, write_json
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import CLOSED, Seed
-from facial_expression.core.tables import read_table, write_table
+from facial_expression.core.tables import read_people, write_table
 from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
 
@@ -69,8 +69,7 @@ def evaluate(
         ModelError: the network cannot be read, or does not fit the arrays.
     """
     origin = _read_origin(index / "audit.json")
-    columns = {"path": str, "group": str}
-    about = read_table(people, columns, "the fetch stage", empty=True, key="path")
+    about = read_people(people)
     classes = read_classes(arrays / "classes.json")
     splits = {name: read_split(arrays, name, classes) for name in params.splits}
     configure(recipe.backend, recipe.threads)

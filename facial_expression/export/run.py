@@ -92,11 +92,19 @@ def export(
     with tempfile.TemporaryDirectory() as folder:
         portable = Path(folder) / "model.keras"
         keras_file.save_portable(model, portable)
-        weights = sha256_of(portable), portable.stat().st_size
-        facts, card, metadata, fitted = described(
-            params, file, recipe, name, source, audit, *weights, evaluation
+        facts = Facts(
+            texts=params.texts(file),
+            source=read_json(source, "the fetch stage"),
+            audit=read_json(audit, "the index stage"),
+            metrics=read_json(evaluation / "scores.json", "the evaluate stage"),
+            per_class=read_table(evaluation / "per_class.csv", PER_CLASS, "the evaluate stage"),
+            recipe=name,
+            parameters=asdict(recipe),
+            model=sha256_of(portable),
+            size=portable.stat().st_size,
         )
-        split, onnx_file = facts.metrics["reported_split"], out / "model.onnx"
+        card, metadata, fitted, split = described(facts, params.crop)
+        onnx_file = out / "model.onnx"
         temperature = fitted["temperature"]
         parity = convert(model, arrays, split, temperature, metadata, recipe.threads, onnx_file)
         with atomic(out / "model.keras") as temporary:
@@ -109,42 +117,23 @@ def export(
 
 @damaged("source.json, audit.json, scores.json or per_class.csv", "dvc repro -f")
 def described(
-    params: ExportParameters,
-    file: str,
-    recipe: Recipe,
-    name: str,
-    source: Path,
-    audit: Path,
-    digest: str,
-    size: int,
-    evaluation: Path,
-) -> tuple[Facts, str, dict[str, str], dict[str, Any]]:
-    """Facts of the run, its card, the metadata of model.onnx, and calibration.json."""
-    facts = Facts(
-        texts=params.texts(file),
-        source=read_json(source, "the fetch stage"),
-        audit=read_json(audit, "the index stage"),
-        metrics=read_json(evaluation / "scores.json", "the evaluate stage"),
-        per_class=read_table(evaluation / "per_class.csv", PER_CLASS, "the evaluate stage"),
-        recipe=name,
-        parameters=asdict(recipe),
-        model=digest,
-        size=size,
-    )
+    facts: Facts, crop: CropParameters
+) -> tuple[str, dict[str, str], dict[str, Any], str]:
+    """The card, the metadata of model.onnx, calibration.json, and the reported split."""
     split, classes = facts.metrics["reported_split"], facts.per_class["class"].tolist()
     scores, temperature = facts.metrics[split], facts.metrics["calibration"]["temperature"]
     metadata = {  # what a user of model.onnx alone has to know
         "classes": json.dumps(classes, ensure_ascii=False),
-        "crop": json.dumps(asdict(params.crop)),
+        "crop": json.dumps(asdict(crop)),
         "temperature": f"{temperature:.6f}",
         **{key: facts.texts[key] for key in ("dataset", "licence", "terms")},
-        "recipe": name,
+        "recipe": facts.recipe,
         "protocol": facts.metrics["protocol"],
         "accuracy": f"{interval(scores)} on {split}, n = {scores['n']:,}",
-        "model_sha256": digest,
+        "model_sha256": facts.model,
     }
     fitted = {key: facts.metrics["calibration"][key] for key in ("temperature", "fitted_on")}
-    return facts, render(facts), metadata, fitted
+    return render(facts), metadata, fitted, split
 
 
 def convert(

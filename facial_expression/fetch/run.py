@@ -12,8 +12,8 @@ from pathlib import Path
 from facial_expression.core.errors import ChecksumError, SourceError
 from facial_expression.core.files import (
     atomic,
+    in_repository,
     remove_leftovers,
-    repository,
     sha256_of,
     write_json,
     write_text,
@@ -45,9 +45,9 @@ class Source:
 
     @property
     def path(self) -> Path:
-        """The path of a local source, `~` being the home folder; see `params.pinned`."""
-        path = Path(os.path.expanduser(self.address))  # noqa: PTH111  of nobody's home: unchanged
-        return path if path.exists() else repository() / path
+        """The path of a local source, `~` being the home folder."""
+        path = os.path.expanduser(self.address)  # noqa: PTH111  of nobody's home: unchanged
+        return in_repository(Path(path))
 
     @property
     def label(self) -> str:

@@ -27,7 +27,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
-from facial_expression.core.errors import ArchiveError
+from facial_expression.core.errors import ArchiveError, reason
 from facial_expression.fetch.parameters import FetchParameters
 from facial_expression.pictures import archive
 
@@ -216,17 +216,17 @@ def reading(where: str) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise  # of the file that is written: `run` reports it
         if error.errno is None:
-            raise corrupt(where, _line(error)) from error
-        raise ArchiveError(f"{where}: cannot be read: {_line(error)}") from error
+            raise corrupt(where, reason(error)) from error
+        raise ArchiveError(f"{where}: cannot be read: {reason(error)}") from error
     except NotImplementedError as error:  # of zipfile
-        raise ArchiveError(f"{where}: {_line(error)}; unpack it and pack it again") from error
+        raise ArchiveError(f"{where}: {reason(error)}; unpack it and pack it again") from error
     except DAMAGE as error:
-        raise corrupt(where, _line(error)) from error
+        raise corrupt(where, reason(error)) from error
 
 
-def corrupt(where: str, reason: str) -> ArchiveError:
+def corrupt(where: str, fault: str) -> ArchiveError:
     """The error for a source that is damaged."""
-    return ArchiveError(f"{where}: truncated or corrupt ({reason}); get it again")
+    return ArchiveError(f"{where}: truncated or corrupt ({fault}); get it again")
 
 
 def safe_path(name: str, where: str) -> str:
@@ -394,7 +394,3 @@ def _refused(
     path: str, where: str, fault: str, remedy: str = "leave it out and pack again"
 ) -> ArchiveError:
     return ArchiveError(f"{where}: the member {path[:LONGEST_PATH]!r} {fault}; {remedy}")
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.core.errors import ModelError
+from facial_expression.core.errors import ModelError, reason
 from facial_expression.inference.boxes import CropRule
 
 if TYPE_CHECKING:
@@ -75,8 +75,9 @@ class Network:
         try:
             self._session = session(path, threads)
         except Exception as error:  # noqa: BLE001  onnxruntime's errors have no common base class
-            reason = " ".join(str(error).split())[:200]
-            raise ModelError(f"{path}: expected an ONNX model: {reason}; export it again") from None
+            raise ModelError(
+                f"{path}: expected an ONNX model: {reason(error):.200}; export it again"
+            ) from None
         self.facts = dict(self._session.get_modelmeta().custom_metadata_map)
         inputs = {each.name: each.shape for each in self._session.get_inputs()}
         outputs = [each.name for each in self._session.get_outputs()]
@@ -124,6 +125,7 @@ class Network:
             if not all(np.isfinite(values).all() for values in (probabilities, *maps)):
                 raise ValueError("it predicts NaN or infinity")
         except Exception as error:  # noqa: BLE001
-            reason = " ".join(str(error).split())[:200]
-            raise ModelError(f"{self._path}: cannot run: {reason}; export it again") from None
+            raise ModelError(
+                f"{self._path}: cannot run: {reason(error):.200}; export it again"
+            ) from None
         return Output(probabilities, maps[0] if maps else None)

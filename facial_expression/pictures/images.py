@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError, features
 
-from facial_expression.core.errors import ImageError
+from facial_expression.core.errors import ImageError, reason
 from facial_expression.pictures.archive import SUFFIXES
 
 MAX_PIXELS = 100_000_000
@@ -149,7 +149,7 @@ def decode(data: bytes) -> Picture:
     except BROKEN_FILE as error:
         if isinstance(error, UnidentifiedImageError):
             raise ImageError(f"not a picture, though it begins like {kind}") from None
-        raise ImageError(" ".join(str(error).split()) or type(error).__name__) from None
+        raise ImageError(reason(error)) from None
 
 
 def square(picture: Picture, side: int) -> NDArray[np.uint8]:

@@ -16,7 +16,7 @@ Sizes are those with 7 classes at side 48; multiplications are multiply-accumula
 import keras
 from keras import KerasTensor, layers
 
-from facial_expression.core.errors import ModelError
+from facial_expression.core.errors import ModelError, reason
 
 
 def seed(x: KerasTensor) -> KerasTensor:
@@ -115,9 +115,8 @@ def build(name: str, side: int, classes: int, precision: str = "float32") -> ker
         pictures = keras.Input((side, side, 1), dtype="uint8", name="pictures")
         features = BUILDERS[name](layers.Rescaling(1 / 255, name="rescaling")(pictures))
     except ValueError as error:
-        reason = " ".join(str(error).split())
         raise ModelError(
-            f"train.model: '{name}' does not fit pictures of side {side}: {reason}; "
+            f"train.model: '{name}' does not fit pictures of side {side}: {reason(error)}; "
             "raise preprocess.side"
         ) from None
     finally:

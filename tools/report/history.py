@@ -9,7 +9,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
-from facial_expression.core.errors import DatasetError
+from facial_expression.core.errors import DatasetError, reason
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,7 @@ def outputs_and_differences(root: Path) -> tuple[list[Output], list[str]]:
             ]
             status = repo.status([stage.addressing for stage in stages])
     except DvcException as error:
-        reason = " ".join(str(error).split())
-        raise DatasetError(f"{root / 'dvc.lock'}: {reason}; run dvc repro") from None
+        raise DatasetError(f"{root / 'dvc.lock'}: {reason(error)}; run dvc repro") from None
     return outputs, [
         text for stage, found in status.items() for text in _told(stage.rpartition(":")[2], found)
     ]
