@@ -103,8 +103,10 @@ class Network:
         """Predict one black picture; a ModelError if that does not end."""
         watch = Timer(LONGEST, setattr, (self._options, "terminate", True))
         watch.start()
-        output = self.predict(np.zeros((1, self.side, self.side), np.uint8))
-        watch.cancel()
+        try:
+            output = self.predict(np.zeros((1, self.side, self.side), np.uint8))
+        finally:
+            watch.cancel()  # otherwise the process waits for it before it ends
         shapes = [output.probabilities.shape]
         if output.activation is not None:
             shapes.append(output.activation.shape[:1] + output.activation.shape[3:])

@@ -1,3 +1,4 @@
+import threading
 from functools import partial
 
 import numpy as np
@@ -58,3 +59,5 @@ def test_a_strange_network_is_one_line(tmp_path, monkeypatch, change, found):
     monkeypatch.setattr(network, "LONGEST", 0.5)
     with pytest.raises(ModelError, match=one_line("m.onnx", found)):
         network.Network(path)
+    timers = [each for each in threading.enumerate() if isinstance(each, threading.Timer)]
+    assert all(timer.finished.is_set() for timer in timers)  # none keeps the process from ending
