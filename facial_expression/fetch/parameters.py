@@ -49,7 +49,7 @@ class FetchParameters:
     """Section `fetch` of conf/data/*.yaml.
 
     Attributes:
-        source: `sample`, a local path, a URL, `kaggle:owner/name` or `gdrive:<id>`.
+        source: a local path, a URL, `kaggle:owner/name` or `gdrive:<id>`.
         licence: who may use the pictures, and for what; copied to source.json.
         sha256: of the normalised archive; None where DVC itself notices a change.
         layout: how the set is laid out; None: its content says it.

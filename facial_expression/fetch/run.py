@@ -17,7 +17,6 @@ from facial_expression.core.files import (
     sha256_of,
     write_json,
     write_text,
-    write_zip,
 )
 from facial_expression.fetch import download
 from facial_expression.fetch.layout import Normalised, normalise
@@ -26,7 +25,7 @@ from facial_expression.fetch.unpack import in_dvc_cache
 
 HANDLES = {"kaggle": r"[\w-]+/[\w-]+(/versions/\d+)?", "gdrive": r"[\w-]+"}
 KNOWN = (
-    "`sample`; a path to a zip, tar, folder or fer2013.csv; an http(s)://, s3:// or other URL; "
+    "a path to a zip, tar, folder or fer2013.csv; an http(s)://, s3:// or other URL; "
     "kaggle:owner/name or kaggle:owner/name/versions/N; gdrive:<id>"
 )
 
@@ -35,7 +34,7 @@ KNOWN = (
 class Source:
     """One place that a data set comes from."""
 
-    kind: str  # sample, local, url, kaggle or gdrive
+    kind: str  # local, url, kaggle or gdrive
     address: str  # a path, a URL, a Kaggle handle or the id of a Drive file; as configured
 
     @property
@@ -72,8 +71,6 @@ def parse(text: str) -> Source:
         SourceError: the text is not a source.
     """
     kind, _, handle = text.partition(":")
-    if text == "sample":
-        return Source("sample", text)
     if kind in HANDLES:
         if re.fullmatch(HANDLES[kind], handle):
             return Source(kind, handle)
@@ -94,10 +91,6 @@ def write_archive(source: Source, out: Path, params: FetchParameters) -> Normali
         ArchiveError: it is empty, corrupt, dangerous, or not laid out in a known way.
     """
     print(f"fetching {source.label}", file=sys.stderr)
-    if source.kind == "sample":
-        from facial_expression.sample import dataset
-
-        return Normalised("sample", write_zip(out, sorted(dataset.draw())))
     if source.kind == "local":
         if not (source.path.is_file() or source.path.is_dir()):
             raise SourceError(f"{source.label}: no such file or folder; correct fetch.source")

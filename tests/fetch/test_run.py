@@ -14,7 +14,6 @@ LIMITS = FetchParameters("", "")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("sample", Source("sample", "sample")),
         ("data/source/folder", Source("local", "data/source/folder")),
         ("./sample", Source("local", "./sample")),
         ("C:\\faces\\set.zip", Source("local", "C:\\faces\\set.zip")),
@@ -28,14 +27,14 @@ LIMITS = FetchParameters("", "")
 )
 def test_parse(text, expected):
     assert parse(text) == expected
-    assert parse(text).is_remote == (expected.kind not in ("sample", "local"))
+    assert parse(text).is_remote == (expected.kind != "local")
 
 
 @pytest.mark.parametrize(
     "text", ["", " ", "kaggle:", "kaggle:fer2013", "kaggle:a/b/c", "gdrive:", "gdrive:../x"]
 )
 def test_what_names_no_source_is_refused(text):
-    with pytest.raises(SourceError, match="expected `sample`; a path"):
+    with pytest.raises(SourceError, match="expected a path"):
         parse(text)
 
 

@@ -2,30 +2,49 @@ import hashlib
 import io
 from collections import Counter, defaultdict
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, features
 
-from facial_expression.core.files import write_zip
+from facial_expression.core.files import sha256_of
 from facial_expression.core.params import load
+from facial_expression.fetch.parameters import FetchParameters
 from facial_expression.index import audit, table
+from facial_expression.pictures import archive
 from facial_expression.sample import dataset
 from facial_expression.sample.faces import EXPRESSIONS, identity, landmarks
 from facial_expression.sample.portraits import looks, portrait
 from tests.clones import ROOT
 from tests.helpers import drawn_face
+from tools import draw_sample
+
+
+def contents(path: Path) -> dict[str, bytes]:
+    return dict(archive.read_members(path, archive.members(path).items()))
+
+
+def decoded(members: dict[str, bytes]) -> dict[str, np.ndarray]:
+    return {path: np.asarray(Image.open(io.BytesIO(data))) for path, data in members.items()}
 
 
 @pytest.fixture(scope="module")
-def members() -> dict[str, bytes]:
-    return dict(dataset.draw())
+def drawn(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("drawn") / "faces.zip"
+    draw_sample.main(["--out", str(path)])
+    return path
+
+
+@pytest.fixture(scope="module")
+def members(drawn) -> dict[str, bytes]:
+    return contents(drawn)
 
 
 @pytest.fixture(scope="module")
 def pixels(members) -> dict[str, np.ndarray]:
-    return {path: np.asarray(Image.open(io.BytesIO(data))) for path, data in members.items()}
+    return decoded(members)
 
 
 FAULTS = dataset.planted_faults()
@@ -42,6 +61,16 @@ def planted_groups() -> set[frozenset[str]]:
     for one, two in FAULTS.duplicates + FAULTS.leaks + FAULTS.conflicts:
         groups[one] |= {one, two}
     return set(map(frozenset, groups.values()))
+
+
+def test_the_archive_in_git_is_pinned_and_holds_what_is_drawn(drawn, pixels):
+    params = load(ROOT / "conf/data/sample.yaml", "fetch", FetchParameters)
+    kept = ROOT / params.source
+    assert params.source == draw_sample.ARCHIVE.as_posix()
+    assert sha256_of(kept) == params.sha256
+    np.testing.assert_equal(decoded(contents(kept)), pixels)
+    if features.version("libjpeg_turbo") == "3.2.0":  # which encoded the archive
+        assert drawn.read_bytes() == kept.read_bytes()
 
 
 def test_members_are_grey_48x48_jpegs_with_fer2013s_counts_in_small(members):
@@ -82,12 +111,10 @@ def test_the_planted_copies_and_no_other_pictures_are_equal(members, pixels):
             assert two.startswith("test/") == (kind == "leaks")
 
 
-def test_the_audit_finds_every_planted_fault_and_invents_none(members, tmp_path):
-    path = tmp_path / "images.zip"
-    write_zip(path, ((name, [data]) for name, data in sorted(members.items())))
+def test_the_audit_finds_every_planted_fault_and_invents_none(drawn):
     params = load(ROOT / "conf/data/sample.yaml", "index", table.IndexParameters)
     nobody = pd.DataFrame(columns=["path", "group"])
-    rows, findings = table.build_index(path, nobody, params, 1)
+    rows, findings = table.build_index(drawn, nobody, params, 1)
     found = defaultdict(set)
     for one, kind, partner, _ in findings.itertuples(index=False):
         found[kind].add(frozenset({one, partner}))

@@ -143,11 +143,11 @@ def test_a_remote_source_without_a_pin_fails_before_it_downloads(project, monkey
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        ({"source": "kaggle:fer2013"}, "expected `sample`.* found 'kaggle:fer2013'"),
+        ({"source": "kaggle:fer2013"}, "expected a path.* found 'kaggle:fer2013'"),
         ({"source": "data/none.zip"}, "data/none.zip: no such file or folder"),
-        ({"source": "sample", "sha256": "abc"}, "fetch.sha256"),
-        ({"source": "sample", "max_bytes": 0}, "fetch.max_bytes"),
-        ({"source": "sample", "checksum": "x"}, "unknown parameter 'fetch.checksum'"),
+        ({"source": "set.zip", "sha256": "abc"}, "fetch.sha256"),
+        ({"source": "set.zip", "max_bytes": 0}, "fetch.max_bytes"),
+        ({"source": "set.zip", "checksum": "x"}, "unknown parameter 'fetch.checksum'"),
     ],
 )
 def test_a_wrong_parameter_is_named(project, section, message):

@@ -15,8 +15,9 @@ from PIL import Image
 from facial_expression.core.errors import DatasetError, ParameterError
 from tests.browsing import assert_asks_for_nothing, dumped, needs_chromium
 from tests.clones import edited, run
+from tools.draw_sample import ARCHIVE
 from tools.report import __main__ as report
-from tools.report.run import PLOTS, TABLES
+from tools.report.run import PLOTS, SAMPLE, TABLES
 
 pytestmark = pytest.mark.pipeline
 
@@ -170,7 +171,7 @@ def test_a_path_that_git_would_track_is_refused(pulled, tmp_path):
     ("name", "content", "found"),
     [
         ("raw/source.json", None, "No such file.*the fetch stage"),
-        ("raw/source.json", b"{}", "entry kind: .*the fetch stage"),
+        ("raw/source.json", b"{}", "entry sha256: .*the fetch stage"),
         ("index/audit.json", b"{", "the index stage"),
         ("index/class_counts.csv", b"class,split,count\nsad,val,x\n", "column count.*the index"),
         ("model/history.csv", b"epoch,loss\n", "expected a column accuracy.*the train stage"),
@@ -231,11 +232,11 @@ def test_files_of_another_run_are_named(pulled, page, capsys):
 def test_what_is_private_or_real_is_not_told_otherwise(changed):
     """A path of this disk stays here; real faces are not called drawn."""
     data, source = changed / "conf/data/sample.yaml", changed / "data/raw/source.json"
-    text = data.read_text("utf-8").replace("source: sample", f"source: {changed}/faces.zip", 1)
+    text = data.read_text("utf-8").replace(str(ARCHIVE), f"{changed}/faces.zip", 1)
     data.write_text(text, encoding="utf-8")
     text = data.read_text("utf-8") + "\n# https://me:secret@host/a.zip?token=secret\n"
     data.write_text(text, encoding="utf-8")
-    source.write_text(source.read_text("utf-8").replace('"sample"', '"local"'), encoding="utf-8")
+    source.write_text(source.read_text("utf-8").replace(SAMPLE, "0" * 64), encoding="utf-8")
     page = written(changed)
     assert str(changed) not in page
     assert "source: a local copy" in page

@@ -34,6 +34,8 @@ PLOTS = (
     "class_counts", "curves", "confusion", "per_class_f1", "confused_pairs", "reliability",
     "risk_coverage", "hardest_mistakes", "predictions", "saliency", "sample_sheet", "audit_sheet",
 )  # fmt: skip
+SAMPLE = "a1080b95698bd712ff9c203168f9e7bf97236dcdecd994971f0cc187687ef414"
+"""sha256 of the drawn faces, as conf/data/sample.yaml pins it."""
 STAGES = {
     "raw": "fetch",
     "index": "index",
@@ -67,7 +69,6 @@ class _Closed(BaseModel):
 class Source(_Closed):
     """raw/source.json."""
 
-    kind: str
     sha256: str
     licence: str
 
@@ -189,7 +190,7 @@ class Run:
     @property
     def synthetic(self) -> bool:
         """Whether its pictures are this pipeline's own drawings."""
-        return self.source.kind == "sample"
+        return self.source.sha256 == SAMPLE
 
 
 def read(folder: Path) -> Run:
