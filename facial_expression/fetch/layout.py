@@ -2,7 +2,6 @@
 
 import csv
 import io
-import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import ceil, floor
 from operator import itemgetter
@@ -11,12 +10,12 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from facial_expression.core.errors import ArchiveError, ImageError
+from facial_expression.core.errors import ImageError
 from facial_expression.core.files import write_zip
 from facial_expression.fetch.layouts import choose
 from facial_expression.fetch.parameters import FetchParameters
 from facial_expression.fetch.rows import Box, Row
-from facial_expression.fetch.unpack import Files, is_junk, opened, safe_path
+from facial_expression.fetch.unpack import Files, expected, is_junk, opened, safe_path
 
 PASSED_OVER = {
     "HEIF": ".heic (install the extra heic)",
@@ -57,27 +56,24 @@ def normalise(source: Path, out: Path, params: FetchParameters, where: str) -> N
         try:
             found = reader.read(files)
         finally:
-            labelled = set() if layout == "folders" else {row.file.path for row in found}
-            if line := _passed_over(files, labelled):
-                print(line, file=sys.stderr)
+            _passed_over(files, {} if layout == "folders" else {row.file.path for row in found})
         if not found:
-            raise ArchiveError(f"{where}: expected pictures of the layout {layout}, found none")
+            remedy = "add some, or correct fetch.layout"
+            raise expected(where, f"pictures of the layout {layout}", "none", remedy)
         rows = _named(found, params.classes, where)
-        people = _people(rows, where)
+        people = _people(rows, files)
         found.clear()  # a million pictures take a gigabyte, so each is freed when it is written
         files.pictures.clear()
         rows.reverse()
-        return Normalised(layout, write_zip(out, _contents(rows, where)), people)
+        return Normalised(layout, write_zip(out, _contents(rows, files)), people)
 
 
-def _contents(rows: Named, where: str) -> Iterator[tuple[str, bytes]]:
+def _contents(rows: Named, files: Files) -> Iterator[tuple[str, bytes]]:
     for _ in tqdm(range(len(rows)), "fetch", unit=" pictures", leave=False, disable=None):
         name, row = rows.pop()
-        content = row.file.content(where)
-        yield (
-            name,
-            _cut_out(content, row.box, f"{where}: {row.file.path!r}") if row.box else content,
-        )
+        data = files.content(row.file)
+        where = f"{files.where}: {row.file.path!r}"
+        yield name, _cut_out(data, row.box, where) if row.box else data
 
 
 def _cut_out(data: bytes, box: Box, where: str) -> bytes:
@@ -91,28 +87,27 @@ def _cut_out(data: bytes, box: Box, where: str) -> bytes:
     left, top = max(box[0], 0), max(box[1], 0)
     right, bottom = min(box[2], picture.width), min(box[3], picture.height)
     if not (left < right and top < bottom):
-        raise ArchiveError(
-            f"{where}: expected a box in the picture, found {box}; correct its label"
-        )
+        raise expected(where, "a box in the picture", box, "correct its label")
     stream = io.BytesIO()
     picture.crop((floor(left), floor(top), ceil(right), ceil(bottom))).save(stream, "PNG")
     return stream.getvalue()
 
 
-def _passed_over(files: Files, labelled: Collection[str]) -> str:
-    """One line about the files that are neither read nor hidden, "" if there are none."""
+def _passed_over(files: Files, labelled: Collection[str]) -> None:
+    """Print one line about the files that are neither read nor hidden."""
     found = dict(files.others)
     found[""] = [file for file in files.others[""] if file.path not in files.used]
     if labelled:
         found["unlabelled"] = [file for file in files.pictures if file.path not in labelled]
+    found = {kind: found[kind] for kind in PASSED_OVER if found.get(kind)}
     parts = [
-        f"{len(found[kind])} {text.format(min(file.path for file in found[kind]))}"
-        for kind, text in PASSED_OVER.items()
-        if found.get(kind)
+        f"{len(of)} {PASSED_OVER[kind].format(min(file.path for file in of))}"
+        for kind, of in found.items()
     ]
-    count = sum(len(found.get(kind, [])) for kind in PASSED_OVER)
-    noun = "file" if count == 1 else "files"
-    return f"{files.where}: {count} {noun} passed over: {', '.join(parts)}" if parts else ""
+    if parts:
+        count = sum(map(len, found.values()))
+        noun = "file" if count == 1 else "files"
+        files.note(f"{count} {noun} passed over: {', '.join(parts)}")
 
 
 def _named(rows: list[Row], classes: Mapping[str, str], where: str) -> Named:
@@ -124,17 +119,13 @@ def _named(rows: list[Row], classes: Mapping[str, str], where: str) -> Named:
     """
     labels = {row.label for row in rows}
     if unknown := sorted(set(classes) - labels):
-        raise ArchiveError(
-            f"{where}: expected fetch.classes to name some of {', '.join(sorted(labels))[:200]}, "
-            f"found {unknown[0]!r}; correct it"
-        )
+        what = f"fetch.classes to name some of {', '.join(sorted(labels))[:200]}"
+        raise expected(where, what, repr(unknown[0]), "correct it")
     names = {label: classes.get(label, label) for label in labels}
     for name in names.values():
         if not name or "/" in name or is_junk(name) or safe_path(name, where) != name:
-            raise ArchiveError(
-                f"{where}: expected a class that can be the name of a folder, found {name!r}; "
-                "name it by fetch.classes"
-            )
+            what, remedy = "a class that can be the name of a folder", "name it by fetch.classes"
+            raise expected(where, what, repr(name), remedy)
     _refuse_alike(((name, name) for name in sorted(set(names.values()))), where)
     named = []
     for row in rows:
@@ -151,17 +142,15 @@ def _refuse_alike(names: Iterable[tuple[str, str]], where: str) -> None:
     for name, path in names:
         if name.casefold() in known:
             both = " and ".join(sorted([repr(known[name.casefold()]), repr(path)]))
-            raise ArchiveError(f"{where}: expected distinct names, found {both}; rename one")
+            raise expected(where, "distinct names", both, "rename one")
         known[name.casefold()] = path
 
 
-def _people(rows: Named, where: str) -> str:
+def _people(rows: Named, files: Files) -> str:
     """The text of people.csv: groups and attributes of the pictures that have some."""
     groups = {row.group for _, row in rows}
     if len(groups) == 1 and groups != {""}:
-        print(
-            f"{where}: all pictures are of {groups.pop()!r}, so no group is kept", file=sys.stderr
-        )
+        files.note(f"all pictures are of {groups.pop()!r}, so no group is kept")
         rows = [(name, row._replace(group="")) for name, row in rows]
     about = [(name, row) for name, row in rows if row.group or row.facts]
     columns = dict.fromkeys(["path", "group", *(name for _, row in about for name in row.facts)])

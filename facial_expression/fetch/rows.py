@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import sys
+import csv
+import io
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from math import isnan, nan
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from facial_expression.core.errors import ArchiveError
-from facial_expression.fetch.unpack import File, Files, reading, safe_path
+from tqdm import tqdm
+
+from facial_expression.fetch.unpack import File, Files, expected, safe_path
 
 if TYPE_CHECKING:  # pandas is imported where a set has tables: it takes longer than FER2013's names
     import pandas as pd
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
+LONGEST_LINE = 1 << 16  # characters; a row of fer2013.csv has some 9,000
 SIDES = ("left", "top", "right", "bottom")
 Box = tuple[float, float, float, float]
 """The `SIDES` of a face, in pixels of the picture."""
@@ -34,6 +38,15 @@ class Row(NamedTuple):
     facts: Mapping[str, str] = NOTHING  # attributes, such as sex, of the person
 
 
+def only(files: Files, what: str, found: Sequence[File]) -> File:
+    """The table of labels, if one is found; it is not counted among files that are passed over."""
+    if len(found) != 1:
+        names = " and ".join(repr(file.path) for file in found[:2]) or "none"
+        raise expected(files.where, f"one {what}", names, "leave one" if found else "add it")
+    files.used.add(found[0].path)
+    return found[0]
+
+
 def table(files: Files, ending: str, columns: Mapping[str, type], **how: Any) -> pd.DataFrame:
     """The table of labels whose `/path`, in lower case, has this ending; `core.tables.read_table`.
 
@@ -45,14 +58,39 @@ def table(files: Files, ending: str, columns: Mapping[str, type], **how: Any) ->
     """
     from facial_expression.core.tables import read_table
 
-    found = files.other(ending)
-    if len(found) != 1:
-        raise ArchiveError(f"{files.where}: expected one table {ending[1:]!r}, found {len(found)}")
-    path, first = f"{files.where}: {found[0].path!r}", files.head(found[0]).partition(b"\n")[0]
+    file = only(files, f"table {ending[1:]!r}", files.other(ending))
+    path, first = Path(f"{files.where}: {file.path!r}"), files.head(file).partition(b"\n")[0]
     how = {"sep": max(",;\t", key=first.decode(errors="replace").count), **how}
-    files.used.add(found[0].path)
-    with reading(path), found[0].open() as stream:
-        return read_table(Path(path), columns, stream=stream, skipinitialspace=True, **how)
+    with files.stream(file) as stream:
+        return read_table(path, columns, stream=stream, skipinitialspace=True, **how)
+
+
+def lines(
+    stream: IO[bytes], columns: Collection[str], where: str
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield the place, for messages, and the cells of each row of a table that is not held whole.
+
+    Names of columns are in lower case; a blank line is no row.
+
+    Raises:
+        ArchiveError: a column is missing, or a row is not as long as the header.
+    """
+    text = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="")
+    pieces = iter(lambda: text.readline(LONGEST_LINE), "")
+    header = next(pieces, "")
+    mark = max(",;\t", key=header.count)  # spreadsheets write others than the comma
+    reader = csv.reader(chain([header], pieces), delimiter=mark)
+    rows = (cells for cells in reader if any(map(str.strip, cells)))
+    names = [name.strip().lower() for name in next(rows, [])]
+    if not set(columns) <= set(names):
+        found = repr(", ".join(names)[:80])
+        raise expected(where, f"the columns {', '.join(columns)}", found, "get a whole table")
+    read = tqdm(rows, "fetch", unit=" rows", leave=False, disable=None)
+    for row, cells in enumerate(read):
+        place = f"{where}: row {row} (line {reader.line_num})"
+        if len(cells) != len(names):
+            raise expected(place, f"{len(names)} columns", len(cells), "get a whole table")
+        yield place, dict(zip(names, map(str.strip, cells), strict=True))
 
 
 def joined(
@@ -82,41 +120,36 @@ def joined(
     said = pd.DataFrame(usual | dict(given), index=given.index)
     if classes and len(unknown := said[~said["label"].isin([*classes, *left_out])]):
         path, label = unknown.iloc[0][["path", "label"]]
-        raise ArchiveError(
-            f"{files.where}: expected for {path!r} a label of {', '.join(classes)}, found {label!r}"
-        )
+        what = f"for {path!r} a label of {', '.join(classes)}"
+        raise expected(files.where, what, repr(label), "correct it")
     notes = said["label"].map(left_out).value_counts(sort=False)
     parts = [f"{count} {reason}" for reason, count in notes.items()]
     said = said[~said["label"].isin(left_out)]
     sides = said[list(SIDES)].to_numpy().tolist() if "left" in said else [[nan]] * len(said)
     boxes = [None if isnan(sum(box)) else tuple(box) for box in sides]
+    about = [facts[place] for place in said.index] if facts else [NOTHING] * len(said)
     named = defaultdict(list)
     for file in files.pictures:
         named[file.name].append(file)
     rows, lacking = [], []
-    about = [facts[place] for place in said.index] if facts else [NOTHING] * len(said)
     order = said[["path", "split", "label", "name", "group"]].itertuples(index=False, name=None)
     for (path, split, label, name, group), box, person in zip(order, boxes, about, strict=True):
         place = safe_path(path, files.where)
         same = named[place.rpartition("/")[2]]
         found = [file for file in same if f"/{file.path}".endswith(f"/{place}")]
         if len(found) > 1:
-            raise ArchiveError(
-                f"{files.where}: expected one picture {path!r}, found {found[0].path!r} and "
-                f"{found[1].path!r}; leave one"
-            )
+            both = f"{found[0].path!r} and {found[1].path!r}"
+            raise expected(files.where, f"one picture {path!r}", both, "leave one")
         if found:
             label, name = classes.get(label, label), name or place.replace("/", "_")  # noqa: PLW2901
             rows.append(Row(split, label, name, found[0], group, box, person))
         else:
             lacking.append(path)
     if not rows:
-        raise ArchiveError(
-            f"{files.where}: expected the pictures that its labels name, such as "
-            f"{(lacking or ['1.jpg'])[0]!r}, found none; put them beside the labels"
-        )
+        what = f"the pictures that its labels name, such as {(lacking or ['1.jpg'])[0]!r}"
+        raise expected(files.where, what, "none", "put them beside the labels")
     if lacking:
         parts.append(f"{len(lacking)} without a picture, e.g. {lacking[0]!r}")
     if parts:
-        print(f"{files.where}: labels passed over: {', '.join(parts)}", file=sys.stderr)
+        files.note(f"labels passed over: {', '.join(parts)}")
     return rows

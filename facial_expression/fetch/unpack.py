@@ -8,6 +8,7 @@ what was declared.
 
 import bz2
 import copy
+import csv
 import errno
 import gzip
 import io
@@ -15,12 +16,13 @@ import lzma
 import os
 import re
 import stat
+import sys
 import tarfile
 import tempfile
 import unicodedata
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -44,7 +46,8 @@ CACHED = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}$")  # of an object
 HEAD = 512  # bytes that tell what a file is
 DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 DAMAGE = (
-    *archive.DAMAGE, tarfile.TarError, lzma.LZMAError, LookupError, ArithmeticError, MemoryError
+    *archive.DAMAGE, tarfile.TarError, lzma.LZMAError, LookupError, ArithmeticError, MemoryError,
+    csv.Error,
 )  # fmt: skip
 """What the readers of archives and arrays raise on bad bytes, beside OSErrors without a number."""
 
@@ -62,23 +65,10 @@ class File(NamedTuple):
         """The last part of the path."""
         return self.path.rpartition("/")[2]
 
-    def open(self) -> IO[bytes]:
-        """Open the file to read it from front to back; to be used under `reading`."""
-        return self.opener(self.place)
-
-    def content(self, where: str) -> bytes:
-        """The bytes of a file of the source `where`, if it is as large as declared."""
-        where = f"{where}: {self.path!r}"
-        if self.size > LARGEST_PICTURE:
-            raise ArchiveError(
-                f"{where}: expected a file of at most {LARGEST_PICTURE} bytes, found {self.size}; "
-                "leave it out"
-            )
-        with reading(where), self.open() as stream:
-            data = stream.read(self.size + 1)
-        if len(data) != self.size:
-            raise corrupt(where, "its size is not the one declared")
-        return data
+    @property
+    def folder(self) -> str:
+        """The other parts of it, "" if there are none."""
+        return self.path.rpartition("/")[0]
 
 
 @dataclass
@@ -103,77 +93,92 @@ class Files:
     def admit(self, name: str, where: str) -> str:
         """The safe path of one more file of the folder, or member of the archive, `where`."""
         self.count += 1
-        if self.count > self.params.max_files:
-            raise self._too_many("files")
+        self._limit("files", self.count)
         return safe_path(name, where)
 
     def add(self, file: File) -> None:
         """Find out what a file is; only one without a picture's suffix is opened."""
         if is_junk(file.path):
             return
-        if file.path.lower().endswith(archive.SUFFIXES):
-            self.pictures.append(file)
-        else:
-            kind = _kind(self.head(file), file.path)
-            if kind == "archive":  # what is in it counts
-                return self.others[kind].append(file)
-            (self.pictures if kind == "picture" else self.others[kind]).append(file)
-        self.total += file.size
-        self._check(self.total)
+        pictured = file.path.lower().endswith(archive.SUFFIXES)
+        kind = "picture" if pictured else _kind(self.head(file), file.path)
+        (self.pictures if kind == "picture" else self.others[kind]).append(file)
+        if kind != "archive":  # what is in it counts
+            self.total += file.size
+            self._bound(self.total)
 
     def other(self, *endings: str) -> list[File]:
         """The files of no kind whose `/path`, in lower case, has one of `endings`; by path."""
         found = (file for file in self.others[""] if f"/{file.path}".lower().endswith(endings))
         return sorted(found, key=lambda file: file.path)
 
+    @contextmanager
+    def stream(self, file: File) -> Iterator[IO[bytes]]:
+        """A file, open to be read from front to back; what fails becomes an ArchiveError."""
+        with reading(f"{self.where}: {file.path!r}"), file.opener(file.place) as stream:
+            yield stream
+
     def head(self, file: File) -> bytes:
         """The first bytes of a file."""
-        with reading(f"{self.where}: {file.path!r}"), file.open() as stream:
+        with self.stream(file) as stream:
             return stream.read(HEAD)
+
+    def content(self, file: File) -> bytes:
+        """The bytes of a file, if it is as large as declared."""
+        if file.size > LARGEST_PICTURE:
+            raise expected(
+                f"{self.where}: {file.path!r}", f"a file of at most {LARGEST_PICTURE} bytes",
+                file.size, "leave it out",
+            )  # fmt: skip
+        with self.stream(file) as stream:
+            data = stream.read(file.size + 1)
+            if len(data) != file.size:
+                raise EOFError("its size is not the one declared")
+            return data
 
     def text(self, file: File) -> str:
         """What a file says, in UTF-8."""
         self.used.add(file.path)
-        return file.content(self.where).decode("utf-8-sig", "replace")
+        return self.content(file).decode("utf-8-sig", "replace")
 
     def unpack(self, file: File, where: str) -> None:
         """Add the files of an archive, or what a compressed file holds."""
         head = self.head(file)
         for magic, decompressor in DECOMPRESSORS.items():
             if head.startswith(magic):
-                with file.open() as stream, decompressor(stream) as plain:
-                    name = file.path.rpartition(".")[0] or file.path
-                    return self.add(self.spool(_pieces(plain), name))
+                with file.opener(file.place) as stream, decompressor(stream) as plain:
+                    return self.add(self.spool(plain, file.path.rpartition(".")[0] or file.path))
         if file.opener is not _open_path:  # a member, and in those one cannot jump about
-            with file.open() as stream:
-                file = self.spool(_pieces(stream), file.path)
-        stream = self.stack.enter_context(file.open())
+            with file.opener(file.place) as stream:
+                file = self.spool(stream, file.path)
+        stream = self.stack.enter_context(file.opener(file.place))
         (_list_zip if head.startswith(b"PK") else _list_tar)(stream, where, self)
 
-    def spool(self, pieces: Iterable[bytes], path: str) -> File:
-        """A file on the disk, called `path` in messages, that holds `pieces`."""
+    def spool(self, stream: IO[bytes], path: str) -> File:
+        """A file on the disk, called `path` in messages, that holds what `stream` gives."""
         with tempfile.NamedTemporaryFile(dir=self.scratch, delete=False) as plain:
-            for piece in pieces:
+            while piece := stream.read(PIECE):
                 plain.write(piece)
                 self.spooled += len(piece)
-                self._check(self.spooled)
+                self._bound(self.spooled)
             return File(path, plain.tell(), plain.name, _open_path)
 
-    def _check(self, unpacked: int) -> None:
-        if unpacked > self.params.max_bytes:
-            raise self._too_many("bytes")
+    def note(self, text: str) -> None:
+        """Print a line about the source to stderr."""
+        print(f"{self.where}: {text}", file=sys.stderr)
+
+    def _bound(self, unpacked: int) -> None:
+        self._limit("bytes", unpacked)
         if unpacked > max(HARMLESS, LARGEST_RATIO * self.packed):
             raise ArchiveError(
                 f"{self.where}: a decompression bomb: {self.packed} bytes unpack to {unpacked} or "
                 f"more (at most {LARGEST_RATIO} times as many are read); do not trust this source"
             )
 
-    def _too_many(self, unit: str) -> ArchiveError:
-        most = getattr(self.params, f"max_{unit}")
-        return ArchiveError(
-            f"{self.where}: expected at most {most} {unit}, found more; raise fetch.max_{unit} if "
-            "you trust this source"
-        )
+    def _limit(self, unit: str, found: int) -> None:
+        if found > (most := getattr(self.params, f"max_{unit}")):
+            remedy = f"raise fetch.max_{unit} if you trust this source"
+            raise expected(self.where, f"at most {most} {unit}", "more", remedy)
 
 
 @contextmanager
@@ -195,8 +200,12 @@ def opened(source: Path, params: FetchParameters, where: str, scratch: Path) -> 
             else:
                 files.packed = source.stat().st_size
                 files.add(File(source.name, files.packed, str(source), _open_path))
-                if files.others[""]:
-                    raise _no_archive(source, where)
+        for file in files.others[""] if source.is_file() else ():
+            head = f"a file that begins with {files.head(file)[:16]!r}; a download may have given"
+            found = f"{head} an error page" if file.size else "an empty file"
+            raise ArchiveError(
+                f"{where}: expected a zip, a tar, fer2013.csv or a folder, found {found}"
+            )
         for _ in range(DEEPEST):
             if files.pictures or files.others["table"]:
                 break
@@ -212,21 +221,22 @@ def reading(where: str) -> Iterator[None]:
     """Turn what the readers of archives raise on bad bytes into an ArchiveError."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise  # of the file that is written: `run` reports it
-        if error.errno is None:
-            raise corrupt(where, reason(error)) from error
-        raise ArchiveError(f"{where}: cannot be read: {reason(error)}") from error
     except NotImplementedError as error:  # of zipfile
         raise ArchiveError(f"{where}: {reason(error)}; unpack it and pack it again") from error
     except DAMAGE as error:
-        raise corrupt(where, reason(error)) from error
+        number = error.errno if isinstance(error, OSError) else None
+        if number in (errno.ENOSPC, errno.EDQUOT):
+            raise  # of the file that is written: `run` reports it
+        if number is not None:
+            raise ArchiveError(f"{where}: cannot be read: {reason(error)}") from error
+        raise ArchiveError(
+            f"{where}: truncated or corrupt ({reason(error)}); get it again"
+        ) from error
 
 
-def corrupt(where: str, fault: str) -> ArchiveError:
-    """The error for a source that is damaged."""
-    return ArchiveError(f"{where}: truncated or corrupt ({fault}); get it again")
+def expected(where: str, what: str, found: object, remedy: str) -> ArchiveError:
+    """The error of a source that holds something else."""
+    return ArchiveError(f"{where}: expected {what}, found {found}; {remedy}")
 
 
 def safe_path(name: str, where: str) -> str:
@@ -297,7 +307,7 @@ def _list_folder(folder: Path, files: Files) -> None:
                 if entry.is_dir():
                     pending.append(entry.path)
                     listed.add(os.path.realpath(entry.path))
-                    files.folders.append(path)
+                    files.folders.append(safe_path(path, files.where))
                 elif entry.is_file():
                     path = files.admit(path, files.where)
                     size = entry.stat().st_size
@@ -309,10 +319,6 @@ def _list_folder(folder: Path, files: Files) -> None:
 
 def _open_path(path: str) -> IO[bytes]:
     return Path(path).open("rb")
-
-
-def _pieces(stream: IO[bytes]) -> Iterator[bytes]:
-    return iter(partial(stream.read, PIECE), b"")
 
 
 def _list_zip(stream: IO[bytes], where: str, files: Files) -> None:
@@ -376,18 +382,8 @@ def _list_tar(stream: IO[bytes], where: str, files: Files) -> None:
         else:
             files.add(File(path, info.size, (info.offset_data, info.size), opener))
     blocks.seek(tar.offset)
-    if blocks.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-        raise corrupt(where, "a header is damaged or the end is missing")  # tarfile just stops
-
-
-def _no_archive(source: Path, where: str) -> ArchiveError:
-    with source.open("rb") as stream:
-        head = stream.read(16)
-    found = f"a file that begins with {head!r}; a download may have given an error page"
-    return ArchiveError(
-        f"{where}: expected a zip, a tar, fer2013.csv or a folder, found "
-        f"{found if head else 'an empty file'}"
-    )
+    if blocks.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):  # tarfile just stops
+        raise tarfile.ReadError("a header is damaged or the end is missing")
 
 
 def _refused(

@@ -48,15 +48,15 @@ def test_columns_are_found_by_name_with_a_byte_order_mark_and_windows_lines(mark
 @pytest.mark.parametrize(
     ("row", "fault"),
     [
-        (f"7,{FLAT},Training", r"expected an emotion 0\.\.6, found '7'"),
+        (f"7,{FLAT},Training", r"expected an emotion 0\.\.6, .* found '7'"),
         (f"-1,{FLAT},Training", "found '-1'"),
-        (f"3,{FLAT},Validation", "expected a Usage of .* found 'Validation'"),
+        (f"3,{FLAT},Validation", "a Usage of .* found 'Validation'"),
         (f"3,{FLAT} 7,Training", "expected 2304 pixels, found 2305"),
         (f"3,{FLAT[2:]},Training", "expected 2304 pixels, found 2303"),
-        (f"3,256 {FLAT[2:]},Training", r"expected pixels 0\.\.255, found '256'"),
+        (f"3,256 {FLAT[2:]},Training", r"pixels 0\.\.255 .* found '256'"),
         (f"3,-1 {FLAT[2:]},Training", "found '-1'"),
         (f"3,1.0 {FLAT[2:]},Training", r"found '1\.0'"),
-        ("3,7 7", "a column is missing"),
+        ("3,7 7", "expected 3 columns, found 2"),
         ("3," + "7" * 200_000 + ",Training", "t: "),
     ],
 )
@@ -67,7 +67,5 @@ def test_a_bad_row_is_named(row, fault):
 
 
 def test_other_columns_are_refused():
-    with pytest.raises(
-        ArchiveError, match="expected the columns emotion, pixels, Usage, found 'a, b'"
-    ):
+    with pytest.raises(ArchiveError, match="expected the columns emotion, pixels, found 'a, b'"):
         list(fer2013_csv.pictures(table("1,2", header="a,b"), "t"))

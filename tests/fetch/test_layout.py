@@ -168,6 +168,12 @@ def test_every_form_of_the_table_gives_the_same_archive(tmp_path, files):
     assert archives[0] == archives[1] == archives[2]
 
 
+def test_the_challenge_s_training_rows_alone_are_train(tmp_path):
+    text = TABLE.replace(",Usage", "").replace(",Training", "").replace(",PrivateTest", "")
+    read = fetched(tmp_path, {"train.csv": text.encode(), "test.csv": b"pixels\n9 9\n"})
+    assert set(read) == {"train/happy/Training_0.pgm", "train/angry/Training_1.pgm"}
+
+
 def test_a_table_beside_pictures_is_passed_over_and_of_two_one_must_go(tmp_path):
     assert fetched(tmp_path / "both", {**SET, "fer2013.csv": TABLE.encode()}) == SET
     with pytest.raises(ArchiveError, match=r"expected one fer2013.csv, found .* and .*; leave one"):

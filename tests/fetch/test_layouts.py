@@ -314,6 +314,11 @@ def test_a_set_is_fetched_and_indexed(tmp_path, firsts):
         assert (table.groupby("group")["split"].nunique() == 1).all()
 
 
+def test_a_reader_is_at_most_a_page():
+    for path in (ROOT / "facial_expression/fetch/layouts").glob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 60, path
+
+
 def test_the_data_card_has_a_row_for_every_layout():
     card = (ROOT / "data/README.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`layout: ([^`]+)`", card))

@@ -2,7 +2,6 @@
 
 from typing import Protocol
 
-from facial_expression.core.errors import ArchiveError
 from facial_expression.fetch.layouts import (
     affectnet,
     any_table,
@@ -15,7 +14,7 @@ from facial_expression.fetch.layouts import (
 )
 from facial_expression.fetch.parameters import Layout
 from facial_expression.fetch.rows import Row
-from facial_expression.fetch.unpack import Files
+from facial_expression.fetch.unpack import Files, expected
 
 
 class Reader(Protocol):
@@ -51,10 +50,8 @@ def choose(files: Files) -> tuple[Layout, Reader]:
         return name, READERS[name]
     found = [name for name, reader in LABELLED.items() if reader.recognises(files)]
     if len(found) > 1:
-        raise ArchiveError(
-            f"{files.where}: expected one data set, found files of {' and '.join(found)}; set "
-            "fetch.layout to one of them"
-        )
+        both, remedy = f"files of {' and '.join(found)}", "set fetch.layout to one of them"
+        raise expected(files.where, "one data set", both, remedy)
     found += [name for name, reader in ARRANGED.items() if reader.recognises(files)]
     name = (found or ["folders"])[0]
     return name, READERS[name]

@@ -51,7 +51,7 @@ def _annotations(files: Files) -> Iterator[dict[str, str]]:
         files.used.add(file.path)
         stem = file.path.removesuffix(ANNOTATION).replace("annotations/", "images/")
         with reading(f"{files.where}: {file.path!r}"):
-            array = np.load(io.BytesIO(file.content(files.where)), allow_pickle=False)
+            array = np.load(io.BytesIO(files.content(file)), allow_pickle=False)
             label = str(int(array.item()))
         path = pictures.get(stem, f"{stem}.jpg")
         split = "val" if "val_set/" in stem else "train"

@@ -1,9 +1,8 @@
 """Any set with a table of labels whose columns `fetch.table` of conf/data names."""
 
-from facial_expression.core.errors import ArchiveError
-from facial_expression.fetch.layouts.folders import SPLITS
+from facial_expression.fetch.places import SPLITS
 from facial_expression.fetch.rows import SIDES, Row, joined, table
-from facial_expression.fetch.unpack import Files
+from facial_expression.fetch.unpack import Files, expected
 
 
 def recognises(files: Files) -> bool:
@@ -30,8 +29,7 @@ def read(files: Files) -> list[Row]:
     if said.split:
         labels["split"] = labels["split"].str.lower().map(SPLITS)
         if len(unknown := found[labels["split"].isna()]):
-            raise ArchiveError(
-                f"{files.where}: {said.file!r}: expected a split of {', '.join(SPLITS)}, found "
-                f"{unknown[said.split].iloc[0]!r}; correct it, or fetch.table.split"
-            )
+            where, split = f"{files.where}: {said.file!r}", repr(unknown[said.split].iloc[0])
+            what, remedy = f"a split of {', '.join(SPLITS)}", "correct it, or fetch.table.split"
+            raise expected(where, what, split, remedy)
     return joined(files, labels, facts=found[list(said.attributes)].to_dict("records"))

@@ -7,9 +7,8 @@ label `Emotion/S005/001/S005_001_00000011_emotion.txt`.  Class folders, as CK+48
 from collections import defaultdict
 from collections.abc import Iterator
 
-from facial_expression.core.errors import ArchiveError
 from facial_expression.fetch.rows import Row, joined
-from facial_expression.fetch.unpack import Files
+from facial_expression.fetch.unpack import Files, expected
 
 NAMES = ("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise")
 CLASSES = {str(number): name for number, name in enumerate(NAMES)}
@@ -37,10 +36,8 @@ def _labels(files: Files) -> Iterator[dict[str, str]]:
         try:
             label = str(int(float(text)))  # such as "   3.0000000e+00"
         except ValueError:
-            raise ArchiveError(
-                f"{files.where}: {file.path!r}: expected a number 0 to 7, found {text[:20]!r}; "
-                "correct it"
-            ) from None
+            where = f"{files.where}: {file.path!r}"
+            raise expected(where, "a number 0 to 7", repr(text[:20]), "correct it") from None
         first, *frames = sorted(set(sequences[sequence])) or [f"{sequence}_*.png"]
         for path, shown in ((first, "0"), *((frame, label) for frame in frames[-PEAK:])):
             yield {"path": path, "label": shown, "group": subject}

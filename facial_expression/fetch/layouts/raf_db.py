@@ -7,10 +7,9 @@ On Kaggle: `DATASET/train/1/train_00001_aligned.jpg`.
 
 import re
 
-from facial_expression.core.errors import ArchiveError
 from facial_expression.fetch.layouts import folders
 from facial_expression.fetch.rows import Row, joined, table
-from facial_expression.fetch.unpack import File, Files
+from facial_expression.fetch.unpack import File, Files, expected
 
 NAMES = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
 CLASSES = {str(number): name for number, name in enumerate(NAMES, 1)}
@@ -52,7 +51,6 @@ def _facts(files: Files, file: File | None) -> dict[str, str]:
         pairs = zip(FACTS.items(), numbers, strict=True)
         return {name: meanings[number] for (name, meanings), number in pairs}
     except (KeyError, ValueError):
-        raise ArchiveError(
-            f"{files.where}: {file.path!r}: expected gender, race and age as last lines, found "
-            f"{' '.join(numbers)!r}; correct it"
-        ) from None
+        where, found = f"{files.where}: {file.path!r}", repr(" ".join(numbers))
+        what = "gender, race and age as last lines"
+        raise expected(where, what, found, "correct it") from None
