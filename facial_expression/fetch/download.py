@@ -4,19 +4,24 @@ The libraries that speak the protocols are imported where they are used: each co
 """
 
 import errno
+import os
 import re
 import socket
+import tempfile
+import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from facial_expression.core.errors import PipelineError, SourceError
 
 ATTEMPTS = 3
 PAUSE = 1.0  # seconds before another attempt
-CONNECT_TIMEOUT, READ_TIMEOUT = 30, 60  # seconds
+SILENCE = 60.0  # seconds without a byte after which a server is given up
+UNBOUNDED = 1 << 62
 
 
 class Interrupted(SourceError):  # noqa: N818
@@ -27,47 +32,43 @@ class Offline(Interrupted):
     """This machine cannot find the host: most likely it has no network."""
 
 
-def from_url(url: str, folder: Path, max_bytes: int = 1 << 62) -> Path:
+def from_url(url: str, folder: Path, max_bytes: int = UNBOUNDED) -> Path:
     """Download a file through fsspec (http, https, s3 and every protocol that is installed).
 
-    A download that breaks off starts again from the first byte; one of over `max_bytes` ends.
+    A download that breaks off starts again from the first byte.
 
     Raises:
         Interrupted: the connection failed or stalled in every attempt.
-        SourceError: there is no such file or protocol, or access is denied.
+        SourceError: there is no such file or protocol, access is denied, or it is too large.
     """
-    target = folder / "file"
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with _one_line(url):
-                _receive(url, target, max_bytes)
-            break
-        except Interrupted:
-            if attempt == ATTEMPTS:
-                raise
-            time.sleep(PAUSE)
-    return target
+    for _ in range(ATTEMPTS - 1):
+        with suppress(Interrupted):
+            return _watched(url, partial(_receive, url), folder, max_bytes)
+        time.sleep(PAUSE)
+    return _watched(url, partial(_receive, url), folder, max_bytes)
 
 
-def from_kaggle(handle: str, folder: Path) -> Path:
+def from_kaggle(handle: str, folder: Path, max_bytes: int = UNBOUNDED) -> Path:
     """Download and unpack a Kaggle data set, `owner/name` or `owner/name/versions/N`, no login."""
-    with _one_line(f"kaggle:{handle}"):
+
+    def receive(place: Path) -> Path:
         import kagglehub
 
-        # forced: a folder that an interrupted download left is emptied instead of refused
-        path = kagglehub.dataset_download(
-            handle, output_dir=str(folder / "files"), force_download=True
-        )
-    return Path(path)
+        return Path(kagglehub.dataset_download(handle, output_dir=str(place / "files")))
+
+    # for a moment the archive lies beside what was unpacked
+    return _watched(f"kaggle:{handle}", receive, folder, 2 * max_bytes)
 
 
-def from_drive(file_id: str, folder: Path) -> Path:
+def from_drive(file_id: str, folder: Path, max_bytes: int = UNBOUNDED) -> Path:
     """Download a public Google Drive file."""
-    with _one_line(f"gdrive:{file_id}"):
+
+    def receive(place: Path) -> Path:
         import gdown
 
-        path = gdown.download(id=file_id, output=str(folder / "file"), timeout=READ_TIMEOUT)
-    return Path(str(path))
+        return Path(str(gdown.download(id=file_id, output=str(place / "file"))))
+
+    return _watched(f"gdrive:{file_id}", receive, folder, max_bytes)
 
 
 def without_credentials(text: str) -> str:
@@ -85,27 +86,67 @@ def _is_web(source: str) -> bool:
     return source.startswith(("http://", "https://"))
 
 
-def _receive(url: str, target: Path, max_bytes: int) -> None:
+def _watched(source: str, receive: Callable[[Path], Path], folder: Path, max_bytes: int) -> Path:
+    """Let `receive` write to a new folder in `folder`, as long as bytes come, and not too many.
+
+    The libraries bound no download, and some wait for a silent server without end.  A thread that
+    is given up ends with the process.
+    """
+    place = Path(tempfile.mkdtemp(dir=folder))
+    outcome: Future[Path] = Future()
+
+    def work() -> None:
+        try:
+            outcome.set_result(receive(place))
+        except BaseException as error:  # noqa: BLE001  raised again below
+            outcome.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    found, since = 0, time.monotonic()
+    while not wait([outcome], min(1.0, SILENCE / 4)).done:
+        before, found = found, _size(place)
+        if found > max_bytes:
+            break
+        if found != before:
+            since = time.monotonic()
+        elif time.monotonic() - since > SILENCE:
+            raise Interrupted(
+                f"{without_credentials(source)}: nothing came for {SILENCE:.0f} s; check your "
+                "connection and run again"
+            )
+    if max(found, _size(place)) > max_bytes:
+        raise SourceError(
+            f"{without_credentials(source)}: expected at most fetch.max_bytes, found more; raise "
+            "it if you trust the source"
+        )
+    with _one_line(source):
+        return outcome.result()
+
+
+def _size(folder: Path) -> int:
+    """Bytes in the files of a folder that changes meanwhile."""
+    sizes = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                sizes += Path(parent, name).stat().st_size
+    return sizes
+
+
+def _receive(url: str, place: Path) -> Path:
     import fsspec
     from fsspec.callbacks import TqdmCallback
 
-    class Bounded(TqdmCallback):
-        def relative_update(self, inc: int = 1) -> None:
-            super().relative_update(inc)
-            if max(self.value, self.size or 0) > max_bytes:
-                raise SourceError(
-                    f"{without_credentials(url)}: expected at most {max_bytes:,} bytes, found "
-                    "more; raise fetch.max_bytes if you trust it"
-                )
-
-    options: dict[str, Any] = {}
+    options: dict[str, object] = {}
     if _is_web(url):
         import aiohttp
 
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=CONNECT_TIMEOUT, sock_read=READ_TIMEOUT
-        )
-        client = {"timeout": timeout, "trust_env": True, "auto_decompress": False}
+        # the default timeout ends every download after five minutes
+        client = {
+            "timeout": aiohttp.ClientTimeout(total=None),
+            "trust_env": True,
+            "auto_decompress": False,
+        }
         options = {"client_kwargs": client, "headers": {"Accept-Encoding": "identity"}}
     system, path = fsspec.core.url_to_fs(url, **options)
     system.invalidate_cache()
@@ -115,14 +156,16 @@ def _receive(url: str, target: Path, max_bytes: int) -> None:
             f"{without_credentials(url)}: expected one file (a zip, a tar or fer2013.csv), found "
             f"{'a folder; pack it' if kind == 'directory' else f'another kind ({kind})'}"
         )
+    target = place / "file"
     shown = {"desc": "download", "unit": "B", "unit_scale": True, "disable": None}
-    with Bounded(tqdm_kwargs=shown) as bar:
+    with TqdmCallback(tqdm_kwargs=shown) as bar:
         system.get_file(path, str(target), callback=bar)
     received, size = target.stat().st_size, info.get("size")
     if size is not None and received != size:
         raise Interrupted(
             f"{without_credentials(url)}: expected {size} bytes, received {received}; run again"
         )
+    return target
 
 
 @contextmanager
@@ -158,7 +201,7 @@ def _one_line(source: str) -> Iterator[None]:
             final = isinstance(cause, FileNotFoundError | PermissionError | ValueError)
             final |= "Credential" in type(cause).__name__  # of botocore
         if final:  # another attempt would fail in the same way
-            raise SourceError(f"{line}; check the address and your rights to it") from error
+            raise SourceError(f"{line}; check the address and your credentials") from error
         raise Interrupted(f"{line}; check your connection and run again") from error
 
 

@@ -4,9 +4,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from facial_expression.core.errors import ChecksumError, SourceError
@@ -95,15 +93,15 @@ def write_archive(source: Source, out: Path, params: FetchParameters) -> Normali
         if not (source.path.is_file() or source.path.is_dir()):
             raise SourceError(f"{source.label}: no such file or folder; correct fetch.source")
         return normalise(source.path, out, params, source.label)
-    fetch: dict[str, Callable[[str, Path], Path]] = {
-        "url": partial(download.from_url, max_bytes=params.max_bytes),
+    receive = {
+        "url": download.from_url,
         "kaggle": download.from_kaggle,
         "gdrive": download.from_drive,
-    }
-    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
-        return normalise(
-            fetch[source.kind](source.address, Path(folder)), out, params, source.label
-        )
+    }[source.kind]
+    # a download that was given up may still write there
+    with tempfile.TemporaryDirectory(dir=out.parent, ignore_cleanup_errors=True) as folder:
+        received = receive(source.address, Path(folder), params.max_bytes)
+        return normalise(received, out, params, source.label)
 
 
 def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from unittest.mock import create_autospec
 
@@ -79,7 +80,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch) -> None:
     monkeypatch.setattr(download, "PAUSE", 0.01)
-    monkeypatch.setattr(download, "READ_TIMEOUT", 0.5)
+    monkeypatch.setattr(download, "SILENCE", 0.5)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 
@@ -107,13 +108,13 @@ def test_a_refused_connection_is_one_line_without_credentials(server, tmp_path):
 
 @pytest.mark.parametrize(("name", "reason"), [("none", "none.zip"), ("denied", "403")])
 def test_what_another_attempt_cannot_mend_is_not_tried_again(server, tmp_path, name, reason):
-    with pytest.raises(SourceError, match=rf"{reason}.*; check the address and your rights"):
+    with pytest.raises(SourceError, match=rf"{reason}.*; check the address and your credentials"):
         download.from_url(server.url.replace("set", name), tmp_path)
     assert server.gets <= 1
 
 
 def test_a_download_is_bounded_and_a_pipe_is_refused(server, tmp_path):
-    with pytest.raises(SourceError, match=r"set\.zip: expected at most 10 bytes.*max_bytes"):
+    with pytest.raises(SourceError, match=r"set\.zip: expected at most fetch\.max_bytes"):
         download.from_url(server.url, tmp_path, max_bytes=10)
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SourceError, match="found another kind"):
@@ -166,26 +167,62 @@ def test_s3(tmp_path, monkeypatch):
             download.from_url("s3://faces/", tmp_path)
         monkeypatch.setattr(s3fs.S3FileSystem, "_info", denied)
         s3fs.S3FileSystem.clear_instance_cache()
-        with pytest.raises(SourceError, match=r"check the address and your rights"):
+        with pytest.raises(SourceError, match=r"check the address and your credentials"):
             download.from_url("s3://faces/set.zip", tmp_path)
     finally:
         server.stop()
         s3fs.S3FileSystem.clear_instance_cache()
 
 
-def test_kaggle_and_drive_are_asked_in_their_own_words(tmp_path, monkeypatch):
+@pytest.fixture
+def libraries(monkeypatch) -> dict[str, Any]:
+    """What kagglehub and gdown are asked, each with its own signature; they write nothing."""
     import gdown
     import kagglehub
 
-    kaggle = create_autospec(kagglehub.dataset_download, return_value=str(tmp_path / "files"))
-    monkeypatch.setattr(kagglehub, "dataset_download", kaggle)
+    asked = {
+        "kaggle": create_autospec(kagglehub.dataset_download, return_value="files"),
+        "drive": create_autospec(gdown.download, return_value="file"),
+    }
+    monkeypatch.setattr(kagglehub, "dataset_download", asked["kaggle"])
+    monkeypatch.setattr(gdown, "download", asked["drive"])
+    return asked
+
+
+def test_kaggle_and_drive_are_asked_in_their_own_words(tmp_path, libraries):
     handle = "msambare/fer2013/versions/1"
-    assert download.from_kaggle(handle, tmp_path) == tmp_path / "files"
-    kaggle.assert_called_once_with(handle, output_dir=str(tmp_path / "files"), force_download=True)
-    drive = create_autospec(gdown.download, return_value=str(tmp_path / "file"))
-    monkeypatch.setattr(gdown, "download", drive)
-    assert download.from_drive("134M73", tmp_path) == tmp_path / "file"
-    assert drive.call_args.kwargs["id"] == "134M73"
+    assert download.from_kaggle(handle, tmp_path) == Path("files")
+    assert libraries["kaggle"].call_args.args == (handle,)
+    assert Path(libraries["kaggle"].call_args.kwargs["output_dir"]).is_relative_to(tmp_path)
+    assert download.from_drive("134M73", tmp_path) == Path("file")
+    assert libraries["drive"].call_args.kwargs["id"] == "134M73"
+
+
+@pytest.mark.parametrize("receive", [download.from_kaggle, download.from_drive])
+def test_kaggle_and_drive_are_bounded_and_given_up_when_they_are_silent(
+    tmp_path, libraries, receive
+):
+    ended = threading.Event()
+
+    def without_end(*_: str, **options: str) -> str:
+        target = Path(options.get("output_dir") or options["output"])
+        while not ended.wait(0.01):
+            if given:
+                with target.open("ab") as stream:
+                    stream.write(CONTENT)
+        return str(target)
+
+    for library in libraries.values():
+        library.side_effect = without_end
+    try:
+        given = True
+        with pytest.raises(SourceError, match=r"expected at most fetch\.max_bytes, found"):
+            receive("134M73", tmp_path, 10 * len(CONTENT))
+        given = False
+        with pytest.raises(SourceError, match=r"nothing came for .*; check your connection"):
+            receive("134M73", tmp_path)
+    finally:
+        ended.set()
 
 
 def test_a_library_that_fails_is_one_line(tmp_path, monkeypatch):

@@ -46,7 +46,7 @@ def test_the_record_holds_no_secret_and_no_folder_of_this_machine(tmp_path):
 
 
 def test_a_download_is_normalised_and_removed(tmp_path, monkeypatch):
-    def unpacked(handle: str, folder: Path) -> Path:
+    def unpacked(handle: str, folder: Path, max_bytes: int) -> Path:
         make_folder(folder / "files" / "wrap", tiny_pictures())
         return folder / "files"
 
