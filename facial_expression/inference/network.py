@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from threading import Timer
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from facial_expression.core.command import processors
 from facial_expression.core.errors import ModelError, reason
 from facial_expression.inference.boxes import CropRule
 
@@ -18,11 +20,15 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 LONGEST = 5.0  # seconds for one picture
+MEMORY = 256 << 20  # bytes a processor, of four or more: what networks from anywhere may take
 INPUT, PROBABILITIES, ACTIVATION = "pictures", "probabilities", "class_activation"
 
 
-def session(model: Path | bytes, threads: int) -> InferenceSession:
+def session(model: Path | bytes, threads: int, bounded: bool = False) -> InferenceSession:
     """Load an ONNX model to run on the CPU; with `threads` 0 onnxruntime chooses their number.
+
+    All `bounded` ones together take at most `MEMORY` a processor.  Loading computes nothing, so a
+    model from anywhere can be loaded at once.
 
     Raises onnxruntime's own errors, which have no common base class.
     """
@@ -30,8 +36,22 @@ def session(model: Path | bytes, threads: int) -> InferenceSession:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    options.log_severity_level = 3  # errors only; they are raised as well
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    options.log_severity_level = 4  # errors are raised as well
+    if bounded:
+        _bound_memory()
+        options.add_session_config_entry("session.use_env_allocators", "1")
+    return onnxruntime.InferenceSession(
+        model, options, ["CPUExecutionProvider"], disabled_optimizers=["ConstantFolding"]
+    )
+
+
+@cache
+def _bound_memory() -> None:
+    import onnxruntime as ort
+
+    kinds = ort.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, ort.OrtMemType.DEFAULT
+    most = ort.OrtArenaCfg({"max_mem": max(4, processors()) * MEMORY})
+    ort.create_and_register_allocator(ort.OrtMemoryInfo("Cpu", *kinds), most)
 
 
 @dataclass(frozen=True)
@@ -73,7 +93,7 @@ class Network:
         from onnxruntime import RunOptions
 
         try:
-            self._session = session(path, threads)
+            self._session = session(path, threads, bounded=True)
         except Exception as error:  # noqa: BLE001  onnxruntime's errors have no common base class
             raise ModelError(
                 f"{path}: expected an ONNX model: {reason(error):.200}; export it again"
@@ -128,6 +148,6 @@ class Network:
                 raise ValueError("it predicts NaN or infinity")
         except Exception as error:  # noqa: BLE001
             raise ModelError(
-                f"{self._path}: cannot run: {reason(error):.200}; export it again"
+                f"{self._path}: cannot run: {reason(error):.400}; export it again"
             ) from None
         return Output(probabilities, maps[0] if maps else None)

@@ -18,7 +18,7 @@ from facial_expression.core.threads import map_ahead
 from facial_expression.inference.boxes import Box, crop, reading_order
 from facial_expression.inference.network import Network
 from facial_expression.inference.sources import Source
-from facial_expression.pictures.images import Picture, square
+from facial_expression.pictures.images import Picture, square, turn
 
 BATCH = 64
 """Faces that the network predicts at once."""
@@ -163,8 +163,9 @@ def _prepare(source: Source, network: Network, find: Find | None, keep: bool) ->
     except (ImageError, OSError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         return _Crops(Result(source.path, source.frame, error=reason), [], [])
-    boxes, crops = find_and_crop(picture, network, find)
-    rgb = picture.rgb if keep else None
+    with turn(picture.upright):
+        boxes, crops = find_and_crop(picture, network, find)
+        rgb = picture.rgb if keep else None
     clipped = [box.clipped(picture.size) for box in boxes]
     return _Crops(Result(source.path, source.frame, picture.size, rgb=rgb), clipped, crops)
 

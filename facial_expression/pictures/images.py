@@ -10,16 +10,20 @@ The rule, in order:
    (antialiased when it shrinks).  A picture that already has the size is left untouched.
 """
 
+import ctypes
 import hashlib
 import io
 import re
 import struct
 import warnings
 import zlib
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +60,13 @@ MAGIC = {
     "AVIF": rb".{4}ftyp(avi[fs]|m[is]f1.*avi[fs])",
     "HEIF": rb".{4}ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)",  # an iPhone's .heic
 }
+
+MAX_SCANS = 100
+"""Of a JPEG; progressive ones have some 10, and each costs a walk over the whole picture."""
+
+LARGE = 16_000_000  # pixels of the pictures of which only one is decoded at a time
+_TURN = Lock()
+_MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
 
 STRIP = 256  # rows that are converted at once; several large copies would take too much memory
 BROKEN_FILE = (
@@ -140,16 +151,38 @@ def decode(data: bytes) -> Picture:
             )
             if width * height > most:
                 raise ImageError(f"{width}x{height} pixels, at most {most} allowed in {kind}")
+            if kind == "JPEG" and (scans := _scans(data)) > MAX_SCANS:
+                raise ImageError(f"{scans} scans, at most {MAX_SCANS} allowed in JPEG")
+            if width * height > MAX_PIXELS:
+                image.draft(None, (width // 2, height // 2))
+            with turn(image):
+                upright = _plain(image)
             if width * height <= MAX_PIXELS:
-                return Picture(_plain(image), image.mode)
-            image.draft(None, (width // 2, height // 2))
-            upright = _plain(image)
+                return Picture(upright, image.mode)
             size = (width, height) if upright.size == image.size else (height, width)
             return Picture(upright, image.mode, size)
     except BROKEN_FILE as error:
         if isinstance(error, UnidentifiedImageError):
             raise ImageError(f"not a picture, though it begins like {kind}") from None
         raise ImageError(reason(error)) from None
+
+
+def turn(image: Image.Image) -> AbstractContextManager[Any]:
+    """What bounds the memory of several threads: while one has the turn, the others wait.
+
+    For pictures of up to `LARGE` pixels there is no waiting.
+    """
+    if image.width * image.height <= LARGE:
+        return nullcontext()
+    _give_back_memory()
+    return _TURN
+
+
+@cache
+def _give_back_memory() -> None:
+    """Make glibc return what large pictures took; otherwise each thread keeps much of it."""
+    with suppress(AttributeError, OSError, TypeError):  # another system
+        ctypes.CDLL(None).mallopt(-3, 8 << 20)  # M_MMAP_THRESHOLD: Pillow's blocks have 16 MB
 
 
 def square(picture: Picture, side: int) -> NDArray[np.uint8]:
@@ -161,6 +194,15 @@ def square(picture: Picture, side: int) -> NDArray[np.uint8]:
         box = (left, top, left + edge, top + edge)
         image = image.resize((side, side), Image.Resampling.LANCZOS, box=box)
     return np.asarray(image)
+
+
+def _scans(data: bytes) -> int:
+    """The number of scans of a JPEG file."""
+    at = scans = 0
+    while (marker := _MARKER.search(data, at)) and marker[1] != b"\xd9":  # the end
+        scans += marker[1] == b"\xda"
+        at = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2])
+    return scans
 
 
 def _plain(image: Image.Image) -> Image.Image:

@@ -37,6 +37,19 @@ def endless(model):
     )
 
 
+def huge(model, side, products=0):
+    """A square of constants, which loading could compute, is multiplied by itself, and added."""
+    graph, ones = model.graph, helper.make_tensor("one", onnx.TensorProto.FLOAT, [1], [1])
+    graph.initializer.append(numpy_helper.from_array(np.array([side, side]), "sides"))
+    steps = [helper.make_node("ConstantOfShape", ["sides"], ["s0"], value=ones)]
+    steps += [helper.make_node("MatMul", [f"s{i}", "s0"], [f"s{i + 1}"]) for i in range(products)]
+    steps += [helper.make_node("ReduceMax", [f"s{products}"], ["most"], keepdims=0)]
+    steps += [helper.make_node("Add", ["logits", "most"], ["late"])]
+    softmax = graph.node.pop()
+    softmax.input[0] = "late"
+    graph.node.extend([*steps, softmax])
+
+
 @pytest.mark.parametrize(
     ("change", "found"),
     [
@@ -49,6 +62,8 @@ def endless(model):
         (partial(facts, crop='{"scale": NaN, "drop": 0}'), "impossible"),
         (lambda model: weights(model, np.nan), "NaN or infinity"),
         (endless, "terminate"),
+        (partial(huge, side=2000, products=200), "terminate"),
+        (partial(huge, side=100_000), "memory"),
     ],
 )
 def test_a_strange_network_is_one_line(tmp_path, monkeypatch, change, found):

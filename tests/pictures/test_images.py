@@ -311,3 +311,11 @@ def test_heic_without_the_extra_names_it(monkeypatch):
     monkeypatch.setattr(images, "FORMATS", ("JPEG",))
     with pytest.raises(ImageError, match="install the extra heic"):
         decode(b"\0\0\0\x18ftypheic" + bytes(20))
+
+
+def test_a_progressive_jpeg_of_many_scans_is_refused():
+    data = encoded(Image.new("L", (64, 64)), "JPEG", progressive=True)
+    assert decode(data).size == (64, 64)
+    start = data.rindex(b"\xff\xda")  # the last scan, without the end of the file
+    with pytest.raises(ImageError, match=r"\d+ scans, at most 100 allowed"):
+        decode(data[:-2] + 100 * data[start:-2] + data[-2:])
