@@ -157,6 +157,8 @@ def decode(data: bytes) -> Picture:
                 image.draft(None, (width // 2, height // 2))
             with turn(image):
                 upright = _plain(image)
+                if kind == "WEBP" and upright is image:
+                    upright = image.copy()  # the file's decoder holds it twice more
             if width * height <= MAX_PIXELS:
                 return Picture(upright, image.mode)
             size = (width, height) if upright.size == image.size else (height, width)

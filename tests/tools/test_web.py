@@ -272,17 +272,21 @@ def test_the_process_writes_no_file_limits_requests_and_ends_in_one_line(tmp_pat
     large = encoded(Image.new("RGB", (2500, 2500)), "BMP")
     assert 0.85 * MAX_BYTES < len(large) < MAX_BYTES
     with served(model, temporary) as page:
+        port = int(page.url.rstrip("/").rpartition(":")[2])
+        half_open = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(40)]
+        half_open[-1].sendall(b"GET / HTTP/1.1\r\nHost:")
         status, answer = post(page.url, large + bytes(MAX_BYTES - len(large)))
         assert (status, json.loads(answer)["faces"]) == (200, [])
         for size in (MAX_BYTES + 1, MAX_REQUEST - 1):  # explained by the application
             status, answer = post(page.url, bytes(size))
             assert (status, "larger than 20 MB" in json.loads(answer)["error"]) == (413, True)
-        port = int(page.url.rstrip("/").rpartition(":")[2])
         with socket.create_connection(("127.0.0.1", port), timeout=60) as line:
             line.sendall(
                 b"POST /faces HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999999999\r\n\r\n"
             )
             assert line.recv(100).startswith(b"HTTP/1.1 413")  # before a byte of it was sent
+        with half_open[-1] as last:
+            assert last.recv(1) == b""  # closed, though it never ended its request
         assert not list(temporary.iterdir())
         assert page.interrupt().strip() == "the page is closed"
         assert page.process.returncode == 0
