@@ -24,8 +24,9 @@ def assign_splits(
     - FER2013's names: train/ -> train, test/PublicTest_* -> val, test/PrivateTest_* -> test.
     - Protocol `notebook`: train/ -> train, everything else -> val, as in the seed notebook.
     - Otherwise the top folders are the splits.  If there is no test or no val, it is held out from
-      train, test before val (`held_out`).  Pictures with the pixels or the group of one in another
-      split stay in train, where the audit finds them.
+      train, test before val (`held_out`); where that leaves nothing for val, as of two persons, test
+      is val.  Pictures with the pixels or the group of one in another split stay in train, where the
+      audit finds them.
 
     Args:
         table: columns path, class, sha256 ("" if undecodable), group ("" if unknown; the column may
@@ -57,6 +58,8 @@ def assign_splits(
             free = (table["sha256"] != "") & ~unit.isin(unit[split != "train"])
             chosen = held_out(table[free].assign(unit=unit[free]), fraction, rng)
             split = split.mask(free & unit.isin(chosen), name)
+    if not tested.any() and not (split == "val").any():
+        return split.replace("test", "val")
     return split
 
 

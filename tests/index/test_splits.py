@@ -3,7 +3,7 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from facial_expression.core.errors import DatasetError
@@ -67,6 +67,7 @@ def test_a_hold_out_takes_the_fraction_of_every_class_and_keeps_equal_pixels_tog
     table["sha256"] = table["class"] + table["sha256"]  # no picture under two classes
     found = assigned(table, val=val, test=test)
     assert set(found["split"]) <= set(SPLITS)
+    assume("test" in set(found["split"]))  # too few for val and test
     distinct = found.drop_duplicates("sha256")
     for _, of_class in distinct.groupby("class"):
         counts = Counter(of_class["split"])
@@ -148,6 +149,17 @@ def test_a_class_of_one_picture_stays_in_train():
     found = assigned(pictures([*paths, "train/fear/0.png"]))
     assert found["split"][found["class"] == "fear"].tolist() == ["train"]
     assert set(found["split"][found["class"] == "sad"]) == {"train", "test"}
+
+
+@pytest.mark.parametrize(("persons", "splits"), [(1, {""}), (2, {"val"}), (3, {"val", "test"})])
+def test_of_few_persons_val_comes_before_test(persons, splits):
+    paths = [f"train/{label}/{i}.png" for label in CLASSES for i in range(6)]
+    found = assigned(pictures(paths, group=[f"p{i % persons}" for i in range(len(paths))]))
+    assert set(found["split"]) == {"train", *splits - {""}}
+    assert (found.groupby("group")["split"].nunique() == 1).all()
+    if persons == 1:
+        with pytest.raises(DatasetError, match=r"or one person; add pictures, or a folder val/"):
+            check_classes(found)
 
 
 def test_undecodable_pictures_are_not_held_out():
