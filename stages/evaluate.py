@@ -23,6 +23,7 @@ from collections.abc import Sequence
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
+from facial_expression.core.files import remove_leftovers
 from facial_expression.core.params import load
 from facial_expression.evaluate.run import EvaluateParameters, evaluate
 from facial_expression.network.recipe import Recipe
@@ -41,6 +42,7 @@ PATHS = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments, evaluate, print the headline scores."""
     args = parser("stages.evaluate", __doc__, PATHS).parse_args(argv)
+    remove_leftovers(args.out)
     params = load(args.params, "evaluate", EvaluateParameters)
     recipe = load(args.recipe, "train", Recipe)
     inputs = args.arrays, args.model, args.index, args.people

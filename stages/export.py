@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
+from facial_expression.core.files import remove_leftovers
 from facial_expression.core.params import load
 from facial_expression.export.run import ExportParameters, export
 from facial_expression.network.recipe import Recipe
@@ -35,6 +36,7 @@ PATHS = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments and write the network and its card."""
     args = parser("stages.export", __doc__, PATHS).parse_args(argv)
+    remove_leftovers(args.out)
     params = load(args.params, "export", ExportParameters)
     file = f"conf/data/{args.params.name}"
     recipe = load(args.recipe, "train", Recipe)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
+from facial_expression.core.files import remove_leftovers
 from facial_expression.core.params import load
 from facial_expression.fetch.parameters import FetchParameters
 from facial_expression.fetch.run import fetch, sha256_only
@@ -30,6 +31,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--print-sha256", action="store_true", help="only print the hash to pin; keep nothing"
     )
     args = command.parse_args(argv)
+    remove_leftovers(args.out)
     params = load(args.params, "fetch", FetchParameters)
     if args.print_sha256:
         print(sha256_only(params))

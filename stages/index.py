@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from facial_expression.core.command import at_least, parser, processors
 from facial_expression.core.errors import damaged, run
-from facial_expression.core.files import read_json, sha256_of, write_json
+from facial_expression.core.files import read_json, remove_leftovers, sha256_of, write_json
 from facial_expression.core.params import load
 from facial_expression.core.tables import read_people, write_table
 from facial_expression.index import audit, croissant
@@ -36,6 +36,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--workers", type=at_least(1, 1024), default=processors(), help="processes"
     )
     args = command.parse_args(argv)
+    remove_leftovers(args.out)
     params = load(args.params, "index", IndexParameters)
     about = load(args.params, "export", croissant.Described)
     with damaged(args.raw / "source.json", "the fetch stage"):

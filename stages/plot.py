@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
-from facial_expression.core.files import write_bytes
+from facial_expression.core.files import remove_leftovers, write_bytes
 from facial_expression.core.params import load
 
 PATHS = {
@@ -27,6 +27,7 @@ PATHS = {
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments, draw, write each PNG."""
     args = parser("stages.plot", __doc__, PATHS).parse_args(argv)
+    remove_leftovers(args.out)
     from facial_expression.plot.run import PlotParameters, draw  # Matplotlib is slow to import
     from facial_expression.plot.style import png
 

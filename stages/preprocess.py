@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from facial_expression.core.command import at_least, parser, processors
 from facial_expression.core.errors import run
+from facial_expression.core.files import remove_leftovers
 from facial_expression.core.params import load
 from facial_expression.preprocess.shards import PreprocessParameters, write_arrays
 
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--workers", type=at_least(1, 1024), default=processors(), help="processes"
     )
     args = command.parse_args(argv)
+    remove_leftovers(args.out)
     params = load(args.params, "preprocess", PreprocessParameters)
     write_arrays(args.images, args.index, args.out, params, args.workers)
 

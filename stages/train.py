@@ -13,7 +13,7 @@ from pathlib import Path
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
-from facial_expression.core.files import repository
+from facial_expression.core.files import remove_leftovers, repository
 from facial_expression.core.params import load
 from facial_expression.network.recipe import Recipe
 from facial_expression.train.run import train
@@ -34,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         help="folder for interrupted runs' states",
     )
     args = arguments.parse_args(argv)
+    remove_leftovers(args.out)
     recipe = load(args.params, "train", Recipe)
     train(recipe, args.arrays, args.out, args.resume, Path(__file__))
 

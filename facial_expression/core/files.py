@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from facial_expression.core.errors import damaged
+from facial_expression.core.errors import PipelineError, damaged
 
 DECIMALS = 6
 """Fixed precision of every float that is written as text."""
@@ -20,6 +20,8 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 """The date of every member of a zip: the first that a zip can hold."""
 
 UNIX = 3  # the system that every zip claims to come from
+HALF = ".half"  # ends the names of folders in which something is being written
+STARTED = os.getpid(), os.getppid()
 
 
 def repository() -> Path:
@@ -44,22 +46,29 @@ def atomic(path: Path) -> Iterator[Path]:
 
     If the block succeeds, the result replaces `path`; else `path` stays as it was and nothing is
     left.  Missing parent folders are made.  The umask says who else may read the result.
+
+    A PipelineError if `dvc` ran this stage and was killed: its next run may be writing already.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as place:
+    with tempfile.TemporaryDirectory(HALF, f".{path.name}.", path.parent) as place:
         temporary = Path(place, path.name)
         yield temporary
+        process, parent = os.getpid(), os.getppid()
+        if "DVC_STAGE" in os.environ and process == STARTED[0] and parent != STARTED[1]:
+            raise PipelineError(
+                f"{path}: the dvc that ran this stage has ended; nothing is written"
+            )
         if temporary.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         temporary.replace(path)
 
 
-def remove_leftovers(path: Path) -> None:
-    """Remove what killed runs of the stage that writes `path` left beside it.
+def remove_leftovers(out: Path) -> None:
+    """Remove what killed runs of the stage that writes `out` left in it and beside it.
 
-    DVC runs a stage once at a time.  A run that outlived its `dvc` then ends without a result.
+    DVC runs a stage once at a time.
     """
-    for folder in path.parent.glob(f".{path.name}.*"):
+    for folder in [*out.glob(f".*{HALF}"), *out.parent.glob(f".{out.name}.*{HALF}")]:
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -11,7 +11,6 @@ from facial_expression.core.errors import ChecksumError, SourceError
 from facial_expression.core.files import (
     atomic,
     in_repository,
-    remove_leftovers,
     sha256_of,
     write_json,
     write_text,
@@ -127,7 +126,6 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
             "everybody who gets them; use a public address or a local copy",
             file=sys.stderr,
         )
-    remove_leftovers(out / "images.zip")
     with atomic(out / "images.zip") as archive:
         try:
             made = write_archive(source, archive, params)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from facial_expression.core.arrays import SPLITS, write_array, write_rows
 from facial_expression.core.errors import DatasetError, damaged
-from facial_expression.core.files import atomic, remove_leftovers, write_json
+from facial_expression.core.files import atomic, write_json
 from facial_expression.core.params import CLOSED
 from facial_expression.core.tables import read_table
 from facial_expression.pictures.squares import decode_all, located
@@ -75,7 +75,6 @@ def write_arrays(
     used["label"] = pd.Categorical(used["class"], classes).codes.astype(np.int64)
     used["member"] = located(images, used["path"])
     shards = []
-    remove_leftovers(out)
     with atomic(out) as folder:
         folder.mkdir()
         write_json(folder / "classes.json", classes)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facial_expression.core import files
+from facial_expression.core.errors import PipelineError
 
 
 def listing(folder: Path) -> list[str]:
@@ -42,11 +43,22 @@ def test_atomic_replaces_a_whole_folder(tmp_path):
 
 def test_what_a_killed_run_left_is_removed_and_its_orphan_writes_nothing(tmp_path):
     (tmp_path / ".out.json").write_text("a file")
+    (tmp_path / "out/.git").mkdir(parents=True)
+    (tmp_path / "out/.model.keras.x.half").mkdir()
     with pytest.raises(FileNotFoundError), files.atomic(tmp_path / "out") as orphan:  # noqa: PT012
         orphan.mkdir()
         files.remove_leftovers(tmp_path / "out")
         files.write_text(tmp_path / "out" / "new", "new")
-    assert listing(tmp_path) == [".out.json", "out", "out/new"]
+    assert listing(tmp_path) == [".out.json", "out", "out/.git", "out/new"]
+
+
+def test_a_stage_that_outlived_its_dvc_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "STARTED", (os.getpid(), -1))
+    files.write_text(tmp_path / "by hand", "written")
+    monkeypatch.setenv("DVC_STAGE", "index")
+    with pytest.raises(PipelineError, match="has ended; nothing is written"):
+        files.write_text(tmp_path / "by dvc", "written")
+    assert listing(tmp_path) == ["by hand"]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt, OSError])
