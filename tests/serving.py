@@ -1,14 +1,21 @@
-"""`python -m tools.web` as a process of its own that may write no file, however short."""
+"""The page of tools.web as a process that may write no file, and of tools.site as a folder."""
 
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
+
+from facial_expression.core.errors import SourceError
 from tests.clones import ROOT, environment
+from tools.site.__main__ import main as site
 
 START = """
 import resource, runpy, sys
@@ -54,3 +61,21 @@ def served(model: Path, temporary: Path) -> Iterator[Served]:
             yield Served(first.split()[0], process)
         finally:
             process.kill()
+
+
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def hosted(folder: Path, *options: str) -> Iterator[str]:
+    """The address of the page that tools.site writes to `folder`; skips if npm fetches nothing."""
+    try:
+        site(["--out", str(folder), *options])
+    except SourceError as error:
+        pytest.skip(str(error))
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Silent, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()

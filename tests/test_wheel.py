@@ -92,7 +92,7 @@ def test_the_page_is_served(site):
     pytest.importorskip("flask", reason="the extra web is not installed")
     script = """
 from tools.web.server import application
-client = application(None, {}, "", {}).test_client()
+client = application(None, {}, {}, {}).test_client()
 for name in ("page.js", "page.css", "camera.js"):
     assert client.get(f"/static/{name}").status_code == 200, name
 print(client.get("/").text)

@@ -1,4 +1,7 @@
-"""The page in a real browser: inputs, answers, keyboard, small screens, and no foreign request."""
+"""The page in a real browser: inputs, answers, keyboard, small screens, and no foreign request.
+
+One page with two engines: the server of tools.web, and the browser itself on tools.site's page.
+"""
 
 import base64
 import io
@@ -13,7 +16,7 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from tests.browsing import CHROMIUM
 from tests.helpers import encoded
 from tests.networks import CLASSES, tiny_network
-from tests.serving import served
+from tests.serving import hosted, served
 from tools.web.examples import draw
 
 pytestmark = pytest.mark.slow  # a browser; tests/tools/test_web.py checks the server quickly
@@ -35,12 +38,22 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="module", params=["server", "browser"])
+def engine(request) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def url(browser, tmp_path_factory) -> Iterator[str]:
+def url(browser, engine, tmp_path_factory) -> Iterator[str]:
     root = tmp_path_factory.mktemp("served")
     (root / "model_card.md").write_text(CARD, encoding="utf-8")
-    with served(tiny_network(root / "tiny.onnx"), root) as page:
-        yield page.url
+    model = tiny_network(root / "tiny.onnx")
+    if engine == "browser":
+        with hosted(root / "site", "--model", str(model)) as address:
+            yield address
+    else:
+        with served(model, root) as page:
+            yield page.url
 
 
 @pytest.fixture
@@ -167,7 +180,7 @@ def test_each_of_several_faces_can_be_chosen_by_arrow_key_and_by_click(page):
     expect(page.locator("#face-title")).to_contain_text("Face 1:")
 
 
-def test_a_file_that_is_not_a_picture_or_too_large_is_explained(page):
+def test_a_file_that_is_not_a_picture_or_too_large_is_explained(page, engine):
     upload(page, DRAWN["happy"])
     expect_answer(page)
     upload(page, b"no picture", "letter.doc")
@@ -178,8 +191,10 @@ def test_a_file_that_is_not_a_picture_or_too_large_is_explained(page):
     expect(page.get_by_role("alert")).to_be_hidden()
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
-    give(page, "drop", b"", padding=21 * 2**20)
-    expect(page.get_by_role("alert")).to_contain_text("21.0 MB; the limit is 20 MB")
+    limit = 20 if engine == "server" else 256
+    give(page, "drop", b"", padding=(limit + 1) * 2**20)
+    text = f"{limit + 1}.0 MB; the limit is {limit} MB"
+    expect(page.get_by_role("alert")).to_contain_text(text)
     assert "POST" not in sent
 
 
@@ -236,7 +251,7 @@ def test_without_javascript_the_page_says_what_works(browser, url):
     page.close()
 
 
-def test_the_browser_itself_blocks_inline_scripts_and_foreign_requests(browser, url):
+def test_the_browser_itself_blocks_inline_scripts_and_foreign_requests(browser, url, engine):
     def with_script(route: Route) -> None:
         answer = route.fetch()  # with the headers of the server
         text = answer.text().replace("</body>", "<script>window.inline = true</script></body>")
@@ -247,19 +262,30 @@ def test_the_browser_itself_blocks_inline_scripts_and_foreign_requests(browser, 
     page.goto(url)
     assert "window.inline" in page.content()
     assert page.evaluate("window.inline") is None
+    worker = engine == "browser"  # its worker obeys the page's rules
     blocked = page.evaluate(
-        """() => new Promise(done => {
+        """worker => new Promise(done => {
           const blocked = [];
-          document.addEventListener("securitypolicyviolation", event => {
-            blocked.push(event.effectiveDirective);
+          const note = directive => {
+            blocked.push(directive);
             if (blocked.length === 4) done(blocked.sort());
-          });
+          };
+          document.addEventListener(
+            "securitypolicyviolation", event => note(event.effectiveDirective));
+          if (worker) {
+            const code = `addEventListener("securitypolicyviolation",
+              event => postMessage("worker's " + event.effectiveDirective));
+              fetch("https://example.org/").catch(() => {});`;
+            new Worker(URL.createObjectURL(new Blob([code]))).onmessage = ({data}) => note(data);
+          }
           fetch("https://example.org/").catch(() => {});
           new Image().src = "https://example.org/a.png";
           document.head.append(Object.assign(document.createElement("link"),
             {rel: "stylesheet", href: "https://example.org/a.css"}));
           try { document.body.innerHTML = "<b>"; } catch { /* a Trusted Type is required */ }
-        })"""
+        })""",
+        worker,
     )
-    assert blocked == ["connect-src", "img-src", "require-trusted-types-for", "style-src-elem"]
+    last = "worker's connect-src" if worker else "require-trusted-types-for"
+    assert blocked == sorted(["connect-src", "img-src", "style-src-elem", last])
     page.close()

@@ -2,7 +2,7 @@
 
     python -m tools.web [--model FILE] [--port 7860] [--no-browser]
 
-Reads   FILE, an ONNX network that stage export wrote, and model_card.md beside it.
+Reads   FILE, an ONNX network that stage export wrote; model_card.md and README.md beside it.
 Writes  nothing: pictures stay in memory and are deleted with the answer.  No request leaves this
         machine.
 
@@ -35,14 +35,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     from facial_expression.inference.network import Network
     from tools.web import examples
     from tools.web.answer import Analyzer
-    from tools.web.card import card_html
+    from tools.web.card import documents
     from tools.web.server import application, listen, serve
 
     network = Network(args.model)
     analyzer = Analyzer(network, Detector().find)
     with listen(args.host, args.port) as listening:
-        card = card_html(args.model)
-        app = application(analyzer, network.facts, card, examples.draw(), args.host)
+        texts = documents(args.model)
+        app = application(analyzer, network.facts, texts, examples.draw(), args.host)
         name = f"[{args.host}]" if ":" in args.host else args.host
         url = f"http://{name}:{listening.getsockname()[1]}/"
         print(f"{url} shows the page; Ctrl-C ends it", flush=True)

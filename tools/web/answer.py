@@ -13,12 +13,11 @@ from PIL import Image
 from facial_expression.core.errors import ImageError, PipelineError
 from facial_expression.inference.boxes import Box, CropRule
 from facial_expression.inference.network import Network
-from facial_expression.inference.pipeline import Face, Find, find_and_crop
+from facial_expression.inference.pipeline import Find, find_and_crop
 from facial_expression.pictures.images import FORMATS, Picture, decode
 
 PATIENCE = 30.0  # seconds that a picture waits for its turn
 PREVIEW = 1600  # pixels of the preview's longer side
-CONFIDENCE = {0.9: "very sure", 0.7: "fairly sure", 0.5: "leaning one way", 0.0: "unsure"}
 
 
 class BusyError(PipelineError):
@@ -43,8 +42,8 @@ class Analyzer:
         Returns:
             `width`, `height` and preview (`picture`, a data URL) of the upright picture, the
             names of the `classes`, and `faces`.  Each face has its `box`, the cropped `square`, the
-            `crop` as a data URL, `probabilities`, their `entropy` in nats, the `confidence` in
-            words, and the class activation map `activation` (rows, columns, classes) or None.
+            `crop` as a data URL, `probabilities`, and the class activation map `activation`
+            (rows, columns, classes) or None.
 
         Raises:
             ImageError: the picture cannot be read.
@@ -82,31 +81,19 @@ class Analyzer:
     ) -> list[dict[str, Any]]:
         output = self._network.predict(np.stack(crops))
         maps = [None] * len(crops) if output.activation is None else output.activation.tolist()
-        faces = map(Face, boxes, output.probabilities)
+        probabilities = output.probabilities.tolist()
         return [
             {
-                "box": asdict(face.box.clipped(size)),
-                "square": dict(zip(("left", "top", "side"), rule.square(face.box), strict=True)),
+                "box": asdict(box.clipped(size)),
+                "square": dict(zip(("left", "top", "side"), rule.square(box), strict=True)),
                 "crop": _data_url(Image.fromarray(pixels), "PNG"),
-                "probabilities": face.probabilities.tolist(),
-                "entropy": face.entropy,
-                "confidence": confidence(face),
+                "probabilities": shares,
                 "activation": activation,
             }
-            for face, pixels, activation in zip(faces, crops, maps, strict=True)
+            for box, pixels, shares, activation in zip(
+                boxes, crops, probabilities, maps, strict=True
+            )
         ]
-
-
-def confidence(face: Face) -> str:
-    """The network's confidence in words.
-
-    >>> confidence(Face(Box(0, 0, 1, 1, 1), np.float32([0.5, 0.5])))
-    'leaning one way (entropy 0.69 nats: like a draw among 2.0 equally likely expressions)'
-    """
-    words = next(text for least, text in CONFIDENCE.items() if face.probabilities.max() >= least)
-    perplexity = np.exp(face.entropy)
-    draw = f"like a draw among {perplexity:.1f} equally likely expressions"
-    return f"{words} (entropy {face.entropy:z.2f} nats: {draw})"
 
 
 def _preview(picture: Picture) -> str:

@@ -1,7 +1,9 @@
-"""The model card as HTML, and the model file's metadata under readable names."""
+"""The model card and other documents as HTML, and the model file's metadata by readable names."""
 
 from collections.abc import Mapping
 from pathlib import Path
+
+from markupsafe import Markup
 
 from tools.report.card import render, without_metadata
 
@@ -15,14 +17,19 @@ NAMES = {
     "model_sha256": "SHA-256 of the Keras model",
 }
 
+DOCUMENTS = {
+    "model_card.md": "Read the whole card: uses, data, scores by class, calibration",
+    "README.md": "Read the notes of the release: files, training, terms",
+}
 
-def card_html(model: Path) -> str:
-    """The card beside a model file as HTML; empty if there is none."""
-    path = model.with_name("model_card.md")
-    if not path.is_file():
-        return ""
-    text = without_metadata(path.read_text(encoding="utf-8"))
-    return render(text, deeper=2)  # below the headings of the page
+
+def documents(model: Path) -> dict[str, Markup]:
+    """What stands beside a model file, as HTML by what it is: the card, the release's notes."""
+    return {
+        summary: render(without_metadata(path.read_text(encoding="utf-8")), deeper=2)
+        for name, summary in DOCUMENTS.items()
+        if (path := model.with_name(name)).is_file()
+    }  # their headings go below those of the page
 
 
 def known(facts: Mapping[str, str]) -> dict[str, str]:

@@ -50,7 +50,7 @@ HEADERS = {
 def application(
     analyzer: Analyzer,
     facts: Mapping[str, str],
-    card: str,
+    documents: Mapping[str, Markup],
     examples: Mapping[str, bytes],
     host: str = LOOPBACK[0],
 ) -> Flask:
@@ -59,7 +59,7 @@ def application(
     Args:
         analyzer: makes the answers.
         facts: the network's metadata.
-        card: the model card as safe HTML, or empty.
+        documents: the model card and others as safe HTML, by what they are.
         examples: expression -> bytes of a PNG file.
         host: address that the server is bound to.
     """
@@ -76,8 +76,8 @@ def application(
     def index() -> str:
         return render_template(
             "index.html", facts=facts, known=known(facts),
-            card=Markup(card), examples=list(examples), local=host in LOOPBACK,
-            max_bytes=MAX_BYTES,
+            documents=documents, examples=list(examples), max_bytes=MAX_BYTES,
+            place="computer" if host in LOOPBACK else "server",
         )  # fmt: skip
 
     @app.get("/examples/<name>.png")

@@ -1,13 +1,24 @@
-// The page's behaviour: inputs, the request to the server, and status messages.
+// The page's behaviour: inputs and status messages.  An engine answers about the pictures: the server
+// (server.js) or, on the static page, the browser itself.
 import { camera } from "./camera.js";
 import { show } from "./result.js";
 
 const element = (id) => document.getElementById(id);
 const LIMIT = Number(document.body.dataset.maxBytes);
-const NO_SERVER = "The server of this page does not answer. Start it again and reload the page.";
+export const NO_SERVER = "The server of this page does not answer. Start it again and reload the page.";
 
+let ask = null; // the engine
 let request = null; // AbortController of the running request
 let last = null; // the picture of the last request
+
+/**
+ * Starts the page.  `engine` takes a picture (a Blob), whether all of it is one face, and the signal that
+ * nobody waits any more; it promises an answer as tools/web/answer.py describes, or throws a sentence.
+ */
+export function start(engine) {
+  ask = engine;
+  element("unserved")?.remove();
+}
 
 function say(text, busy = false) {
   element("status").textContent = text;
@@ -35,36 +46,18 @@ async function analyze(blob, whole = false) {
   say("Analyzing the picture …", true);
   try {
     const answer = await ask(blob, whole, own.signal);
+    if (own.signal.aborted) return; // replaced by a newer request
     const summary = show(answer, whole);
     element("result").hidden = false;
     say(summary);
     element("result").scrollIntoView({ block: "start" });
   } catch (error) {
-    if (error.name === "AbortError") return; // replaced by a newer request
+    if (own.signal.aborted) return;
     element("result").hidden = true;
     complain(error.message);
   } finally {
     if (request === own) request = null;
   }
-}
-
-async function ask(blob, whole, signal) {
-  let response;
-  try {
-    response = await fetch(whole ? "faces?whole" : "faces", {
-      method: "POST", body: blob, signal, headers: { "Content-Type": "application/octet-stream" },
-    });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Error(NO_SERVER);
-  }
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Error(sentence(answer.error ?? `the server answered ${response.status} ${response.statusText}`));
-  return answer;
-}
-
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }
 
 /** Analyzes the first file of a drop or a paste. */

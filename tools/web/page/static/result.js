@@ -1,8 +1,9 @@
-// Shows the server's answer: boxes on the picture, bars, the crop and the map.
+// Shows an engine's answer: boxes on the picture, bars, the crop and the map.
 import { centred, drawMap, drawScale, largest, place } from "./map.js";
 
 const element = (id) => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
+const CONFIDENCE = [[0.9, "very sure"], [0.7, "fairly sure"], [0.5, "leaning one way"], [0, "unsure"]];
 const percent = (share) => `${(100 * share).toFixed(1)} %`;
 
 let answer = null;
@@ -35,6 +36,13 @@ function ranked({ probabilities }) {
   return rows.sort((one, other) => other.share - one.share);
 }
 
+/** The network's confidence in words. */
+function confidence({ probabilities }) {
+  const [, words] = CONFIDENCE.find(([least]) => Math.max(...probabilities) >= least);
+  const nats = Math.max(probabilities.reduce((sum, share) => (share > 0 ? sum - share * Math.log(share) : sum), 0), 0);
+  return `${words} (entropy ${nats.toFixed(2)} nats: like a draw among ${Math.exp(nats).toFixed(1)} equally likely expressions)`;
+}
+
 /** One radio button per face; the arrow keys switch between them. */
 function listFaces() {
   const labels = answer.faces.map((face, number) => {
@@ -58,7 +66,7 @@ function choose(number) {
   const { name, share, index } = best(face);
   const which = answer.faces.length > 1 ? `Face ${number + 1}: ` : "Apparent expression: ";
   element("face-title").textContent = `${which}${name}, ${percent(share)}`;
-  element("sure").textContent = `The network is ${face.confidence}. The probabilities are calibrated on pictures like the training pictures; on others the network may be overconfident.`;
+  element("sure").textContent = `The network is ${confidence(face)}. The probabilities are calibrated on pictures like the training pictures; on others the network may be overconfident.`;
   listBars(face);
   drawCrop(face);
   showMap(face, index);

@@ -1,0 +1,1 @@
+"""The page of `tools.web` without a server: see `python -m tools.site --help`."""
