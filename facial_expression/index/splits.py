@@ -24,8 +24,8 @@ def assign_splits(
     - FER2013's names: train/ -> train, test/PublicTest_* -> val, test/PrivateTest_* -> test.
     - Protocol `notebook`: train/ -> train, everything else -> val, as in the seed notebook.
     - Otherwise the top folders are the splits.  If there is no test or no val, it is held out from
-      train, test before val (`held_out`); where that leaves nothing for val, as of two persons, test
-      is val.  Pictures with the pixels or the group of one in another split stay in train, where the
+      train, test before val (`held_out`); where nothing is left for val, as of two persons, test is
+      val.  Pictures with the pixels or the group of one in another split stay in train, where the
       audit finds them.
 
     Args:
