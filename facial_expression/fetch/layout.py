@@ -21,7 +21,7 @@ PASSED_OVER = {
     "HEIF": ".heic (install the extra heic)",
     "AVIF": ".avif (install a Pillow that reads it)",
     "archive": "packed (unpack them), e.g. {}",
-    "foreign": "packed by RAR or 7-Zip (unpack them), e.g. {}",
+    "foreign": "packed by RAR or 7-Zip or in parts (unpack them), e.g. {}",
     "unlabelled": "pictures without a label, e.g. {}",
     "": "not pictures, e.g. {}",
 }

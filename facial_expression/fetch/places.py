@@ -1,5 +1,6 @@
 """What the folders of a picture say: the data set around it, its split, its class."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 
@@ -13,6 +14,7 @@ SPLITS = {
     **{name.lower(): split for name, split in FER2013_SPLITS.items()},
 }
 """What the folder of a split may be called, in lower case -> its folder in images.zip."""
+OF_A_SPLIT = re.compile(rf"({'|'.join(SPLITS)})[ _-]?(?:set|data|images|faces)?", re.IGNORECASE)
 
 
 @cache  # pictures outnumber folders
@@ -25,7 +27,8 @@ def place_of(folder: str) -> tuple[str, ...] | None:
     ('download/faces', 'train', 'happy', 'may')
     """
     parts = folder.split("/")
-    splits = [SPLITS.get(part.strip().lower(), "") for part in parts[:-1]]
+    named = [OF_A_SPLIT.fullmatch(part.strip()) for part in parts[:-1]]
+    splits = [SPLITS[name[1].lower()] if name else "" for name in named]
     start = next((place for place, split in enumerate(splits) if split), None)
     if start is None:
         return None

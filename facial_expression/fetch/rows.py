@@ -42,7 +42,7 @@ def only(files: Files, what: str, found: Sequence[File]) -> File:
     """The table of labels, if one is found; it is not counted among files that are passed over."""
     if len(found) != 1:
         names = " and ".join(repr(file.path) for file in found[:2]) or "none"
-        raise expected(files.where, f"one {what}", names, "leave one" if found else "add it")
+        raise expected(files.where, f"one {what}", names, "leave one" if found else "add it as CSV")
     files.used.add(found[0].path)
     return found[0]
 

@@ -43,6 +43,7 @@ DEEPEST = 4  # archives in one another, as a zip that holds a tar.gz
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 NOT_UTF8 = re.compile(r"[\ud800-\udfff]")  # how Python escapes bytes that are not
 CACHED = re.compile(r"/[0-9a-f]{2}/[0-9a-f]{30}$")  # of an object
+A_PART = re.compile(r"\.(zip|7z|rar|tar|gz|tgz)\.\d+$|\.z\d\d$", re.IGNORECASE)  # of an archive
 HEAD = 512  # bytes that tell what a file is
 DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 DAMAGE = (
@@ -270,18 +271,22 @@ def is_junk(path: str) -> bool:
 
 def _kind(head: bytes, path: str) -> str:
     """`picture`, or the key of `Files.others`, of a file that begins with `head`."""
+    if head.startswith((b"Rar!", b"7z\xbc\xaf")) or A_PART.search(path):
+        return "foreign"
     if head.startswith((b"PK", *DECOMPRESSORS)) or head[257:262] == b"ustar":
         return "archive"
-    if head.startswith((b"Rar!", b"7z\xbc\xaf")):
-        return "foreign"
     from facial_expression.pictures import images  # NumPy and Pillow take a while
 
     if kind := images.format_of(head):
         return "picture" if kind in images.FORMATS else kind
-    line = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0].lower()
-    cells = {cell.strip(b' "\r') for cell in re.split(rb"[,;\t]", line)}
     named = path.lower().endswith("fer2013.csv")
-    return "table" if named or {b"emotion", b"pixels", b"usage"} <= cells else ""
+    return "table" if named or {b"emotion", b"pixels", b"usage"} <= columns_of(head) else ""
+
+
+def columns_of(head: bytes) -> set[bytes]:
+    """The names of columns, in lower case, of a table that begins with `head`."""
+    line = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0].lower()
+    return {cell.strip(b' "\r') for cell in re.split(rb"[,;\t]", line)}
 
 
 def in_dvc_cache(path: Path) -> bool:

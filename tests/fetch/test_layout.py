@@ -57,12 +57,20 @@ def fetched(
         (["faces/train/a/x.jpg", "faces/test/b/x.jpg"], ["train/a/x.jpg", "test/b/x.jpg"]),
         (["my/test/train/a/x.jpg", "my/test/test/a/y.jpg"], ["train/a/x.jpg", "test/a/y.jpg"]),
         (["train/a/may/1/x.jpg", "train/a/x.jpg"], ["train/a/may_1_x.jpg", "train/a/x.jpg"]),
+        (["Train_set/a /x.jpg", "test data/a/y.jpg"], ["train/a/x.jpg", "test/a/y.jpg"]),
         (
             ["train/a/test/x.jpg", "validation/a/y.jpg"],
             ["train/a/test_x.jpg", "validation/a/y.jpg"],
         ),
     ],
-    ids=["plain", "wrapped", "wrapped in a split's name", "folders in a class", "as Kaggle has it"],
+    ids=[
+        "plain",
+        "wrapped",
+        "wrapped in a split's name",
+        "folders in a class",
+        "other names",
+        "as Kaggle has it",
+    ],
 )
 def test_split_and_class_are_found_at_any_depth(tmp_path, paths, names):
     assert set(fetched(tmp_path, dict.fromkeys(paths, ONE))) == set(names)
@@ -111,14 +119,15 @@ def test_pictures_are_told_by_content_and_the_rest_is_counted(tmp_path, capsys, 
         "train/a/.DS_Store": b"hidden",
         "train/a/notes.txt": b"BMW",
         "more.zip": zipped(SET),
+        "faces.zip.002": b"PK",
         "faces.part01.rar": b"Rar!\x1a\x07\x01\0",
         "readme": b"",
     }
     assert fetched(tmp_path, {"set.zip": pack(files)} if pack else files) == taken
     assert capsys.readouterr().err == (
-        "here: 5 files passed over: 1 .heic (install the extra heic), "
-        "1 packed (unpack them), e.g. more.zip, 1 packed by RAR or 7-Zip (unpack them), e.g. "
-        "faces.part01.rar, 2 not pictures, e.g. readme\n"
+        "here: 6 files passed over: 1 .heic (install the extra heic), "
+        "1 packed (unpack them), e.g. more.zip, 2 packed by RAR or 7-Zip or in parts (unpack "
+        "them), e.g. faces.part01.rar, 2 not pictures, e.g. readme\n"
     )
 
 
@@ -169,7 +178,12 @@ def test_every_form_of_the_table_gives_the_same_archive(tmp_path, files):
 
 
 def test_the_challenge_s_training_rows_alone_are_train(tmp_path):
-    text = TABLE.replace(",Usage", "").replace(",Training", "").replace(",PrivateTest", "")
+    text = (
+        TABLE.replace(",Usage", "")
+        .replace("n,p", "n, p")
+        .replace(",Training", "")
+        .replace(",PrivateTest", "")
+    )
     read = fetched(tmp_path, {"train.csv": text.encode(), "test.csv": b"pixels\n9 9\n"})
     assert set(read) == {"train/happy/Training_0.pgm", "train/angry/Training_1.pgm"}
 

@@ -6,7 +6,7 @@ from typing import IO
 
 from facial_expression.core.labels import FER2013_IDS
 from facial_expression.fetch.rows import Row, lines, only
-from facial_expression.fetch.unpack import File, Files, expected
+from facial_expression.fetch.unpack import File, Files, columns_of, expected
 
 SPLITS = {"Training": "train", "PublicTest": "test", "PrivateTest": "test"}
 CLASSES = {str(number): name for number, name in enumerate(FER2013_IDS)}
@@ -40,7 +40,8 @@ def read(files: Files) -> list[Row]:
 
 def _tables(files: Files) -> list[File]:
     """Those that say the split of a row; if there is none, those of training pictures."""
-    part = (file for file in files.other(".csv") if b"emotion,pixels" in files.head(file))
+    names = {b"emotion", b"pixels"}
+    part = (file for file in files.other(".csv") if names <= columns_of(files.head(file)))
     return files.others["table"] or list(part)
 
 
