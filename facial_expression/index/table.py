@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,6 +13,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm
 
+from facial_expression.core import processes
 from facial_expression.core.errors import ImageError, ParameterError
 from facial_expression.core.params import CLOSED, Seed, pinned
 from facial_expression.core.tables import read_table
@@ -138,7 +138,7 @@ def scan(images: Path, workers: int, searched: bool) -> tuple[pd.DataFrame, NDAr
     thumbnails = [np.zeros((0, SIDE, SIDE), np.uint8)]
     with (
         tqdm(total=len(places), desc="index", unit=" pictures", leave=False, disable=None) as bar,
-        ProcessPoolExecutor(min(workers, len(chunks))) as pool,
+        processes.pool(min(workers, len(chunks))) as pool,
     ):
         run = pool.map if len(chunks) > 1 else map
         for part, squares in run(partial(_describe_chunk, images, searched), chunks):

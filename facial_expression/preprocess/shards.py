@@ -1,7 +1,6 @@
 """From index.csv and images.zip to shards of uint8 arrays, one shard a task."""
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +12,7 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 from tqdm import tqdm
 
+from facial_expression.core import processes
 from facial_expression.core.arrays import SPLITS, write_array, write_rows
 from facial_expression.core.errors import DatasetError, damaged
 from facial_expression.core.files import atomic, write_json
@@ -90,7 +90,7 @@ def write_arrays(
             tqdm(
                 total=len(used), desc="preprocess", unit=" pictures", leave=False, disable=None
             ) as bar,
-            ProcessPoolExecutor(min(workers, len(shards))) as pool,
+            processes.pool(min(workers, len(shards))) as pool,
         ):
             for count in pool.map(partial(write_pictures, images, params.side), shards):
                 bar.update(count)
