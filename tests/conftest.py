@@ -16,8 +16,8 @@ from tests.helpers import make_archive, tiny_pictures
 # What a background shell starts ignores SIGINT, and so would every program that a test interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-if not importlib.util.find_spec("flask"):  # the extra web, of requirements-extras.txt
-    collect_ignore = ["tools/test_web.py", "tools/test_web_page.py"]
+if not importlib.util.find_spec("flask"):  # requirements-extras.txt is not installed
+    collect_ignore = [f"tools/test_{name}.py" for name in ("site", "web", "web_page")]
 
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure
 settings.load_profile("steady")

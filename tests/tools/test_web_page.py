@@ -11,9 +11,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
+from playwright.sync_api import Page, Route, expect
 
-from tests.browsing import CHROMIUM
 from tests.helpers import encoded
 from tests.networks import CLASSES, tiny_network
 from tests.serving import hosted, served
@@ -21,21 +20,9 @@ from tools.web.examples import draw
 
 pytestmark = pytest.mark.slow  # a browser; tests/tools/test_web.py checks the server quickly
 
-ALONE = ("--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1")
-CAMERA = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
 LOCAL = ("data:", "blob:")  # addresses without a request
 CARD = "# A card\n\nWhat it *is*.\n\n| class | recall |\n| --- | --- |\n| sad | 0.5 |\n"
 DRAWN = draw()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM:
-        pytest.skip("no Chromium is installed")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*ALONE, *CAMERA])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module", params=["server", "browser"])
