@@ -16,7 +16,7 @@ from facial_expression.core.params import load
 PATHS = {
     "--params": "YAML with section plot:",
     "--images": "images.zip; pictures of the audit sheet",
-    "--index": "folder of stage index; reads class_counts.csv and audit.csv",
+    "--index": "folder of stage index; reads audit.csv",
     "--arrays": "folder of stage preprocess; reads classes.json, train and the scored split",
     "--history": "history.csv of stage train",
     "--evaluation": "folder of stage evaluate",

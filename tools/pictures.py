@@ -80,15 +80,15 @@ def draw_charts() -> dict[str, Image.Image]:
     from facial_expression.core.labels import read_classes
     from facial_expression.core.params import load
     from facial_expression.core.tables import read_table
-    from facial_expression.plot import figures, tables
-    from facial_expression.plot.run import PlotParameters
+    from facial_expression.plot import figures
+    from facial_expression.plot.run import PlotParameters, read
     from facial_expression.plot.style import png
 
     look = load(Path("params.yaml"), "plot", PlotParameters)
     classes = read_classes(Path("released/classes.json"))
     counts = read_table(Path("released/confusion.csv"), {"count": int})
     confusion = counts.loc[counts.index.repeat(counts["count"])]
-    history = tables.read(Path("results/fer2013-best/history.csv"))
+    history = read(Path("results/fer2013-best/history.csv"))
     drawn = {
         "confusion": figures.confusion(confusion, classes, "PrivateTest", look.colour),
         "curves": figures.curves(history, look.colour),

@@ -16,15 +16,24 @@ from facial_expression.core.errors import DatasetError, damaged
 from facial_expression.core.files import read_json
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import CLOSED, Seed
-from facial_expression.core.tables import read_table
+from facial_expression.core.tables import Columns, read_table
 from facial_expression.pictures.squares import read_squares
-from facial_expression.plot import figures, sheets, tables
+from facial_expression.plot import figures, sheets
 from facial_expression.plot.style import fonts_for
 
 PAIRS = 6
 """Pairs of confused classes whose pictures are shown."""
 SIDE = 96
 """Pixels of the audit sheet's pictures; more than FER2013's, for data sets of larger ones."""
+SCORES = ("loss", "val_loss", "accuracy", "val_accuracy")
+COLUMNS: dict[str, Columns] = {
+    "audit": {"path": str, "kind": str, "partner": str, "score": float},
+    "history": {"epoch": int, **dict.fromkeys(SCORES, float)},
+    "confusion": {"actual": str, "predicted": str},
+    "confused_pairs": {"actual": str, "predicted": str, "count": int, "share_of_actual": float},
+    "reliability": {"when": str, "binning": str, "n": int, "confidence": float, "accuracy": float},
+}
+"""The columns that the figures need of a table, by the name of its file."""
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -32,7 +41,7 @@ class PlotParameters:
     """Section `plot` of params.yaml."""
 
     dpi: Annotated[int, Field(ge=50, le=600)]
-    colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]  # of bars and the training curve
+    colour: Annotated[str, Field(pattern="^#[0-9a-fA-F]{6}$")]  # of the charts
     pictures_per_class: Annotated[int, Field(ge=1, le=40)]  # of samples, and of confused classes
     predictions: Annotated[int, Field(ge=1, le=60)]  # pictures; and as many mistakes
     findings_per_kind: Annotated[int, Field(ge=1, le=40)]  # pictures or pairs
@@ -62,32 +71,28 @@ def draw(
     scores = read_json(evaluation / "scores.json", "the evaluate stage")
     split = scores["reported_split"]
     scored = read_predictions(evaluation / "predictions" / f"{split}.csv", arrays, classes, split)
-    confusion, pairs, per_class, bins, curve = (
-        tables.read(evaluation / f"{name}.csv")
-        for name in ("confusion", "confused_pairs", "per_class", "reliability", "risk_coverage")
+    confusion, pairs, bins = (
+        read(evaluation / f"{name}.csv") for name in ("confusion", "confused_pairs", "reliability")
     )
-    counts = tables.read(index / "class_counts.csv")
     maps = read_saliency(evaluation / "saliency.npz")
-    colour, n, wrong = params.colour, len(scored.images), sheets.hardest(scored)
-    some, worst = choose(np.arange(n), params.predictions, params.seed), wrong[: params.predictions]
-    totals = n - len(wrong), len(wrong)
-    of_some = f"Predictions for {len(some):,} pictures drawn at random from {n:,} of {split}"
-    most = f"The {len(worst):,} most confident of {len(wrong):,} " if len(worst) else "No "
-    of_worst = f"{most}wrong predictions on {split} (n = {n:,})"
+    colour, right = params.colour, int((scored.actual == scored.predicted).sum())
+    totals = right, len(scored.images) - right
     return {
-        "class_counts": figures.class_counts(counts, classes, colour),
-        "curves": figures.curves(tables.read(history), colour),
+        "curves": figures.curves(read(history), colour),
         "confusion": figures.confusion(confusion, classes, split, colour),
-        "per_class_f1": figures.per_class_f1(per_class, split, colour),
         "reliability": figures.reliability(bins, scores["calibration"], split, colour),
-        "risk_coverage": figures.risk_coverage(curve, n, split, colour),
-        "predictions": sheets.prediction_sheet(classes, scored[some], of_some, colour),
-        "hardest_mistakes": sheets.prediction_sheet(classes, scored[worst], of_worst, colour),
+        **sheets.prediction_sheets(classes, scored, params.predictions, params.seed, split),
         "sample_sheet": draw_samples(arrays, classes, params),
         "audit_sheet": draw_findings(index / "audit.csv", images, params.findings_per_kind),
         "confused_pairs": draw_confused(pairs.head(PAIRS), scored, classes, split, params),
         "saliency": sheets.saliency_sheet(classes, scored[maps.rows], maps.maps, totals, split),
     }
+
+
+def read(path: Path) -> pd.DataFrame:
+    """Read a table of `COLUMNS`; a DatasetError if it is missing or incomplete."""
+    empty = path.stem in ("audit", "confused_pairs")  # these may have no row
+    return read_table(path, COLUMNS[path.stem], "dvc repro", empty)
 
 
 def report_boxes(classes: Sequence[str]) -> None:
@@ -120,20 +125,20 @@ def read_predictions(
 def draw_samples(arrays: Path, classes: Sequence[str], params: PlotParameters) -> Figure:
     """Training pictures of each class, drawn at random; no class depends on the others."""
     train = read_split(arrays, "train", classes)
-    labels, pictures = [], []
+    rows = []
     for label, name in enumerate(classes):
-        rows = np.flatnonzero(train.labels == label)
-        chosen = choose(rows, params.pictures_per_class, [params.seed, label])
-        labels.append(f"{name}\nn = {len(rows):,}")
-        pictures.append(train.images[chosen])
-    shown = [len(row) for row in pictures]
+        found = np.flatnonzero(train.labels == label)
+        chosen = choose(found, params.pictures_per_class, [params.seed, label])
+        cells = [sheets.Cell([picture]) for picture in train.images[chosen]]
+        rows.append((f"{name}\nn = {len(found):,}", cells))
+    shown = [len(cells) for _, cells in rows]
     title = f"Training pictures by label: {sum(shown):,} drawn at random from {len(train):,}"
-    return sheets.rows_of_pictures(labels, pictures, max(shown), title)
+    return sheets.sheet(title, rows, max(shown))
 
 
 def draw_findings(path: Path, images: Path, each: int) -> Figure:
     """The first `each` findings of every kind; audit.csv has the most important ones first."""
-    found = tables.read(path)
+    found = read(path)
     shown = found.groupby("kind", sort=False).head(each)
     paths = sorted({*shown["path"], *shown["partner"]} - {""})
     pictures = dict(zip(paths, read_squares(images, paths, SIDE), strict=True))
@@ -148,12 +153,13 @@ def draw_confused(
     params: PlotParameters,
 ) -> Figure:
     """Pictures of each pair of confused classes, drawn at random."""
-    most, labels, pictures = params.pictures_per_class, [], []
+    most, rows = params.pictures_per_class, []
     for pair in pairs.itertuples():
         actual, guess = classes.index(pair.actual), classes.index(pair.predicted)
-        rows = np.flatnonzero((scored.actual == actual) & (scored.predicted == guess))
+        found = np.flatnonzero((scored.actual == actual) & (scored.predicted == guess))
+        chosen = scored.images[choose(found, most, params.seed)]
         share = 100 * pair.share_of_actual
-        labels.append(f"{pair.actual}\nas {pair.predicted}\n{pair.count:,} ({share:.0f} %)")
-        pictures.append(scored.images[choose(rows, most, params.seed)])
+        label = f"{pair.actual}\nas {pair.predicted}\n{pair.count:,} ({share:.0f} %)"
+        rows.append((label, [sheets.Cell([picture]) for picture in chosen]))
     title = f"The most confused classes on {split}: actual, as predicted, count (share of actual)"
-    return sheets.rows_of_pictures(labels, pictures, most, title)
+    return sheets.sheet(title, rows, most)

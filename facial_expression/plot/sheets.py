@@ -1,8 +1,4 @@
-"""Sheets of pictures: samples, predictions, confused classes, audit findings, saliency maps.
-
-Most sheets are one axes measured in inches, y downwards: an axes a picture would take seconds to
-lay out.
-"""
+"""Sheets of pictures: samples, predictions, confused classes, audit findings, saliency maps."""
 
 from __future__ import annotations
 
@@ -13,19 +9,15 @@ import matplotlib
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from facial_expression.plot.style import INK, PALE, WIDTH, styled
+from facial_expression.core.arrays import choose
+from facial_expression.plot.style import PALE, WIDTH, styled
 
 Pictures = npt.NDArray[np.uint8]
-Corner = tuple[float, float]
-"""Left and top edge, in inches."""
-MARGIN = 0.1
-"""Inches, left of everything."""
-MOST_BARS = 7
-"""Probabilities drawn beside a picture; of more classes the largest ones are shown."""
+MARGIN, GAP, LINE = 0.1, 0.07, 0.11
+"""Inches: around everything, between cells, a line of text in a cell."""
 OPACITY = 0.5
 """Of a saliency map's colours, so that the face stays visible under them."""
 COLOURS = matplotlib.colormaps["inferno"]
@@ -49,34 +41,19 @@ class Predicted:
         return Predicted(*(array[rows] for array in vars(self).values()))
 
 
+@dataclass(frozen=True)
+class Cell:
+    """Pictures side by side, uint8, grey (S, S) or coloured (S, S, 3), and the text below them."""
+
+    pictures: Sequence[Pictures] = ()
+    lines: Sequence[str] = ()
+
+
 def hardest(scored: Predicted) -> npt.NDArray[np.intp]:
     """The rows of wrong predictions, the most confident first; ties in row order."""
     wrong = np.flatnonzero(scored.actual != scored.predicted)
     confidence = scored.probabilities[wrong, scored.predicted[wrong]]
     return wrong[np.argsort(-confidence, kind="stable")]
-
-
-def blank(height: float) -> tuple[Figure, Axes]:
-    """A sheet of this height and the width of a page, and its axes; all in inches."""
-    figure = Figure(figsize=(WIDTH, height))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_axis_off()
-    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
-    return figure, axes
-
-
-def put(axes: Axes, corner: Corner, side: float, picture: Pictures) -> None:
-    """Draw a grey (S, S) or coloured (S, S, 3) picture in a square of `side` inches."""
-    left, top = corner
-    extent = (left, left + side, top + side, top)
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=extent, aspect="auto")
-    line = Rectangle(corner, side, side, fill=False, edgecolor=PALE, linewidth=0.4, clip_on=False)
-    axes.add_patch(line)  # a white picture would not show on the white page
-
-
-def percent(probability: float) -> str:
-    """A probability in percent; only certainty is called 100 %."""
-    return "over 99 %" if 0.995 <= probability < 1 else f"{100 * probability:.0f} %"
 
 
 def shortened(name: str, most: int) -> str:
@@ -85,76 +62,76 @@ def shortened(name: str, most: int) -> str:
 
 
 @styled
-def rows_of_pictures(
-    labels: Sequence[str], pictures: Sequence[Pictures], columns: int, title: str
+def sheet(
+    title: str, rows: Sequence[tuple[str, Sequence[Cell]]], columns: int, note: str = ""
 ) -> Figure:
-    """A sheet of rows of pictures, each row uint8 (N, S, S) beside its label; "none" without a row.
+    """Rows of cells, each beside its label; "none" without a cell.
 
-    There is room for `columns` pictures, so that a single one is not drawn large; N may differ.
+    There is room for `columns` cells, so that a single one is not drawn large; a row of more goes
+    on below.
     """
-    head, names, gap = 0.36, 1.25, 0.07
-    pitch = (WIDTH - names - MARGIN + gap) / columns
-    side = pitch - gap
-    figure, axes = blank(head + max(len(labels) * pitch, 0.26))
+    figure = Figure(figsize=(WIDTH, 1))
+    axes = figure.add_axes((0, 0, 1, 1))  # in inches: an axes a picture would take seconds
+    axes.set_axis_off()
     axes.text(MARGIN, 0.22, title, fontsize=10)
-    if not labels:
-        axes.text(MARGIN, head + 0.1, "none")
-    for row, (label, images) in enumerate(zip(labels, pictures, strict=True)):
-        top = head + row * pitch
+    axes.text(MARGIN, 0.41, note, fontsize=7.5)
+    top = 0.54 if note else 0.36
+    cells = [cell for _, row in rows for cell in row]
+    if not cells:
+        axes.text(MARGIN, top + 0.1, "none")
+        rows = ()
+    names = 1.25 if any(label for label, _ in rows) else MARGIN
+    pitch = (WIDTH - names - MARGIN + GAP) / columns
+    side = (pitch - GAP) / max([1, *(len(cell.pictures) for cell in cells)])
+    step = side + GAP + LINE * max([0, *(len(cell.lines) for cell in cells)])
+    for label, row in rows:
         said = "\n".join(shortened(line, 16) for line in label.split("\n"))
-        axes.text(names - gap, top + side / 2, said, fontsize=8.5, ha="right", va="center")
-        for column, image in enumerate(images):
-            put(axes, (names + column * pitch, top), side, image)
+        axes.text(names - GAP, top + side / 2, said, fontsize=8.5, ha="right", va="center")
+        for start in range(0, max(1, len(row)), columns):
+            for column, cell in enumerate(row[start : start + columns]):
+                left = names + column * pitch
+                for place, picture in enumerate(cell.pictures):
+                    x = left + place * side
+                    extent = (x, x + side, top + side, top)
+                    axes.imshow(picture, "gray", vmin=0, vmax=255, extent=extent, aspect="auto")
+                    # a white picture would not show on the white page
+                    axes.add_patch(Rectangle((x, top), side, side, fill=False, ec=PALE, lw=0.4))
+                lines = "\n".join(shortened(line, int(22 * pitch)) for line in cell.lines)
+                axes.text(left, top + side + 0.03, lines, fontsize=6.5, va="top")
+            top += step
+    height = max(top, 0.8)
+    figure.set_figheight(height)
+    axes.set(xlim=(0, WIDTH), ylim=(height, 0))
     return figure
 
 
-@styled
-def prediction_sheet(classes: Sequence[str], shown: Predicted, title: str, colour: str) -> Figure:
-    """Each picture with its label, the predicted class and the probabilities as bars.
-
-    The bar of the actual class has `colour`, and its name is bold.
-    """
-    columns, head, cell = 3, 0.62, 1.3
-    rows = -(-len(shown.images) // columns)
-    figure, axes = blank(head + max(rows * cell, 0.5))
-    axes.text(MARGIN, 0.2, title, fontsize=10)
-    key = "Bars: probability, the grey line is 1. Bold and dark: the actual class."
-    axes.text(MARGIN, 0.38, key if rows else "none", fontsize=7.5)
-    for index in range(len(shown.images)):
-        row, column = divmod(index, columns)
-        corner = MARGIN + column * (WIDTH - MARGIN) / columns, head + row * cell
-        _draw_prediction(axes, corner, classes, shown, index, colour)
-    return figure
+def prediction_sheets(
+    classes: Sequence[str], scored: Predicted, number: int, seed: int, split: str
+) -> dict[str, Figure]:
+    """By name: predictions drawn at random, and the most confident wrong ones; `number` of each."""
+    n, wrong = len(scored.images), hardest(scored)
+    some, worst = choose(np.arange(n), number, seed), wrong[:number]
+    random = f"Predictions for {len(some):,} pictures drawn at random from {n:,} of {split}"
+    most = f"The {len(worst):,} most confident of {len(wrong):,} " if len(worst) else "No "
+    mistakes = f"{most}wrong predictions on {split} (n = {n:,})"
+    return {
+        "predictions": _prediction_sheet(classes, scored[some], random),
+        "hardest_mistakes": _prediction_sheet(classes, scored[worst], mistakes),
+    }
 
 
-def _draw_prediction(
-    axes: Axes, corner: Corner, classes: Sequence[str], shown: Predicted, index: int, colour: str
-) -> None:
-    side, bar = 0.95, 0.58
-    left, top = corner
-    actual, predicted = int(shown.actual[index]), int(shown.predicted[index])
-    probabilities = shown.probabilities[index]
-    mark = "\N{CHECK MARK}" if actual == predicted else "\N{BALLOT X}"
-    said = f"{shortened(classes[predicted], 16)}, {percent(probabilities[predicted])} {mark}"
-    axes.text(left, top, f"actual {shortened(classes[actual], 16)}", fontsize=7.5)
-    axes.text(left, top + 0.13, f"predicted {said}", fontsize=7.5)
-    top += 0.19
-    put(axes, (left, top), side, shown.images[index])
-    base = left + side + 0.68
-    others = np.argsort(-probabilities, kind="stable").tolist()
-    others.remove(actual)
-    labels = sorted([actual, *others[: MOST_BARS - 1]])
-    pitch = side / len(labels)
-    for place, label in enumerate(labels):
-        middle = top + (place + 0.5) * pitch
-        fill, weight = (colour, "bold") if label == actual else (PALE, "normal")
-        axes.barh(middle, probabilities[label] * bar, pitch * 0.72, left=base, color=fill)
-        name, anchor = shortened(classes[label], 11), {"ha": "right", "va": "center_baseline"}
-        axes.text(base - 0.04, middle, name, anchor, fontsize=6.5, fontweight=weight)
-    axes.vlines([base, base + bar], top, top + side, [INK, "#dddddd"], linewidth=0.7)
+def _prediction_sheet(classes: Sequence[str], shown: Predicted, title: str) -> Figure:
+    cells = []
+    for row, image in enumerate(shown.images):
+        lines, actual = [caption(classes, shown, row)], shown.actual[row]
+        if actual != shown.predicted[row]:
+            share = percent(shown.probabilities[row, actual])
+            lines.append(f"actual {shortened(classes[actual], 11)}, {share}")
+        cells.append(Cell([image], lines))
+    note = "The prediction and its probability; if it is wrong, also those of the actual class."
+    return sheet(title, [("", cells)], 6, note)
 
 
-@styled
 def audit_sheet(
     shown: pd.DataFrame, totals: Mapping[str, int], pictures: Mapping[str, Pictures]
 ) -> Figure:
@@ -163,82 +140,61 @@ def audit_sheet(
     `shown` are rows of audit.csv, kinds from top to bottom, and `totals` how many findings of each
     of these kinds there are.  `pictures` are squares, uint8 (S, S), by path.
     """
-    columns, head, heading, cell, side = 4, 0.5, 0.26, 1.22, 0.78
-    kinds = list(shown.groupby("kind", sort=False))
-    heights = [heading + cell * -(-len(rows) // columns) for _, rows in kinds]
-    figure, axes = blank(head + max(sum(heights), 0.3))
-    axes.text(MARGIN, 0.24, f"Findings of the audit (n = {sum(totals.values()):,})", fontsize=10)
-    if not kinds:
-        axes.text(MARGIN, head, "none")
-    top = head
-    for (kind, rows), height in zip(kinds, heights, strict=True):
-        title = f"{kind.replace('_', ' ')}: the first {len(rows):,} of {totals[kind]:,}"
-        axes.text(MARGIN, top + 0.06, title, fontsize=8.5, fontweight="bold")
-        for place, finding in enumerate(rows.itertuples()):
-            row, column = divmod(place, columns)
-            left, upper = MARGIN + column * (WIDTH - MARGIN) / columns, top + heading + row * cell
-            axes.text(left, upper, f"score {finding.score:.3f}", fontsize=7)
-            for number, path in enumerate(filter(None, (finding.path, finding.partner))):
-                x, y = left + number * 0.81, upper + 0.04
-                put(axes, (x, y), side, pictures[path])
-                folder, label, name = path.split("/")
-                axes.text(x, y + side + 0.11, shortened(f"{folder} {label}", 17), fontsize=6.5)
-                axes.text(x, y + side + 0.21, shortened(name, 22), fontsize=5)
-        top += height
-    return figure
+    rows = []
+    for kind, found in shown.groupby("kind", sort=False):
+        cells = []
+        for finding in found.itertuples():
+            paths = [path for path in (finding.path, finding.partner) if path]
+            names = [line for path in paths for line in path.replace("/", " ", 1).split("/")]
+            images = [pictures[path] for path in paths]
+            cells.append(Cell(images, [f"score {finding.score:.3f}", *names]))
+        label = f"{kind}\nfirst {len(cells):,} of {totals[kind]:,}"
+        rows.append((label.replace("_", "\n"), cells))
+    return sheet(f"Findings of the audit (n = {sum(totals.values()):,})", rows, 4)
 
 
-@styled
 def saliency_sheet(
     classes: Sequence[str], shown: Predicted, maps: Pictures, totals: tuple[int, int], split: str
 ) -> Figure:
-    """Each picture, and beside it the same one under its saliency map; a row a class.
+    """Each picture, and beside it the same one under its saliency map; a row an actual class.
 
     Right predictions stand on the left of wrong ones; `totals` says how many of both there are.
     `maps` are uint8 (N, S, S), 255 where most spoke for the predicted class.
     """
-    head, names, gap, caption = 0.78, 0.78, 0.1, 0.22
-    wrong = shown.actual != shown.predicted
-    groups = [
-        [np.flatnonzero((shown.actual == label) & (wrong == kind)) for kind in (False, True)]
-        for label in range(len(classes))
+    cells = [
+        Cell([image, overlay(image, heat)], [caption(classes, shown, row)])
+        for row, (image, heat) in enumerate(zip(shown.images, maps, strict=True))
     ]
-    columns = max([1, *(len(rows) for group in groups for rows in group)])
-    cell = (WIDTH - names - MARGIN - gap) / (2 * columns)
-    side = (cell - gap) / 2
-    height = head + len(classes) * (side + caption)
-    figure, axes = blank(height)
-    starts = names, names + columns * cell + gap
-    axes.text(
-        MARGIN, 0.2, f"Where the network found its prediction (Grad-CAM, {split})", fontsize=10
+    right = shown.actual == shown.predicted
+    labels = range(len(classes))
+    good, bad = (
+        [[cells[row] for row in np.flatnonzero(kind & (shown.actual == k))] for k in labels]
+        for kind in (right, ~right)
     )
-    says = "Rows: label. Captions: predicted class and its probability. Spoke for that class:"
-    axes.text(MARGIN, 0.4, says, fontsize=7.5)
-    left, right = WIDTH - 2.15, WIDTH - 1.15
-    axes.text(left - 0.06, 0.4, "nothing", fontsize=7.5, ha="right")
-    axes.text(right + 0.06, 0.4, "most", fontsize=7.5)
-    ramp = np.arange(256, dtype=np.uint8)[None]
-    key = overlay(np.full_like(ramp, 128), ramp)
-    axes.imshow(key, extent=(left, right, 0.41, 0.32), aspect="auto")
-    for start, kind, name in zip(starts, (False, True), ("right", "wrong"), strict=True):
-        heading = f"{name}: {int((wrong == kind).sum())} of {totals[kind]:,} drawn at random"
-        axes.text(start, head - 0.09, heading, fontsize=8)
-    axes.vlines(starts[1] - gap, head - 0.2, height - 0.05, PALE, linewidth=0.7)
-    for label, group in enumerate(groups):
-        top = head + label * (side + caption)
-        axes.text(MARGIN, top + side / 2, shortened(classes[label], 12), fontsize=8.5, va="center")
-        for start, rows in zip(starts, group, strict=True):
-            if not len(rows):
-                axes.text(start, top + side / 2, "none", fontsize=7.5, va="center")
-            for column, row in enumerate(rows):
-                left = start + column * cell
-                put(axes, (left, top), side, shown.images[row])
-                put(axes, (left + side, top), side, overlay(shown.images[row], maps[row]))
-                guess = shown.predicted[row]
-                share = percent(shown.probabilities[row, guess])
-                said = f"{shortened(classes[guess], 11)}, {share}"
-                axes.text(left, top + side + 0.11, said, fontsize=6.5)
-    return figure
+    most = max(map(len, good))
+    columns = max(1, most + max(map(len, bad)))
+    rows = [
+        (name, [*ones, *[Cell()] * (most - len(ones)), *twos])
+        for name, ones, twos in zip(classes, good, bad, strict=True)
+    ]
+    note = (
+        f"Drawn at random: {right.sum()} of {totals[0]:,} right predictions, then {(~right).sum()} "
+        f"of {totals[1]:,} wrong ones, by actual class. Bright: more evidence."
+    )
+    title = f"Where the network found its prediction (Grad-CAM, {split})"
+    return sheet(title, rows, columns, note)
+
+
+def caption(classes: Sequence[str], shown: Predicted, row: int) -> str:
+    """The prediction of a row, marked as right or wrong."""
+    guess = shown.predicted[row]
+    mark = "\N{CHECK MARK}" if guess == shown.actual[row] else "\N{BALLOT X}"
+    return f"{mark} {shortened(classes[guess], 11)}, {percent(shown.probabilities[row, guess])}"
+
+
+def percent(probability: float) -> str:
+    """A probability in percent; only certainty is called 100 %."""
+    return "over 99 %" if 0.995 <= probability < 1 else f"{100 * probability:.0f} %"
 
 
 def overlay(image: Pictures, heat: Pictures) -> Pictures:

@@ -11,7 +11,7 @@ from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_hex, to_rgb
+from matplotlib.colors import LinearSegmentedColormap, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager, get_font
 from matplotlib.text import Text
@@ -27,7 +27,7 @@ FONT = "DejaVu Sans"
 INK = "#222222"
 """Text (as `STYLE` says), and lines that must stand out."""
 PALE = "#b8b8b8"
-"""Less important parts: frames, bars beside the one that matters."""
+"""Frames of pictures."""
 WIDTH = 7.0
 """Inches; the text width of a page with one column."""
 
@@ -68,12 +68,6 @@ def fonts_for(text: str) -> tuple[list[str], set[str]]:
         if found and "Last Resort" not in name:  # Matplotlib's font of boxes for every sign
             families, lacking = [*families, name], lacking - found
     return list(dict.fromkeys(families)), lacking
-
-
-def tint(colour: str, share: float) -> str:
-    """`colour` mixed with white; with `share` 1 it is unchanged, with 0 white."""
-    red, green, blue = (1 - share * (1 - channel) for channel in to_rgb(colour))
-    return to_hex((red, green, blue))
 
 
 def ink_on(colour: ColorType) -> str:

@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from facial_expression.plot import sheets
-from facial_expression.plot.sheets import Predicted
+from facial_expression.plot.sheets import Cell, Predicted
 from facial_expression.plot.style import png
-from tests.plot.test_figures import BLUE, assert_nothing_is_cut_off, texts
+from tests.plot.test_figures import assert_nothing_is_cut_off, texts
 
 SIDE = 8
 
@@ -46,41 +46,39 @@ def test_the_hardest_are_wrong_and_most_confident_first(cases):
     assert sheets.hardest(scored).tolist() == naive
 
 
-def test_rows_of_pictures_hold_the_pictures_where_their_row_stands():
-    pictures = [np.full((n, SIDE, SIDE), grey, np.uint8) for n, grey in ((3, 200), (1, 10))]
-    figure = sheets.rows_of_pictures(["bright", "dark\n" + "long" * 20], pictures, 3, "A title")
+def cells(number: int, grey: int, side: int = SIDE) -> list[Cell]:
+    return [Cell([np.full((side, side), grey, np.uint8)])] * number
+
+
+def test_cells_stand_in_their_row_and_go_on_below_it():
+    rows = [("bright", cells(4, 200)), ("dark\n" + "long" * 20, cells(1, 10))]
+    figure = sheets.sheet("A title", rows, 3)
     said = texts(figure)
     assert "bright\n" in said
     assert "A title" in said
     assert "dark\nlonglonglonglon…" in said
-    assert greys(figure) == [200, 200, 200, 10]
+    assert greys(figure) == [200, 200, 200, 200, 10]
     assert_nothing_is_cut_off(figure)
 
 
 def test_a_white_picture_shows_on_the_white_page():
-    figure = sheets.rows_of_pictures(["blank"], [np.full((1, 24, 24), 255, np.uint8)], 1, "")
+    figure = sheets.sheet("", [("blank", cells(1, 255, 24))], 1)
     page = np.asarray(Image.open(io.BytesIO(png(figure, 50))).convert("L"))
     assert (page < 250).sum(0).max() > 200, "a side of its frame, about 290 pixels"
 
 
-def test_a_cell_says_actual_predicted_and_the_probability():
-    shown = predicted([0, 1, 0], [[0.9, 0.1, 0], [0.6, 0.3, 0.1], [0.001, 0, 0.999]])
-    figure = sheets.prediction_sheet(["calm", "glad", "sad"], shown, "A title", BLUE)
-    said = texts(figure)
-    assert "A title" in said
-    assert "actual calm\npredicted calm, 90 % ✓" in said
-    assert "actual glad\npredicted calm, 60 % ✗" in said
-    assert "predicted sad, over 99 % ✗" in said, "only certainty is called 100 %"
-    assert greys(figure) == [0, 1, 2]
-    assert_nothing_is_cut_off(figure)
-
-
-def test_of_many_classes_the_most_probable_and_the_actual_one_are_drawn():
-    shown = predicted([0], [[0.0, *np.linspace(1, 19, 19) / 190]])
-    classes = [f"class {n:02}" for n in range(20)]
-    said = texts(sheets.prediction_sheet(classes, shown, "", BLUE))
-    assert {"class 00", "class 19"} <= set(said.split("\n"))
-    assert "class 01" not in said
+def test_predictions_state_their_class_and_the_actual_one_with_probabilities():
+    scored = predicted([0, 1, 0], [[0.9, 0.1, 0], [0.6, 0.3, 0.1], [0.001, 0, 0.999]])
+    drawn = sheets.prediction_sheets(["calm", "glad", "a long name"], scored, 9, 0, "val")
+    some, worst = drawn["predictions"], drawn["hardest_mistakes"]
+    said = texts(some)
+    assert "Predictions for 3 pictures drawn at random from 3 of val" in said
+    assert "✓ calm, 90 %\n" in said
+    assert "✗ calm, 60 %\nactual glad, 30 %" in said
+    assert "✗ a long name, over 99 %\nactual calm, 0 %" in said, "only certainty is called 100 %"
+    assert "The 2 most confident of 2 wrong predictions on val (n = 3)" in texts(worst)
+    assert (greys(some), greys(worst)) == ([0, 1, 2], [2, 1])
+    assert_nothing_is_cut_off(some)
 
 
 def audit(rows: list[tuple[str, str, str, float]], totals: dict[str, int]) -> Figure:
@@ -99,7 +97,7 @@ def test_the_audit_sheet_shows_each_picture_with_its_score_label_and_name():
     figure = audit(rows, {"duplicate": 1_234, "blank": 1})
     said = texts(figure).split("\n")
     assert "Findings of the audit (n = 1,235)" in said
-    assert "duplicate: the first 2 of 1,234" in said
+    assert "first 2 of 1,234" in said
     scores = [text for text in said if text.startswith("score")]
     assert scores == ["score 1.000", "score 1.000", "score 0.250"]
     assert {"train sad", "test sad", "train fear", "a.png", "d.png"} <= set(said)
@@ -127,11 +125,10 @@ def test_the_saliency_sheet_has_a_row_a_class_and_right_before_wrong():
     figure = saliency([0, 0, 0, 1, 2], [1, 0, 0, 2, 2])
     assert greys(figure) == [1, 2, 0, 3, 4]
     coloured = [image for image in figure.axes[0].images if np.ndim(image.get_array()) == 3]
-    assert len(coloured) == 5 + 1, "each picture stands beside its overlay; and the key"
+    assert len(coloured) == 5, "each picture stands beside its overlay"
     said = texts(figure).split("\n")
-    assert {"right: 3 of 1,200 drawn at random", "wrong: 2 of 34 drawn at random"} <= set(said)
-    assert said.count("calm, 70 %") == 2
-    assert said.count("none") == 2
+    assert any("3 of 1,200 right predictions, then 2 of 34 wrong" in line for line in said)
+    assert (said.count("✓ calm, 70 %"), said.count("✗ sad, 70 %")) == (2, 1)
     assert_nothing_is_cut_off(figure)
 
 
@@ -150,8 +147,8 @@ def test_more_evidence_is_lighter_and_the_picture_stays_visible(grey):
     [
         audit([], {}),
         saliency([], []),
-        sheets.rows_of_pictures([], [], 5, "Confused"),
-        sheets.prediction_sheet(["a", "b"], predicted([], []), "Mistakes", BLUE),
+        sheets.sheet("Confused", [], 5),
+        *sheets.prediction_sheets(["a", "b"], predicted([], []), 9, 0, "val").values(),
     ],
 )
 def test_a_sheet_of_nothing_says_so(figure):

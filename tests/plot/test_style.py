@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager
 from PIL import Image
 
-from facial_expression.plot.figures import class_counts
+from facial_expression.plot.figures import confusion
 from facial_expression.plot.run import report_boxes
 from facial_expression.plot.style import FONT, INK, fonts_for, ink_on, png, ramp
 
@@ -23,8 +23,8 @@ COLOURS = st.integers(0, 0xFFFFFF).map("#{:06x}".format)
 
 
 def named(name: str) -> Figure:
-    counts = pd.DataFrame({"class": [name], "split": ["train"], "count": [3]})
-    return class_counts(counts, [name], "#2b6cb0")
+    pairs = pd.DataFrame({"actual": [name], "predicted": [name]})
+    return confusion(pairs, [name], "test", "#2b6cb0")
 
 
 def luminance(colour: str) -> float:

@@ -17,7 +17,7 @@ from stages.plot import main
 from tests.helpers import make_archive, make_split, one_line, tiny_pictures
 
 CLASSES = ["angry", "happy", "sad"]
-CHARTS = {"class_counts", "confusion", "curves", "per_class_f1", "reliability", "risk_coverage"}
+CHARTS = {"confusion", "curves", "reliability"}
 SHEETS = {"audit_sheet", "confused_pairs", "hardest_mistakes"}
 SHEETS |= {"predictions", "saliency", "sample_sheet"}
 PARAMS = {"dpi": 60, "colour": "#2b6cb0", "seed": 0}
@@ -62,9 +62,6 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     maps = np.random.default_rng(0).integers(0, 256, (4, 16, 16), dtype=np.uint8)
     explained = Saliency(np.array([0, 3, 1, 8]), np.array([1, 0, 0, 1]), maps)
     write_saliency(root / "evaluation" / "saliency.npz", explained)
-    counts = [(name, split, 4) for split in ("train", "val", "test") for name in CLASSES]
-    counts = pd.DataFrame(counts, columns=["class", "split", "count"])
-    write_table(root / "index" / "class_counts.csv", counts)
     make_archive(root / "images.zip", tiny_pictures())
     findings = [
         ("train/sad/Training_0.jpg", "near_duplicate", "test/sad/PublicTest_0.jpg", 0.9),
@@ -117,7 +114,7 @@ def test_the_stage_writes_its_pictures_and_the_same_bytes_again(before, data):
     [
         # a pair has two pictures: no other choice of them
         ({"seed": 1, "findings_per_kind": 2}, {"sample_sheet", "predictions", "audit_sheet"}),
-        ({"colour": "#aa3311"}, CHARTS | {"predictions", "hardest_mistakes"}),
+        ({"colour": "#aa3311"}, CHARTS),
     ],
 )
 def test_a_parameter_changes_its_figures(before, data, changes, figures):
@@ -152,7 +149,7 @@ OTHER = "path,predicted,angry,happy,sad\nother.png,sad,0,0,1\n"
         ("model/history.csv", None, ["no such table"]),
         ("evaluation/saliency.npz", None, ["run the evaluate stage again"]),
         ("model/history.csv", "epoch,loss\n1,2\n", ["val_accuracy", "epoch, loss"]),
-        ("evaluation/risk_coverage.csv", "coverage,risk\n", ["expected rows, found none"]),
+        ("evaluation/confusion.csv", "actual,predicted\n", ["expected rows, found none"]),
         ("evaluation/predictions/test.csv", OTHER, ["10 pictures", "run evaluate again"]),
     ],
 )

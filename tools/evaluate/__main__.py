@@ -9,8 +9,8 @@ Writes  DIR/scores.json     scores: `pictures` plain, `pictures_flip` and `pictu
                             prediction, absent classes, folders left out, model, versions
         DIR/predictions.csv path, actual, predicted, one probability a class
         DIR/*.csv           the other tables of stage evaluate
-        DIR/*.png           confusion, per_class_f1, reliability, risk_coverage, and two sheets
-                            that show the pictures: predictions, hardest_mistakes
+        DIR/*.png           confusion, reliability, and two sheets that show the pictures:
+                            predictions, hardest_mistakes
 
 Of FER2013's folder copy `--split val` scores PublicTest and `--split test` PrivateTest, as the
 pipeline does; their names in FER2013 are understood as well.
@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.core.arrays import Split, choose
+from facial_expression.core.arrays import Split
 from facial_expression.core.command import parser
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import sha256_of, write_bytes, write_json
@@ -71,20 +71,11 @@ def draw(
     """The figures of these tables and two sheets of pictures, by name."""
     from facial_expression.plot import figures, sheets
 
-    predicted, total = plain.argmax(axis=1), len(pictures.labels)
-    scored = sheets.Predicted(pictures.images, pictures.labels, predicted, plain)
-    some, worst = choose(np.arange(total), SHOWN, SEED), sheets.hardest(scored)[:SHOWN]
-    chosen = f"Predictions for {len(some):,} pictures drawn at random from {total:,} of {name}"
-    wrong = f"The {len(worst):,} most confident wrong predictions on {name} (n = {total:,})"
-    per_class = tables["per_class"]
-    present = per_class[per_class["support"] > 0]  # without pictures an F1 of 0 would be false
+    scored = sheets.Predicted(pictures.images, pictures.labels, plain.argmax(axis=1), plain)
     return {
         "confusion": figures.confusion(tables["confusion"], classes, name, COLOUR),
-        "per_class_f1": figures.per_class_f1(present, name, COLOUR),
         "reliability": figures.reliability(tables["reliability"], calibration, name, COLOUR),
-        "risk_coverage": figures.risk_coverage(tables["risk_coverage"], total, name, COLOUR),
-        "predictions": sheets.prediction_sheet(classes, scored[some], chosen, COLOUR),
-        "hardest_mistakes": sheets.prediction_sheet(classes, scored[worst], wrong, COLOUR),
+        **sheets.prediction_sheets(classes, scored, SHOWN, SEED, name),
     }
 
 

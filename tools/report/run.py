@@ -31,8 +31,8 @@ TABLES: dict[str, dict[str, type]] = {
 """The tables that a report reads, with the types of the columns that it shows."""
 MAY_BE_EMPTY = ("index/audit.csv", "evaluation/confused_pairs.csv")
 PLOTS = (
-    "class_counts", "curves", "confusion", "per_class_f1", "confused_pairs", "reliability",
-    "risk_coverage", "hardest_mistakes", "predictions", "saliency", "sample_sheet", "audit_sheet",
+    "curves", "confusion", "confused_pairs", "reliability", "hardest_mistakes", "predictions",
+    "saliency", "sample_sheet", "audit_sheet",
 )  # fmt: skip
 SAMPLE = "a1080b95698bd712ff9c203168f9e7bf97236dcdecd994971f0cc187687ef414"
 """sha256 of the drawn faces, as conf/data/sample.yaml pins it."""

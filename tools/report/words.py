@@ -9,24 +9,19 @@ def alternatives(run: Run) -> dict[str, str]:
     split, calibration, confusion = run.split, run.metrics.calibration, run.tables["confusion"]
     mistakes = (confusion["actual"] != confusion["predicted"]).sum()
     before, after = (
-        percent(measures.ece_equal_width) for measures in (calibration.before, calibration.after)
+        percent(measures.ece_equal_mass) for measures in (calibration.before, calibration.after)
     )
-    surest = percent(1 - run.metrics.selective.accuracy_at_50)
     return {
-        "class_counts": f"Bars: pictures by class and split. {_counts(run)}",
         "curves": f"Two line charts. {_curves(run)}",
         "confusion": f"Matrix of actual and predicted classes on {split}, each row in shares of "
-        f"its class. {_range(run, 'recall')} {_pairs(run, 1)}",
-        "per_class_f1": f"Bars: F1 by class on {split}. {_range(run, 'f1')}",
+        f"its class. {_recall(run)} {_pairs(run, 1)}",
         "confused_pairs": f"Rows of pictures, a row a kind of mistake on {split}. {_pairs(run, 3)}",
-        "reliability": "Two charts of accuracy by confidence, before and after the temperature, "
+        "reliability": "A chart of accuracy by confidence, before and after the temperature, "
         f"beside the diagonal. Expected calibration error: {before} before, {after} after.",
-        "risk_coverage": f"A curve of the share of wrong answers on {split}: {surest} among the "
-        f"surest half, {percent(1 - run.scores['accuracy'])} among all.",
         "hardest_mistakes": f"The most confident of {mistakes:,} wrong predictions on {split}: "
-        "each picture beside its actual class, the predicted class and a bar a class.",
-        "predictions": f"Pictures of {split} drawn at random, each beside its actual class, "
-        "the predicted class and a bar of probability a class.",
+        "each picture above the predicted and the actual class with their probabilities.",
+        "predictions": f"Pictures of {split} drawn at random, each above the predicted class and "
+        "its probability, and the actual class where it is another.",
         "saliency": f"Pictures of {split}, a row an actual class, right predictions to the left "
         "and wrong ones to the right, each beside a copy on which the evidence glows.",
         "sample_sheet": "Some training pictures of each class, a row a class.",
@@ -35,11 +30,10 @@ def alternatives(run: Run) -> dict[str, str]:
     }
 
 
-def _range(run: Run, key: str) -> str:
-    ordered = run.tables["per_class"].sort_values(key, kind="stable").to_dict("records")
-    low, high = ordered[0], ordered[-1]
-    name = {"f1": "F1"}.get(key, key).capitalize()
-    return f"{name} runs from {low[key]:.3f} ({low['class']}) to {high[key]:.3f} ({high['class']})."
+def _recall(run: Run) -> str:
+    ordered = run.tables["per_class"].sort_values("recall", kind="stable")
+    low, high = (f"{row.recall:.3f} ({row[1]})" for row in ordered.iloc[[0, -1]].itertuples())
+    return f"Recall runs from {low} to {high}."
 
 
 def _pairs(run: Run, most: int) -> str:
@@ -48,12 +42,6 @@ def _pairs(run: Run, most: int) -> str:
         for row in run.tables["confused_pairs"].head(most).to_dict("records")
     ]
     return f"Most frequent: {', '.join(told)}." if told else "There is no mistake."
-
-
-def _counts(run: Run) -> str:
-    found = run.tables["class_counts"].query("split == 'train'").sort_values("count", kind="stable")
-    told = [f"{name} with {n:,}" for name, n in zip(found["class"], found["count"], strict=True)]
-    return f"In train, most are {told[-1]}, fewest {told[0]}." if told else ""
 
 
 def _curves(run: Run) -> str:

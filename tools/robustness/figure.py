@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from facial_expression.plot.style import INK, WIDTH, bare, styled, tint
+from facial_expression.plot.style import INK, WIDTH, bare, styled
 from tools.robustness.corruptions import CORRUPTIONS, STRENGTHS, corrupted
 
 COLUMNS = 4
@@ -57,7 +57,7 @@ def _draw_curve(axes: Axes, name: str, curve: pd.DataFrame, colour: str) -> None
     places = range(len(curve))
     band = curve["accuracy_low"], curve["accuracy_high"]
     axes.axhline(curve["accuracy"].iloc[0], color=INK, linestyle=(0, (4, 2)), linewidth=0.8)
-    axes.fill_between(places, *band, color=tint(colour, 0.25), linewidth=0)
+    axes.fill_between(places, *band, color=colour, alpha=0.25, linewidth=0)
     axes.plot(places, curve["accuracy"], color=colour, marker="o", markersize=3.5)
     ticks = ["none", *(f"{value:g}" for value in corruption.values)]
     axes.set_xticks(places, ticks, fontsize=6.5)
