@@ -85,7 +85,7 @@ def reliability(
 
     `table` is reliability.csv, and `calibration` the entry of scores.json.
     """
-    figure = Figure(figsize=(4.6, 4.9), layout="constrained")
+    figure = Figure(figsize=(WIDTH, 3.7), layout="constrained")
     axes = figure.add_subplot()
     axes.plot((0, 1), (0, 1), color=INK, linestyle=":", linewidth=1, label="as it should be")
     bins = table[table["binning"] == "equal_mass"]
@@ -95,12 +95,12 @@ def reliability(
         points, error = bins[bins["when"] == when], calibration[when]["ece_equal_mass"]
         label = f"{name}: calibration error {100 * error:.1f} %"
         axes.plot(points["confidence"], points["accuracy"], label=label, clip_on=False, **look)
-    title = f"Reliability on {split} (n = {points['n'].sum():,}), bins of equal mass"
+    title = f"Reliability on {split} (n = {points['n'].sum():,})\nin bins of equal mass"
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence (%)", ylabel="accuracy (%)", title=title)
     axes.xaxis.set_major_formatter(PERCENT)
     axes.yaxis.set_major_formatter(PERCENT)
     axes.grid()
-    figure.legend(loc="outside lower center", handlelength=3)
+    figure.legend(loc="outside right upper", handlelength=3)
     return figure
 
 
