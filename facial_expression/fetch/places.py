@@ -6,7 +6,7 @@ from functools import cache
 
 from facial_expression.core.labels import FER2013_SPLITS, SPLIT_FOLDERS
 from facial_expression.fetch.rows import Row
-from facial_expression.fetch.unpack import Files, expected
+from facial_expression.fetch.unpack import Files
 
 SPLITS = {
     **{name: name for name in SPLIT_FOLDERS},
@@ -47,7 +47,7 @@ def only_set(files: Files, sets: Mapping[str, list[Row]]) -> tuple[str, list[Row
             if not (twin and twin.size == file.size and files.content(twin) == files.content(file)):
                 found = f"one in {first or '.'!r} and another picture, {file.path!r}"
                 remedy = "keep one, or merge them"
-                raise expected(files.where, "one set of <split>/<class>/<name>", found, remedy)
+                raise files.fault("one set of <split>/<class>/<name>", found, remedy)
         files.note(
             f"the {len(sets[other])} pictures in {other!r} are copies of those in "
             f"{first or '.'!r}: read once"

@@ -14,7 +14,8 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 from tqdm import tqdm
 
-from facial_expression.fetch.unpack import File, Files, expected, safe_path
+from facial_expression.core.errors import ArchiveError
+from facial_expression.fetch.unpack import File, Files, safe_path
 
 if TYPE_CHECKING:  # pandas is imported where a set has tables: it takes longer than FER2013's names
     import pandas as pd
@@ -42,7 +43,7 @@ def only(files: Files, what: str, found: Sequence[File]) -> File:
     """The table of labels, if one is found; it is not counted among files that are passed over."""
     if len(found) != 1:
         names = " and ".join(repr(file.path) for file in found[:2]) or "none"
-        raise expected(files.where, f"one {what}", names, "leave one" if found else "add it as CSV")
+        raise files.fault(f"one {what}", names, "leave one" if found else "add it as CSV")
     files.used.add(found[0].path)
     return found[0]
 
@@ -83,13 +84,13 @@ def lines(
     rows = (cells for cells in reader if any(map(str.strip, cells)))
     names = [name.strip().lower() for name in next(rows, [])]
     if not set(columns) <= set(names):
-        found = repr(", ".join(names)[:80])
-        raise expected(where, f"the columns {', '.join(columns)}", found, "get a whole table")
+        what, found = f"the columns {', '.join(sorted(columns))}", repr(", ".join(names)[:80])
+        raise ArchiveError.expected(where, what, found, "get a whole table")
     read = tqdm(rows, "fetch", unit=" rows", leave=False, disable=None)
     for row, cells in enumerate(read):
-        place = f"{where}: row {row} (line {reader.line_num})"
+        place, width = f"{where}: row {row} (line {reader.line_num})", f"{len(names)} columns"
         if len(cells) != len(names):
-            raise expected(place, f"{len(names)} columns", len(cells), "get a whole table")
+            raise ArchiveError.expected(place, width, len(cells), "get a whole table")
         yield place, dict(zip(names, map(str.strip, cells), strict=True))
 
 
@@ -121,7 +122,7 @@ def joined(
     if classes and len(unknown := said[~said["label"].isin([*classes, *left_out])]):
         path, label = unknown.iloc[0][["path", "label"]]
         what = f"for {path!r} a label of {', '.join(classes)}"
-        raise expected(files.where, what, repr(label), "correct it")
+        raise files.fault(what, repr(label), "correct it")
     notes = said["label"].map(left_out).value_counts(sort=False)
     parts = [f"{count} {reason}" for reason, count in notes.items()]
     said = said[~said["label"].isin(left_out)]
@@ -139,7 +140,7 @@ def joined(
         found = [file for file in same if f"/{file.path}".endswith(f"/{place}")]
         if len(found) > 1:
             both = f"{found[0].path!r} and {found[1].path!r}"
-            raise expected(files.where, f"one picture {path!r}", both, "leave one")
+            raise files.fault(f"one picture {path!r}", both, "leave one")
         if found:
             label, name = classes.get(label, label), name or place.replace("/", "_")  # noqa: PLW2901
             rows.append(Row(split, label, name, found[0], group, box, person))
@@ -147,7 +148,7 @@ def joined(
             lacking.append(path)
     if not rows:
         what = f"the pictures that its labels name, such as {(lacking or ['1.jpg'])[0]!r}"
-        raise expected(files.where, what, "none", "put them beside the labels")
+        raise files.fault(what, "none", "put them beside the labels")
     if lacking:
         parts.append(f"{len(lacking)} without a picture, e.g. {lacking[0]!r}")
     if parts:

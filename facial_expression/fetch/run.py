@@ -8,13 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facial_expression.core.errors import ChecksumError, SourceError
-from facial_expression.core.files import (
-    atomic,
-    in_repository,
-    sha256_of,
-    write_json,
-    write_text,
-)
+from facial_expression.core.files import atomic, in_repository, sha256_of, write_json, write_text
 from facial_expression.fetch import download
 from facial_expression.fetch.layout import Normalised, normalise
 from facial_expression.fetch.parameters import FetchParameters
@@ -33,11 +27,6 @@ class Source:
 
     kind: str  # local, url, kaggle or gdrive
     address: str  # a path, a URL, a Kaggle handle or the id of a Drive file; as configured
-
-    @property
-    def is_remote(self) -> bool:
-        """Whether DVC cannot notice that it changed."""
-        return self.kind in ("url", "kaggle", "gdrive")
 
     @property
     def path(self) -> Path:
@@ -92,13 +81,9 @@ def write_archive(source: Source, out: Path, params: FetchParameters) -> Normali
         if not (source.path.is_file() or source.path.is_dir()):
             raise SourceError(f"{source.label}: no such file or folder; correct fetch.source")
         return normalise(source.path, out, params, source.label)
-    receive = {
-        "url": download.from_url,
-        "kaggle": download.from_kaggle,
-        "gdrive": download.from_drive,
-    }[source.kind]
     # a download that was given up may still write there
     with tempfile.TemporaryDirectory(dir=out.parent, ignore_cleanup_errors=True) as folder:
+        receive = download.RECEIVERS[source.kind]
         received = receive(source.address, Path(folder), params.max_bytes)
         return normalise(received, out, params, source.label)
 
@@ -115,7 +100,7 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
         ChecksumError: the pin is that of another archive.
     """
     source, pin = parse(params.source), params.sha256
-    if source.is_remote and pin is None:
+    if source.kind != "local" and pin is None:
         raise SourceError(
             f"{params_file}: {source.label} is remote, so pin it by fetch.sha256; get the hash by "
             f"`python -m stages.fetch --params {params_file} --out {out} --print-sha256`"
@@ -137,28 +122,17 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
                 f"{params_file}: fetch.sha256 expects {pin}, {source.label} gives {sha256}; "
                 "find out why they differ before you change the pin"
             )
-        watched = [data / "source" / params_file.stem for data in (Path("data"), out.parent)]
-        place = source.path.resolve()
-        inside = any(place.is_relative_to(folder.resolve()) for folder in watched)
-        inside |= in_dvc_cache(place)
-        if pin is None and source.kind == "local" and not inside:
+        name, place = Path("source", params_file.stem), source.path.resolve()
+        watched = [(data / name).resolve() for data in (Path("data"), out.parent)]
+        if not (pin or any(map(place.is_relative_to, watched)) or in_dvc_cache(place)):
             raise SourceError(
-                f"{params_file}: {source.label} lies outside {watched[0]}, where DVC would notice "
-                f"a change; move it there, or pin it with fetch.sha256: {sha256}"
+                f"{params_file}: {source.label} lies outside data/{name}, where DVC would notice a "
+                f"change; move it there, or pin it with fetch.sha256: {sha256}"
             )
     write_text(out / "people.csv", made.people)
-    write_json(
-        out / "source.json",
-        {
-            "kind": source.kind,
-            "source": source.record,
-            "layout": made.layout,
-            "sha256": sha256,
-            "bytes": size,
-            "files": made.files,
-            "licence": params.licence,
-        },
-    )
+    record = {"kind": source.kind, "source": source.record, "layout": made.layout}
+    counts = {"sha256": sha256, "bytes": size, "files": made.files, "licence": params.licence}
+    write_json(out / "source.json", record | counts)
     print(f"fetched {made.files} pictures to {out}")
 
 

@@ -127,10 +127,8 @@ class Files:
     def content(self, file: File) -> bytes:
         """The bytes of a file, if it is as large as declared."""
         if file.size > LARGEST_PICTURE:
-            raise expected(
-                f"{self.where}: {file.path!r}", f"a file of at most {LARGEST_PICTURE} bytes",
-                file.size, "leave it out",
-            )  # fmt: skip
+            what = f"a file of at most {LARGEST_PICTURE} bytes"
+            raise self.fault(what, file.size, "leave it out", file.path)
         with self.stream(file) as stream:
             data = stream.read(file.size + 1)
             if len(data) != file.size:
@@ -164,6 +162,11 @@ class Files:
                 self._bound(self.spooled)
             return File(path, plain.tell(), plain.name, _open_path)
 
+    def fault(self, what: str, found: object, remedy: str, path: str = "") -> ArchiveError:
+        """The error of a source, or of its file at `path`, that is not as expected."""
+        where = f"{self.where}: {path!r}" if path else self.where
+        return ArchiveError.expected(where, what, found, remedy)
+
     def note(self, text: str) -> None:
         """Print a line about the source to stderr."""
         print(f"{self.where}: {text}", file=sys.stderr)
@@ -179,7 +182,7 @@ class Files:
     def _limit(self, unit: str, found: int) -> None:
         if found > (most := getattr(self.params, f"max_{unit}")):
             remedy = f"raise fetch.max_{unit} if you trust this source"
-            raise expected(self.where, f"at most {most} {unit}", "more", remedy)
+            raise self.fault(f"at most {most} {unit}", "more", remedy)
 
 
 @contextmanager
@@ -235,11 +238,6 @@ def reading(where: str) -> Iterator[None]:
         ) from error
 
 
-def expected(where: str, what: str, found: object, remedy: str) -> ArchiveError:
-    """The error of a source that holds something else."""
-    return ArchiveError(f"{where}: expected {what}, found {found}; {remedy}")
-
-
 def safe_path(name: str, where: str) -> str:
     """`name` with `/` between its parts, without `.` parts, in Unicode's composed form (NFC).
 
@@ -280,13 +278,13 @@ def _kind(head: bytes, path: str) -> str:
     if kind := images.format_of(head):
         return "picture" if kind in images.FORMATS else kind
     named = path.lower().endswith("fer2013.csv")
-    return "table" if named or {b"emotion", b"pixels", b"usage"} <= columns_of(head) else ""
+    return "table" if named or {"emotion", "pixels", "usage"} <= columns_of(head) else ""
 
 
-def columns_of(head: bytes) -> set[bytes]:
+def columns_of(head: bytes) -> set[str]:
     """The names of columns, in lower case, of a table that begins with `head`."""
-    line = head.removeprefix(b"\xef\xbb\xbf").lstrip().partition(b"\n")[0].lower()
-    return {cell.strip(b' "\r') for cell in re.split(rb"[,;\t]", line)}
+    line = head.decode("utf-8-sig", "replace").lstrip().partition("\n")[0].lower()
+    return {cell.strip(' "\r') for cell in re.split("[,;\t]", line)}
 
 
 def in_dvc_cache(path: Path) -> bool:

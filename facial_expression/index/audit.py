@@ -103,6 +103,10 @@ def summary(
     near = found[found["kind"] == "near_duplicate"].reset_index(names="group")
     near = near.melt("group", ["path", "partner"], value_name="of")
     near = near.merge(table[["path", "split", "class"]], left_on="of", right_on="path")
+    shared = {}
+    if "group" in table:  # persons, subjects or clips
+        shared["groups"] = _spans("groups", table[table["group"] != ""])
+        del shared["groups"]["groups_with_conflicting_labels"]
     return {
         **labels,
         "pictures": len(table),
@@ -112,18 +116,10 @@ def summary(
         "blank": int(kinds["blank"]),
         "duplicates": _spans("groups", equal[equal["group"].duplicated(keep=False)]),
         "near_duplicates": _spans("pairs", near) if searched else None,
-        **_shared_groups(table),
+        **shared,
         "findings": kinds.to_dict(),
         "imbalance": (sizes.max() / sizes.min()).reindex(SPLITS).dropna().to_dict(),
     }
-
-
-def _shared_groups(table: pd.DataFrame) -> dict[str, Any]:
-    """How many groups (persons, subjects, clips) stand in several splits, if a set says them."""
-    if "group" not in table:
-        return {}
-    counts = _spans("groups", table[table["group"] != ""])
-    return {"groups": {key: counts[key] for key in counts if not key.endswith("labels")}}
 
 
 def _spans(unit: str, members: pd.DataFrame) -> dict[str, int]:
@@ -173,7 +169,5 @@ def _size_outliers(table: pd.DataFrame) -> pd.DataFrame:
 def _mode_outliers(table: pd.DataFrame) -> pd.DataFrame:
     """Pictures of a mode (grey, colour, palette, ...) that at most `RARE` of the set has."""
     share = table.groupby("mode")["path"].transform("size") / max(len(table), 1)
-    rare = share[share <= RARE]
-    return pd.DataFrame(
-        {"path": table["path"][rare.index], "kind": "mode_outlier", "score": rare, "weight": rare}
-    )
+    found = table[["path"]].assign(kind="mode_outlier", score=share, weight=share)
+    return found[share <= RARE]

@@ -71,13 +71,12 @@ def units(table: pd.DataFrame) -> pd.Series:
     unit = pd.Series(range(len(table)), table.index)
     keys = [table[name] for name in ("sha256", "group") if name in table]
     keys = [key.mask(key == "", table["path"]) for key in keys]
-    while True:
+    linked = None
+    while not unit.equals(linked):
         linked = unit
         for key in keys:
-            linked = linked.groupby(key).transform("min")
-        if linked.equals(unit):
-            return unit
-        unit = linked
+            unit = unit.groupby(key).transform("min")
+    return unit
 
 
 def held_out(table: pd.DataFrame, fraction: float, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -124,27 +123,23 @@ def check_classes(table: pd.DataFrame) -> None:
     """
     used = table[table["dropped_because"] == ""]
     train, val, test = (set(used.loc[used["split"] == split, "class"]) for split in SPLITS)
+    lacking = sorted((val | test) - train)
     if len(train) < 2:
         gone = table.loc[table["split"] == "train", "dropped_because"].str.split(":").str[0]
         why = ", ".join(f"{n} {kind}" for kind, n in gone[gone != ""].value_counts().items())
         left = f" (left out of {len(gone)} training pictures: {why})" if why else ""
-        raise DatasetError(
-            "images.zip: expected at least two classes to train on, found "
-            f"{', '.join(train) or 'none'}{left}; add pictures of each class under train/"
-        )
-    if reserved := sorted(train & RESERVED):
-        raise DatasetError(
-            "images.zip: expected classes that are not columns of predictions/*.csv, found "
-            f"{', '.join(reserved)}; rename that folder"
-        )
-    for split, classes in (("val", val), ("test", test)):
-        if strange := sorted(classes - train):
-            raise DatasetError(
-                f"images.zip: expected train to hold every class of {split}, found no picture of "
-                f"{', '.join(strange)} left to train on; add training pictures or remove the class"
-            )
-    if not val:
-        raise DatasetError(
-            "images.zip: expected pictures for val, found none, and none can be held out of train: "
-            "each class has one picture, or one person; add pictures, or a folder val/"
-        )
+        what, found = "at least two classes to train on", f"{', '.join(train) or 'none'}{left}"
+        remedy = "add pictures of each class under train/"
+    elif reserved := sorted(train & RESERVED):
+        what, found = "classes that are not columns of predictions/*.csv", ", ".join(reserved)
+        remedy = "rename that folder"
+    elif lacking:
+        what = "train to hold every class of val and test"
+        found = f"no picture of {', '.join(lacking)} left to train on"
+        remedy = "add training pictures or remove the class"
+    elif not val:
+        what, remedy = "pictures for val", "add pictures, or a folder val/"
+        found = "none, nor can any be held out of train: each class has one picture, or one person"
+    else:
+        return
+    raise DatasetError.expected("images.zip", what, found, remedy)

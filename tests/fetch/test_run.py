@@ -27,7 +27,6 @@ LIMITS = FetchParameters("", "")
 )
 def test_parse(text, expected):
     assert parse(text) == expected
-    assert parse(text).is_remote == (expected.kind != "local")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +49,7 @@ def test_a_download_is_normalised_and_removed(tmp_path, monkeypatch):
         make_folder(folder / "files" / "wrap", tiny_pictures())
         return folder / "files"
 
-    monkeypatch.setattr(download, "from_kaggle", unpacked)
+    monkeypatch.setitem(download.RECEIVERS, "kaggle", unpacked)
     out = tmp_path / "out" / "images.zip"
     out.parent.mkdir()
     write_archive(parse("kaggle:a/b"), out, LIMITS)

@@ -1,6 +1,9 @@
-"""Layouts of data sets: each tells its own sets by their content, and lists their pictures."""
+"""Layouts of data sets, a reader each.
 
-from typing import Protocol
+Its `recognises(files)` tells its own sets by their content; `read(files)` lists the pictures.
+"""
+
+from typing import Any
 
 from facial_expression.fetch.layouts import (
     affectnet,
@@ -13,21 +16,9 @@ from facial_expression.fetch.layouts import (
     raf_db,
 )
 from facial_expression.fetch.parameters import Layout
-from facial_expression.fetch.rows import Row
-from facial_expression.fetch.unpack import Files, expected
+from facial_expression.fetch.unpack import Files
 
-
-class Reader(Protocol):
-    """What reads one layout."""
-
-    def recognises(self, files: Files) -> bool:
-        """Whether the files are laid out so."""
-
-    def read(self, files: Files) -> list[Row]:
-        """The pictures of the set."""
-
-
-LABELLED: dict[Layout, Reader] = {
+LABELLED: dict[Layout, Any] = {
     "affectnet": affectnet,
     "ck+": ck_plus,
     "expw": expw,
@@ -35,12 +26,12 @@ LABELLED: dict[Layout, Reader] = {
     "raf-db": raf_db,
 }
 """Layouts with tables of labels."""
-ARRANGED: dict[Layout, Reader] = {"folders": folders, "jaffe": names.JAFFE, "kdef": names.KDEF}
+ARRANGED: dict[Layout, Any] = {"folders": folders, "jaffe": names.JAFFE, "kdef": names.KDEF}
 """Layouts that are told by paths; the first that fits holds."""
-READERS: dict[Layout, Reader] = {**LABELLED, **ARRANGED, "table": any_table}
+READERS: dict[Layout, Any] = {**LABELLED, **ARRANGED, "table": any_table}
 
 
-def choose(files: Files) -> tuple[Layout, Reader]:
+def choose(files: Files) -> tuple[Layout, Any]:
     """The layout of a source, by `fetch.layout` or by its content.
 
     Raises:
@@ -51,7 +42,7 @@ def choose(files: Files) -> tuple[Layout, Reader]:
     found = [name for name, reader in LABELLED.items() if reader.recognises(files)]
     if len(found) > 1:
         both, remedy = f"files of {' and '.join(found)}", "set fetch.layout to one of them"
-        raise expected(files.where, "one data set", both, remedy)
+        raise files.fault("one data set", both, remedy)
     found += [name for name, reader in ARRANGED.items() if reader.recognises(files)]
     name = (found or ["folders"])[0]
     return name, READERS[name]

@@ -2,7 +2,7 @@
 
 from facial_expression.fetch.places import SPLITS
 from facial_expression.fetch.rows import SIDES, Row, joined, table
-from facial_expression.fetch.unpack import Files, expected
+from facial_expression.fetch.unpack import Files
 
 
 def recognises(files: Files) -> bool:
@@ -29,7 +29,6 @@ def read(files: Files) -> list[Row]:
     if said.split:
         labels["split"] = labels["split"].str.lower().map(SPLITS)
         if len(unknown := found[labels["split"].isna()]):
-            where, split = f"{files.where}: {said.file!r}", repr(unknown[said.split].iloc[0])
-            what, remedy = f"a split of {', '.join(SPLITS)}", "correct it, or fetch.table.split"
-            raise expected(where, what, split, remedy)
+            what, split = f"a split of {', '.join(SPLITS)}", repr(unknown[said.split].iloc[0])
+            raise files.fault(what, split, "correct it, or fetch.table.split", said.file)
     return joined(files, labels, facts=found[list(said.attributes)].to_dict("records"))

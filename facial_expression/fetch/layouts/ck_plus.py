@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from facial_expression.fetch.rows import Row, joined
-from facial_expression.fetch.unpack import Files, expected
+from facial_expression.fetch.unpack import Files
 
 NAMES = ("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise")
 CLASSES = {str(number): name for number, name in enumerate(NAMES)}
@@ -36,8 +36,8 @@ def _labels(files: Files) -> Iterator[dict[str, str]]:
         try:
             label = str(int(float(text)))  # such as "   3.0000000e+00"
         except ValueError:
-            where = f"{files.where}: {file.path!r}"
-            raise expected(where, "a number 0 to 7", repr(text[:20]), "correct it") from None
+            found = repr(text[:20])
+            raise files.fault("a number 0 to 7", found, "correct it", file.path) from None
         first, *frames = sorted(set(sequences[sequence])) or [f"{sequence}_*.png"]
         for path, shown in ((first, "0"), *((frame, label) for frame in frames[-PEAK:])):
             yield {"path": path, "label": shown, "group": subject}

@@ -6,7 +6,7 @@ from facial_expression.core.labels import SPLIT_FOLDERS
 from facial_expression.fetch.layouts.names import with_people
 from facial_expression.fetch.places import only_set, place_of
 from facial_expression.fetch.rows import Row
-from facial_expression.fetch.unpack import Files, expected, is_junk
+from facial_expression.fetch.unpack import Files, is_junk
 
 
 def recognises(files: Files) -> bool:
@@ -39,8 +39,7 @@ def read(files: Files) -> list[Row]:
             classes = ", ".join(sorted({row.label for row in rows}))
             files.note(f"no folders of splits, all is train: {classes[:200]}")
     if lost or not sets:
-        raise expected(
-            files.where,
+        raise files.fault(
             f"pictures in <split>/<class>/ folders, the split one of {', '.join(SPLIT_FOLDERS)}",
             repr(min(lost)) if lost else "none",
             "sort them into train/<class>/ and test/<class>/, or set fetch.layout or fetch.table",
@@ -52,5 +51,5 @@ def read(files: Files) -> list[Row]:
         if empty and not is_junk(label) and split in {split for split, _ in filled}:
             found = f"none in '{split}/{label}'"
             remedy = "add some or remove the folder"
-            raise expected(files.where, "pictures in every class folder", found, remedy)
+            raise files.fault("pictures in every class folder", found, remedy)
     return with_people(rows)

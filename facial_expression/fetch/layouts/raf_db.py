@@ -9,7 +9,7 @@ import re
 
 from facial_expression.fetch.layouts import folders
 from facial_expression.fetch.rows import Row, joined, table
-from facial_expression.fetch.unpack import File, Files, expected
+from facial_expression.fetch.unpack import File, Files
 
 NAMES = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
 CLASSES = {str(number): name for number, name in enumerate(NAMES, 1)}
@@ -51,6 +51,5 @@ def _facts(files: Files, file: File | None) -> dict[str, str]:
         pairs = zip(FACTS.items(), numbers, strict=True)
         return {name: meanings[number] for (name, meanings), number in pairs}
     except (KeyError, ValueError):
-        where, found = f"{files.where}: {file.path!r}", repr(" ".join(numbers))
-        what = "gender, race and age as last lines"
-        raise expected(where, what, found, "correct it") from None
+        what, found = "gender, race and age as last lines", repr(" ".join(numbers))
+        raise files.fault(what, found, "correct it", file.path) from None
