@@ -24,7 +24,7 @@ from PIL import Image
 from benchmarks.measuring import ROOT, apart, describe_machine, ranging, timed, verdict
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
-from tools.arguments import RELEASED
+from facial_expression.inference.released import released
 
 CROPS, PHOTOGRAPHS, FACES = 1000, 60, 2
 SIZE = (1280, 720)
@@ -107,18 +107,17 @@ def report_memory(folder: Path, model: Path) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Compose, measure each network on both, print a line each; memory with the first network."""
     arguments = parser("benchmarks.predict", __doc__)
-    arguments.add_argument(
-        "--models", type=Path, nargs="+", default=[RELEASED], metavar="FILE.onnx"
-    )
+    arguments.add_argument("--models", type=Path, nargs="+", default=[], metavar="FILE.onnx")
     arguments.add_argument("--repeats", type=int, default=5, help="timed runs, after one more")
     args = arguments.parse_args(argv)
+    models = args.models or [released()]
     print(describe_machine(["onnxruntime", "numpy", "pillow"]))
     print(f"medians and ranges of {args.repeats} runs", flush=True)
     with tempfile.TemporaryDirectory(prefix="predict-") as temporary:
         crops, photographs = Path(temporary) / "crops", Path(temporary) / "photographs"
         write_crops(crops, CROPS)
         write_photographs(photographs, PHOTOGRAPHS)
-        for model in args.models:
+        for model in models:
             seconds, peak, _ = measure(crops, model, args.repeats, "--no-detect")
             print(
                 f"{model.stem}: {CROPS} crops in {ranging(seconds, 2)} s: {SECONDS} s "
@@ -134,7 +133,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 f"{faces} of {FACES * PHOTOGRAPHS} faces",
                 flush=True,
             )
-        report_memory(Path(temporary), args.models[0])
+        report_memory(Path(temporary), models[0])
 
 
 if __name__ == "__main__":

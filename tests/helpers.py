@@ -2,11 +2,12 @@
 
 import io
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import cv2
+import av
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -30,13 +31,43 @@ def picture(seed: int, side: int = 48, kind: str = "JPEG") -> bytes:
     return encoded(Image.fromarray(coarse).resize((side, side), Image.Resampling.BILINEAR), kind)
 
 
-def noise_video(path: Path, codec: str) -> Path:
-    """Twenty 128x96 frames of noise, in the container that the suffix of `path` names."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*codec), 10, (128, 96))
-    for frame in np.random.default_rng(0).integers(0, 256, (20, 96, 128, 3), np.uint8):
-        writer.write(frame)
-    writer.release()
+def make_video(
+    path: Path,
+    frames: Sequence[NDArray[np.uint8]],
+    codec: str = "mjpeg",
+    container: str | None = None,
+    times: Sequence[int] | None = None,
+    shape: Fraction = Fraction(1),
+) -> Path:
+    """Write frames uint8 (rows, columns, 3) as a video.
+
+    Args:
+        path: its suffix names the container, unless `container` does.
+        frames: red, green, blue.
+        codec: FFmpeg's name of the encoder.
+        container: FFmpeg's name of the container.
+        times: milliseconds of each frame; by default ten frames a second.
+        shape: width of a pixel divided by its height.
+    """
+    with av.open(str(path), "w", format=container) as file:
+        stream = file.add_stream(codec, rate=10)
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.height, stream.width, _ = frames[0].shape
+        stream.codec_context.sample_aspect_ratio = shape
+        stream.codec_context.time_base = Fraction(1, 1000 if times else 10)
+        for number, pixels in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
+            frame.pts = times[number] if times else number
+            frame.time_base = stream.codec_context.time_base
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode())
     return path
+
+
+def noise_video(path: Path, codec: str, container: str | None = None) -> Path:
+    """Twenty 128x96 frames of noise."""
+    noise = np.random.default_rng(0).integers(0, 256, (20, 96, 128, 3), np.uint8)
+    return make_video(path, noise, codec, container)
 
 
 def drawn_face(seed: int, expression: str = "happy") -> NDArray[np.uint8]:

@@ -7,9 +7,6 @@ from pathlib import Path
 
 from facial_expression.core.command import at_least
 
-RELEASED = Path(__file__).parents[1] / "released" / "expression.onnx"
-"""The released network; found from any current folder."""
-
 
 def positive_float(text: str) -> float:
     """A type for argparse: finite numbers above 0."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from math import sqrt
 
@@ -13,7 +13,7 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class Box:
-    """A face on an upright picture.
+    """A face on an upright picture; `x, y, width, height = box` takes it apart.
 
     Attributes:
         left, top: pixels from the picture's upper left corner.
@@ -26,6 +26,9 @@ class Box:
     width: float
     height: float
     score: float
+
+    def __iter__(self) -> Iterator[float]:
+        return iter((self.left, self.top, self.width, self.height))
 
     def scaled(self, factor: float) -> Box:
         """The same place on a picture whose sides are `factor` times as long."""

@@ -1,16 +1,42 @@
-"""Truncated video files: the container's own lengths compared with the size of the file.
+"""Video files: which they are, and what is missing at the end of truncated ones.
 
-Decoders return the frames before the cut without an error.  The number of frames in a header does
-not help: some formats only estimate it, others count frames that an edit list leaves out.
+Decoders return the frames before the cut without an error, so the container's own lengths are
+compared with the size of the file.  The number of frames in a header does not help: some formats
+only estimate it, others count frames that an edit list leaves out.
 """
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 EBML, SEGMENT = b"\x1aE\xdf\xa3", b"\x18S\x80g"
 BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")  # first box of MP4 and MOV files
+
+
+HEAD = 400
+"""Bytes at the start of a file that tell a video."""
+VIDEO = re.compile(
+    rb"\0...(ftyp(?!avi[fs]|hei|hev|m[is]f1)|moov|wide|free|skip)|....mdat"  # MP4, MOV, 3GP
+    rb"|\x1aE\xdf\xa3"  # Matroska, WebM
+    rb"|RIFF....AVI "
+    rb"|0&\xb2u\x8ef\xcf\x11"  # ASF: WMV
+    rb"|FLV\x01"
+    rb"|OggS"
+    rb"|\0\0\1[\xb3\xba]"  # MPEG, bare or in a program stream
+    rb"|G.{187}G|....G.{191}G",  # an MPEG transport stream, on disks with four bytes more
+    re.DOTALL,
+)
+
+
+def is_video(head: bytes) -> bool:
+    r"""Whether a file that begins with `head` (`HEAD` bytes) is a video of a known container.
+
+    >>> is_video(b"\0\0\0\x18ftyp3gp5"), is_video(b"\0\0\0\x18ftypheic")
+    (True, False)
+    """
+    return VIDEO.match(head) is not None
 
 
 def missing_bytes(path: Path) -> int:
@@ -24,7 +50,7 @@ def missing_bytes(path: Path) -> int:
         head = stream.read(8)
         stream.seek(0)
         if head[:4] == EBML:
-            end = _matroska_end(stream)
+            end = _matroska_end(stream, size)
         elif head[:4] == b"RIFF" or head[4:] in BOXES:
             end = _last_part_end(stream, size, _riff_size if head[:4] == b"RIFF" else _box_size)
         else:
@@ -59,11 +85,11 @@ def _box_size(head: bytes) -> int | None:
     return size if size >= 8 else None
 
 
-def _matroska_end(stream: BinaryIO) -> int | None:
+def _matroska_end(stream: BinaryIO, size: int) -> int | None:
     """The end of the segment after the EBML header (RFC 8794, RFC 9559); None if unknown."""
     stream.seek(len(EBML))
     header = _variable_integer(stream)
-    if header is None:
+    if header is None or header > size:
         return None
     stream.seek(header, os.SEEK_CUR)
     if stream.read(4) != SEGMENT:

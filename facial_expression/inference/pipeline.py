@@ -42,16 +42,23 @@ class Face:
 
     Attributes:
         box: its place, as far as it lies on the picture.
-        probabilities: float32 (classes,), calibrated, in the network's order.
+        probabilities: float32 (classes,), calibrated.
+        classes: their names, in the same order.
     """
 
     box: Box
     probabilities: NDArray[np.float32]
+    classes: tuple[str, ...]
 
     @property
-    def best(self) -> int:
-        """Position of the most probable class."""
-        return int(self.probabilities.argmax())
+    def label(self) -> str:
+        """The most probable class."""
+        return self.classes[int(self.probabilities.argmax())]
+
+    @property
+    def expressions(self) -> dict[str, float]:
+        """Class -> probability, 0 to 1."""
+        return dict(zip(self.classes, map(float, self.probabilities), strict=True))
 
     @property
     def entropy(self) -> float:
@@ -65,7 +72,7 @@ class Result:
     """The faces of one picture.
 
     Attributes:
-        path, frame: see `Source`.
+        path, frame, seconds: see `Source`.
         size: width and height of the upright picture in the file; (0, 0) if it could not be read.
         faces: in reading order (`boxes.reading_order`).
         error: why the picture could not be read; empty if it was.
@@ -79,6 +86,7 @@ class Result:
     faces: tuple[Face, ...] = ()
     error: str = ""
     rgb: Image.Image | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -115,6 +123,15 @@ def predict(
     batches = _batches(_map(prepare, sources, workers), 1 if live else BATCH)
     for batch in _map(partial(_classify, network=network), batches, workers):
         yield from batch
+
+
+def read_faces(picture: Picture, network: Network, find: Find | None) -> tuple[Face, ...]:
+    """The faces of one picture, as `predict` gives them."""
+    with turn(picture.upright):
+        boxes, crops = find_and_crop(picture, network, find)
+    clipped = [box.clipped(picture.size) for box in boxes]
+    (result,) = _classify([_Crops(Result("", None), clipped, crops)], network)
+    return result.faces
 
 
 def find_and_crop(
@@ -158,22 +175,23 @@ def _batches(prepared: Iterable[_Crops], size: int) -> Iterator[list[_Crops]]:
 
 
 def _prepare(source: Source, network: Network, find: Find | None, keep: bool) -> _Crops:
+    result = Result(source.path, source.frame, seconds=source.seconds)
     try:
         picture = source.read()
     except (ImageError, OSError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        return _Crops(Result(source.path, source.frame, error=reason), [], [])
+        return _Crops(replace(result, error=reason), [], [])
     with turn(picture.upright):
         boxes, crops = find_and_crop(picture, network, find)
         rgb = picture.rgb if keep else None
     clipped = [box.clipped(picture.size) for box in boxes]
-    return _Crops(Result(source.path, source.frame, picture.size, rgb=rgb), clipped, crops)
+    return _Crops(replace(result, size=picture.size, rgb=rgb), clipped, crops)
 
 
 def _classify(batch: list[_Crops], network: Network) -> list[Result]:
     crops = [pixels for each in batch for pixels in each.crops]
     rows = iter(network.predict(np.stack(crops), BATCH).probabilities if crops else ())
     return [
-        replace(each.result, faces=tuple(Face(box, next(rows)) for box in each.boxes))
+        replace(each.result, faces=tuple(Face(b, next(rows), network.classes) for b in each.boxes))
         for each in batch
     ]

@@ -17,20 +17,24 @@ class Source(NamedTuple):
         path: its name in the output.
         frame: its number in a video, from 0; None for a still picture.
         read: decodes it; raises ImageError or OSError.
+        seconds: when a player shows it, from the first frame on; None where nothing says so.
     """
 
     path: str
     frame: int | None
     read: Callable[[], Picture]
+    seconds: float | None = None
 
 
-def unreadable(path: str, reason: str) -> Source:
+def unreadable(
+    path: str, reason: str, frame: int | None = None, seconds: float | None = None
+) -> Source:
     """A source whose `read` raises ImageError with `reason`."""
 
     def read() -> Picture:
         raise ImageError(reason)
 
-    return Source(path, None, read)
+    return Source(path, frame, read, seconds)
 
 
 def read_picture(stream: BinaryIO) -> Picture:

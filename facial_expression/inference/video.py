@@ -1,40 +1,116 @@
-"""Frames of video files and cameras, read with OpenCV; never from the network."""
+"""Frames of video files, read with PyAV, and of cameras, with OpenCV; never from the network.
+
+A frame is what players show: turned and mirrored by the file's display matrix, its pixels made
+square.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.core.errors import SourceError
+from facial_expression.core.errors import ImageError, SourceError
 from facial_expression.inference.containers import missing_bytes
 from facial_expression.inference.sources import Source, unreadable
-from facial_expression.pictures.images import Picture
+from facial_expression.pictures.images import MAX_PIXELS, Picture
 
 if TYPE_CHECKING:
-    import cv2
+    import av
+
+UNREADABLE, DAMAGED = "not a video that can be decoded", "damaged frame"
+COVER = 1024  # FFmpeg's disposition of a picture that comes with music
+FLATTEST = 10  # sides of a pixel have at most this ratio; others are errors in the file
+
+TURN = Image.Transpose
+TURNS = {
+    (1, 0, 0, 1): None,
+    (-1, 0, 0, 1): TURN.FLIP_LEFT_RIGHT,
+    (1, 0, 0, -1): TURN.FLIP_TOP_BOTTOM,
+    (-1, 0, 0, -1): TURN.ROTATE_180,
+    (0, 1, -1, 0): TURN.ROTATE_270,
+    (0, -1, 1, 0): TURN.ROTATE_90,
+    (0, 1, 1, 0): TURN.TRANSPOSE,
+    (0, -1, -1, 0): TURN.TRANSVERSE,
+}
+"""Signs of a display matrix (ISO/IEC 14496-12: x' = ax + cy, y' = bx + dy) -> what it does."""
 
 
 def video(path: str, every: int = 1, limit: int | None = None) -> Iterator[Source]:
     """Every `every`-th frame of a video file, starting with the first, at most `limit` frames.
 
-    Frames are rotated upright as the file says.  If no frame can be decoded, or if the file is
-    truncated, an unreadable source that says so comes last.
+    A damaged frame is an unreadable source with its number.  If no frame can be decoded, or if the
+    file is truncated, an unreadable source that says so comes last.
     """
     count = 0
-    for source in _frames(_open(path), path, every, limit):
-        count += 1
+    for source in _decoded(path, every):
         yield source
-    if not count:
-        yield unreadable(path, "not a video that can be decoded")
-    elif count != limit and (missing := missing_bytes(Path(path))):
+        count += 1
+        if count == limit:
+            return
+    if missing := missing_bytes(Path(path)):
         yield unreadable(path, f"cut: at least {missing:,} bytes and their frames are missing")
+    elif not count:
+        yield unreadable(path, UNREADABLE)
+
+
+def _decoded(path: str, every: int) -> Iterator[Source]:
+    import av
+
+    options = {"protocol_whitelist": "file"}  # a file may name others
+    try:
+        # an open file, because FFmpeg reads some names as addresses and patterns
+        with Path(path).open("rb") as file, av.open(file, "r", options=options) as container:
+            streams = [each for each in container.streams.video if not each.disposition & COVER]
+            if not streams or streams[0].codec_context is None:  # of no known kind
+                return
+            (stream, *_), start, number = streams, None, 0
+            shape = stream.sample_aspect_ratio
+            wider = float(shape) if shape and 1 / FLATTEST <= shape <= FLATTEST else 1.0
+            for packet in container.demux(stream):
+                frames: list[av.VideoFrame | None]
+                try:
+                    frames = [*packet.decode()]
+                except av.FFmpegError:
+                    frames = [None]
+                for frame in frames:
+                    seconds = frame.time if frame else None
+                    start = seconds if start is None else start
+                    since = None if seconds is None else seconds - (start or 0)
+                    if number % every == 0 and frame and not frame.is_corrupt:
+                        yield Source(path, number, partial(_shown, frame, wider), since)
+                    elif number % every == 0:
+                        yield unreadable(path, DAMAGED, number, since)
+                    number += 1
+    except (av.FFmpegError, OSError):
+        return
+
+
+def _shown(frame: av.VideoFrame, wider: float) -> Picture:
+    """A frame as players show it; its pixels are `wider` times as wide as high."""
+    import av
+
+    width, height = round(max(wider, 1) * frame.width), round(max(1 / wider, 1) * frame.height)
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"{width}x{height} pixels, at most {MAX_PIXELS} allowed")
+    try:
+        rgb = Image.fromarray(frame.to_ndarray(format="rgb24"))
+    except (av.FFmpegError, ValueError):
+        raise ImageError(DAMAGED) from None
+    if rgb.size != (width, height):
+        rgb = rgb.resize((width, height))
+    sides: Any = frame.side_data  # PyAV's stubs know no names
+    if "DISPLAYMATRIX" in sides:
+        matrix = bytes(sides["DISPLAYMATRIX"])
+        signs = np.frombuffer(matrix[:36], np.int32).reshape(3, 3)[:2, :2].ravel() / 2**16
+        turn = TURNS.get(tuple(np.rint(signs / max(np.abs(signs).max(), 1e-9)).astype(int)))
+        rgb = rgb if turn is None else rgb.transpose(turn)
+    return Picture(rgb, rgb.mode)
 
 
 def camera(index: int, every: int = 1, limit: int | None = None) -> Iterator[Source]:
@@ -43,31 +119,16 @@ def camera(index: int, every: int = 1, limit: int | None = None) -> Iterator[Sou
     Raises:
         SourceError: the camera cannot be opened.
     """
-    capture = _open(index)
+    import cv2
+
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # one line says it instead
+    capture = cv2.VideoCapture(index)
+    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not a queue of old ones
     if not capture.isOpened():
         raise SourceError(
             f"camera {index}: cannot be opened; connect it, check its permissions, or choose "
             "another with --camera INDEX"
         )
-    yield from _frames(capture, f"camera:{index}", every, limit)
-
-
-def _open(place: str | int) -> cv2.VideoCapture:
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # errors are reported in one line instead
-    import cv2
-
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    if isinstance(place, str):
-        # other backends read "%d" in a name as a pattern of numbered files
-        return cv2.VideoCapture(place, cv2.CAP_FFMPEG)
-    capture = cv2.VideoCapture(place)
-    capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not a queue of old ones
-    return capture
-
-
-def _frames(
-    capture: cv2.VideoCapture, name: str, every: int, limit: int | None
-) -> Iterator[Source]:
     try:
         number = count = 0
         while count != limit and capture.grab():
@@ -75,7 +136,7 @@ def _frames(
                 decoded, bgr = capture.retrieve()
                 if not decoded:
                     return
-                yield Source(name, number, partial(_picture, np.asarray(bgr)))
+                yield Source(f"camera:{index}", number, partial(_picture, np.asarray(bgr)))
                 count += 1
             number += 1
     finally:

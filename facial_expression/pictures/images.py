@@ -187,6 +187,18 @@ def _give_back_memory() -> None:
         ctypes.CDLL(None).mallopt(-3, 8 << 20)  # M_MMAP_THRESHOLD: Pillow's blocks have 16 MB
 
 
+def from_image(image: Image.Image) -> Picture:
+    """A Pillow image of any mode as `decode` would give it.
+
+    Raises:
+        ImageError: its file is damaged, or its pixels have no agreed range.
+    """
+    try:
+        return Picture(_plain(image), image.mode)
+    except BROKEN_FILE as error:
+        raise ImageError(reason(error)) from None
+
+
 def square(picture: Picture, side: int) -> NDArray[np.uint8]:
     """The largest centred square of a picture, as uint8 (side, side)."""
     image = picture.grey

@@ -8,7 +8,13 @@ from tests.helpers import noise_video
 
 @pytest.mark.parametrize(
     ("suffix", "codec"),
-    [("avi", "MJPG"), ("mp4", "mp4v"), ("mov", "mp4v"), ("mkv", "MJPG"), ("webm", "VP80")],
+    [
+        ("avi", "mjpeg"),
+        ("mp4", "mpeg4"),
+        ("mov", "mpeg4"),
+        ("mkv", "mjpeg"),
+        ("webm", "libvpx"),
+    ],
 )
 def test_whole_and_truncated_videos(suffix, codec, tmp_path):
     path = noise_video(tmp_path / f"clip.{suffix}", codec)

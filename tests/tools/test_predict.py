@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
-import cv2
 import matplotlib
 import numpy as np
 import pytest
@@ -24,7 +23,7 @@ from facial_expression.inference.pipeline import Result
 from facial_expression.inference.sources import Source
 from facial_expression.pictures.images import decode, square
 from tests.clones import ROOT, environment
-from tests.helpers import picture
+from tests.helpers import make_video, picture
 from tests.networks import CLASSES, expected, tiny_network
 from tools.predict import __main__ as predict
 from tools.predict.output import progress
@@ -55,13 +54,9 @@ def album(tmp_path, monkeypatch) -> Path:
 @pytest.fixture
 def clip(album) -> Path:
     """Six frames: nobody on the first three, then a face."""
-    path = album / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (512, 600))
-    face = np.asarray(Image.open(PHOTOGRAPH))[:, :, ::-1]
-    for number in range(6):
-        writer.write(np.full_like(face, 90) if number < 3 else np.ascontiguousarray(face))
-    writer.release()
-    return path
+    face = np.asarray(Image.open(PHOTOGRAPH))
+    frames = [np.full_like(face, 90) if number < 3 else face for number in range(6)]
+    return make_video(album / "clip.avi", frames)
 
 
 @pytest.fixture
@@ -159,11 +154,12 @@ def test_boxes_are_pixels_of_the_upright_picture(album, call):
 
 def test_frames_of_a_video_have_a_number(clip, call):
     _, out, _ = call("album/clip.avi", "--every", "2", "--format", "jsonl")
-    assert [(each["frame"], len(each["faces"])) for each in objects(out)] == [
-        (0, 0), (2, 0), (4, 1)
+    assert [(each["frame"], each["seconds"], len(each["faces"])) for each in objects(out)] == [
+        (0, 0, 0), (2, 0.2, 0), (4, 0.4, 1)
     ]  # fmt: skip
     _, out, _ = call("album/clip.avi", "--frames", "4", "--format", "csv")
-    assert [row["frame"] for row in csv.DictReader(io.StringIO(out))] == ["3"]
+    found = [(row["frame"], row["seconds"]) for row in csv.DictReader(io.StringIO(out))]
+    assert found == [("3", "0.300000")]
 
 
 def test_a_webcam_is_read_until_ctrl_c(album, call, monkeypatch):
@@ -312,7 +308,7 @@ def test_a_mistake_is_one_line(album, call, argv, code, reason):
 @pytest.mark.skipif(os.name == "nt", reason="Windows interrupts otherwise")
 def test_an_interruption_keeps_the_lines_already_written(album, network):
     broken, pipe = album / "broken.mp4", album / "later.png"
-    broken.write_bytes(bytes(range(256)) * 8)
+    broken.write_bytes(b"\0\0\0\x08free" + bytes(99))
     os.mkfifo(pipe)  # nobody writes to it: the tool waits
     paths = [str(broken), *[str(album / "face.jpg")] * 70, str(pipe)]
     arguments = [*paths, "--threads", "1", "--quiet"]

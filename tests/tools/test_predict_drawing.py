@@ -18,7 +18,7 @@ YELLOW = (255, 212, 0)
 
 def drawn(size: tuple[int, int], *boxes: Box, ground: str = "#808080") -> NDArray[np.uint8]:
     picture = Image.new("RGB", size, ground)
-    pixels = np.asarray(draw(picture, picture.size, [Face(box, SHARES) for box in boxes], CLASSES))
+    pixels = np.asarray(draw(picture, picture.size, [Face(box, SHARES, CLASSES) for box in boxes]))
     assert picture.getcolors() == [(size[0] * size[1], ImageColor.getrgb(ground))], "not changed"
     return pixels
 
@@ -77,6 +77,6 @@ def test_the_file_is_a_jpeg_without_metadata():
     exif[0x010E] = "where I live"
     stream = io.BytesIO()
     Image.new("RGB", (400, 300)).save(stream, "JPEG", exif=exif)
-    data = jpeg(draw(Image.open(stream).convert("RGB"), (64, 64), [], CLASSES))
+    data = jpeg(draw(Image.open(stream).convert("RGB"), (64, 64), []))
     assert data.startswith(b"\xff\xd8")
     assert b"where I live" not in data

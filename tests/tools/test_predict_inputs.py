@@ -15,8 +15,8 @@ def album(tmp_path, monkeypatch) -> Path:
     for name in ("b.png", "a/2.JPG", "a/10.jpg", "c/deep/er.png", ".hidden.png", ".thumbs/x.png"):
         (tmp_path / "album" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "album" / name).write_bytes(picture(0))
-    for name in ("notes.txt", "clip.avi"):
-        (tmp_path / "album" / name).write_bytes(b"no picture")
+    (tmp_path / "album/notes.txt").write_bytes(b"no picture")
+    (tmp_path / "album/clip.avi").write_bytes(b"RIFF\x10\0\0\0AVI LIST")
     monkeypatch.chdir(tmp_path)
     return tmp_path / "album"
 

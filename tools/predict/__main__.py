@@ -7,9 +7,9 @@ Reads   pictures, folders (recursively, by name), patterns (quoted: "holiday/**/
         visible picture, whatever its name; one line counts the other files by kind.
 Writes  to standard output or --out, the faces of a picture from top to bottom, left to right:
         table   one line per face; probabilities in percent
-        csv     one line per face: path, frame of a video, box (left, top, width, height in
-                pixels of the upright picture, cut at its edges), the detector's score, label,
-                the probability of each class, their entropy in nats
+        csv     one line per face: path, frame and second of a video, box (left, top, width,
+                height in pixels of the upright picture, cut at its edges), the detector's score,
+                label, the probability of each class, their entropy in nats
         jsonl   one line per picture: the same values, with "faces": [] if no face was found and
                 "error" if the picture could not be read
         --draw  annotated copies as JPEG files, numbered in the order of the inputs
@@ -36,7 +36,8 @@ from typing import BinaryIO
 
 from facial_expression.core.command import at_least, parser, processors
 from facial_expression.core.errors import ParameterError, SourceError, run
-from tools.arguments import RELEASED, new_file, share
+from facial_expression.inference.released import released
+from tools.arguments import new_file, share
 
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
@@ -56,7 +57,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--out", type=new_file, metavar="FILE",
         help="write the lines to FILE, which is whole or absent")  # fmt: skip
     add("--draw", type=Path, metavar="DIR", help="folder for annotated copies")
-    add("--model", type=Path, default=RELEASED, help="default: released/expression.onnx")
+    add("--model", type=Path, metavar="FILE", help="default: the released network")
     add("--no-detect", action="store_true", help="pictures are cropped faces, like the training "
         "pictures: use their largest centred square")  # fmt: skip
     add("--min-score", type=share, default=0.7, metavar="S",
@@ -112,10 +113,11 @@ def _stdin() -> BinaryIO:
 def main(argv: Sequence[str] | None = None) -> None:
     """Predict and write; exit code 1 if a picture could not be read."""
     args = parse(argv)
-    from tools.predict.inputs import VIDEOS, counted, expand, sources
+    from tools.predict.inputs import counted, expand, names_video, sources
 
     inputs = expand(args.paths, args.draw and Path(os.path.realpath(args.draw)))
     paths = inputs.paths
+    args.model = args.model or released()
     protect_inputs(args, paths)
     from facial_expression.inference.detection import Detector
     from facial_expression.inference.network import Network
@@ -141,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not args.quiet:
         if inputs.passed_over:
             output.say(printable(counted(inputs.passed_over)))
-        unknown = live or any(Path(path).suffix.lower() in VIDEOS for path in paths)
+        unknown = live or (sys.stderr.isatty() and any(map(names_video, paths)))
         results = output.progress(results, None if unknown else len(paths), args.out)
     try:
         if not output.write(

@@ -30,9 +30,7 @@ DARK, LIGHT = "#111111", "#ffd400"
 QUALITY = 92
 
 
-def draw(
-    rgb: Image.Image, size: tuple[int, int], faces: Sequence[Face], classes: Sequence[str]
-) -> Image.Image:
+def draw(rgb: Image.Image, size: tuple[int, int], faces: Sequence[Face]) -> Image.Image:
     """A copy of an upright picture with box, label and probability of each face.
 
     Small pictures are first enlarged by a whole factor.  Boxes are pixels of a picture of `size`.
@@ -49,7 +47,7 @@ def draw(
         pen.rectangle(_grown(box, line), outline=DARK, width=3 * line)
         pen.rectangle(box, outline=LIGHT, width=line)
     for face in by_score:
-        text = f"{classes[face.best]} {100 * face.probabilities[face.best]:.0f} %"
+        text = f"{face.label} {100 * face.probabilities.max():.0f} %"
         _write(pen, text, _scaled(face.box, factor), side)
     return drawn
 

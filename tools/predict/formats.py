@@ -33,32 +33,35 @@ def as_table(classes: Sequence[str], columns: int | None = None) -> tuple[str, L
     names = "".join(f"{name:>{width + 2}}" for name, width in zip(classes, widths, strict=True))
     box = "".join(f"{name:>7}" for name in BOX)
     short = f"{'label':<{label}}{names}  entropy"
-    head = f"{short}{box}  frame  path\n"
+    head = f"{short}{box}  frame  seconds  path\n"
     narrow = columns is not None and columns < len(head)
 
     def lines(result: Result) -> str:
         frame = "-" if result.frame is None else str(result.frame)
+        seconds = "-" if result.seconds is None else f"{result.seconds:.2f}"
         if narrow and result.faces:
-            above = printable(result.path) + (f", frame {frame}" if frame != "-" else "")
+            above = printable(result.path)
+            if result.frame is not None:
+                above += f", frame {frame}, {seconds} s"
             return "\n".join([above, *map(row, result.faces), ""])
-        end = f"{frame:>5}  {printable(result.path)}\n"
+        end = f"{frame:>5}{seconds:>9}  {printable(result.path)}\n"
         return "".join(f"{row(face)}  {end}" for face in result.faces)
 
     def row(face: Face) -> str:
         shares = zip(face.probabilities, widths, strict=True)
         percent = "".join(f"{100 * share:{width + 2}.1f}" for share, width in shares)
-        places = "".join(f"{round(getattr(face.box, name)):7}" for name in (() if narrow else BOX))
-        return f"{classes[face.best]:<{label}}{percent}{face.entropy:9.3f}{places}"
+        places = "" if narrow else "".join(f"{round(side):7}" for side in face.box)
+        return f"{face.label:<{label}}{percent}{face.entropy:9.3f}{places}"
 
     return f"{short}\n" if narrow else head, lines
 
 
 def as_csv(classes: Sequence[str]) -> tuple[str, Lines]:
     """One line per face."""
-    columns = ("path", "frame", *BOX, "score", "label", *classes, "entropy")
+    columns = ("path", "frame", "seconds", *BOX, "score", "label", *classes, "entropy")
 
     def lines(result: Result) -> str:
-        return "".join(_csv_line(_fields(result, face, classes)) for face in result.faces)
+        return "".join(_csv_line(_fields(result, face)) for face in result.faces)
 
     return _csv_line(columns), lines
 
@@ -67,7 +70,7 @@ def as_jsonl(classes: Sequence[str]) -> tuple[str, Lines]:
     """One object per picture, with `faces` (a list, perhaps empty) or `error`."""
 
     def lines(result: Result) -> str:
-        return json.dumps(_object(result, classes), ensure_ascii=False, allow_nan=False) + "\n"
+        return json.dumps(_object(result), ensure_ascii=False, allow_nan=False) + "\n"
 
     return "", lines
 
@@ -101,13 +104,14 @@ def _utf8(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _fields(result: Result, face: Face, classes: Sequence[str]) -> list[str]:
-    box = [*(getattr(face.box, name) for name in BOX), face.box.score]
+def _fields(result: Result, face: Face) -> list[str]:
+    box = [*face.box, face.box.score]
     values = [*box, *face.probabilities, face.entropy]
     numbers = [f"{value:z.{DECIMALS}f}" for value in values]  # z: no negative zero
     frame = "" if result.frame is None else str(result.frame)
-    label = classes[face.best]
-    return [_utf8(result.path), frame, *numbers[: len(box)], label, *numbers[len(box) :]]
+    time = "" if result.seconds is None else f"{result.seconds:.{DECIMALS}f}"
+    about = [_utf8(result.path), frame, time]
+    return [*about, *numbers[: len(box)], face.label, *numbers[len(box) :]]
 
 
 def _csv_line(row: Sequence[str]) -> str:
@@ -117,23 +121,23 @@ def _csv_line(row: Sequence[str]) -> str:
     return stream.getvalue().removesuffix("\r\n") + "\n"
 
 
-def _object(result: Result, classes: Sequence[str]) -> dict[str, Any]:
-    about = {"path": _utf8(result.path), "frame": result.frame}
+def _object(result: Result) -> dict[str, Any]:
+    seconds = None if result.seconds is None else round(result.seconds, DECIMALS)
+    about = {"path": _utf8(result.path), "frame": result.frame, "seconds": seconds}
     if result.error:
         return {**about, "error": result.error}
     width, height = result.size
-    faces = [_face(face, classes) for face in result.faces]
+    faces = [_face(face) for face in result.faces]
     return {**about, "width": width, "height": height, "faces": faces}
 
 
-def _face(face: Face, classes: Sequence[str]) -> dict[str, Any]:
-    shares = map(float, face.probabilities)
+def _face(face: Face) -> dict[str, Any]:
     found: dict[str, Any] = rounded(
         {
-            "box": {name: float(getattr(face.box, name)) for name in BOX},
+            "box": dict(zip(BOX, map(float, face.box), strict=True)),
             "score": float(face.box.score),
-            "label": classes[face.best],
-            "probabilities": dict(zip(classes, shares, strict=True)),
+            "label": face.label,
+            "probabilities": face.expressions,
             "entropy": face.entropy,
         }
     )

@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from facial_expression.core.errors import ImageError
+from facial_expression.inference.containers import HEAD, is_video
 from facial_expression.inference.sources import MAX_BYTES, Source, read_picture
 from facial_expression.pictures.archive import SUFFIXES
-from facial_expression.pictures.images import FORMATS, HEAD, Picture, format_of
-
-VIDEOS = frozenset((".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv"))
-"""Suffixes of the files that are read as videos if they are named or match a pattern."""
+from facial_expression.pictures.images import FORMATS, Picture, format_of
 
 STDIN = "-"
 
@@ -90,10 +88,18 @@ def sources(
         if path == STDIN:
             data = stdin().read(MAX_BYTES + 1)
             yield Source(path, None, partial(read_picture, io.BytesIO(data)))
-        elif Path(path).suffix.lower() in VIDEOS and stat.S_ISREG(_mode(Path(path))):
+        elif names_video(path):
             yield from frames(path)
         else:
             yield Source(path, None, partial(read_file, path))
+
+
+def names_video(path: str) -> bool:
+    """Whether a path is that of a file that begins like a video, whatever its name."""
+    try:
+        return stat.S_ISREG(_mode(Path(path))) and is_video(_head(Path(path)))
+    except OSError:
+        return False
 
 
 def read_file(path: str) -> Picture:
@@ -160,16 +166,21 @@ def _kind(path: Path, videos: bool) -> str:
         return OTHER
     if suffix in SUFFIXES:  # a damaged one is named, not passed over
         return ""
-    if suffix in VIDEOS:
-        return "" if videos else f"{suffix} (name videos, or use a pattern)"
     try:
-        with path.open("rb") as stream:
-            kind = format_of(stream.read(HEAD))
+        head = _head(path)
     except OSError:
         return ""  # reading it says why
+    if is_video(head):
+        return "" if videos else f"{suffix or 'video'} (name videos, or use a pattern)"
+    kind = format_of(head)
     if kind in FORMATS:
         return ""
     return f"{suffix or kind}{HINTS[kind]}" if kind else OTHER
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(HEAD)
 
 
 def _mode(path: Path) -> int:

@@ -68,7 +68,7 @@ def write(
                     skipped += 1
                     say(f"skipped {printable(result.path)}: {printable(result.error)}")
                 elif drawings and result.rgb:
-                    drawn = draw(result.rgb, result.size, result.faces, classes)
+                    drawn = draw(result.rgb, result.size, result.faces)
                     write_bytes(drawings / file_name(pictures, result), jpeg(drawn))
         except KeyboardInterrupt:
             if not live:

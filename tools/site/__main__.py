@@ -15,9 +15,9 @@ from pathlib import Path
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import run
-from tools.arguments import RELEASED
+from facial_expression.inference.released import CLONE
 
-RELEASED_INT8 = RELEASED.with_name("expression-int8.onnx")
+RELEASED_INT8 = CLONE.with_name("expression-int8.onnx")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

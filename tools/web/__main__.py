@@ -18,15 +18,14 @@ from pathlib import Path
 
 from facial_expression.core.command import at_least, parser
 from facial_expression.core.errors import run
-from tools.arguments import RELEASED
+from facial_expression.inference.released import released
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Load the network and serve the page."""
     arguments = parser("tools.web", __doc__)
     add = arguments.add_argument
-    add("--model", type=Path, default=RELEASED, metavar="FILE",
-        help="default released/expression.onnx, which `dvc pull` brings")  # fmt: skip
+    add("--model", type=Path, metavar="FILE", help="default: the released network")
     add("--port", type=at_least(0), default=7860, help="default 7860; 0: any free one")
     add("--host", default="127.0.0.1", help="address to serve on (default 127.0.0.1)")
     add("--no-browser", action="store_true", help="do not open a browser")
@@ -38,10 +37,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     from tools.web.card import documents
     from tools.web.server import application, listen, serve
 
-    network = Network(args.model)
+    model = args.model or released()
+    network = Network(model)
     analyzer = Analyzer(network, Detector().find)
     with listen(args.host, args.port) as listening:
-        texts = documents(args.model)
+        texts = documents(model)
         app = application(analyzer, network.facts, texts, examples.draw(), args.host)
         name = f"[{args.host}]" if ":" in args.host else args.host
         url = f"http://{name}:{listening.getsockname()[1]}/"
