@@ -97,29 +97,21 @@ def read_split(folder: Path, split: str, classes: Sequence[str] | None = None) -
     where = folder / split
     if not where.is_dir():
         found = ", ".join(splits_in(folder)) or "none"
-        raise DatasetError(
-            f"{folder}: expected arrays of split '{split}', found {found}; "
-            "correct `evaluate.splits`, or run the preprocess stage"
-        )
+        remedy = "correct `evaluate.splits`, or run the preprocess stage"
+        raise DatasetError.expected(folder, f"arrays of split '{split}'", found, remedy)
     rows = read_table(where / "rows.csv", ROWS, "the preprocess stage")
     kinds = {"images": ("uint8", 3), "labels": ("int64", 1)}  # type and number of axes
     if any(where.glob("targets-*.npy")):
         kinds["targets"] = ("float32", 2)
-    arrays = {name: _concatenated(where, name) for name in kinds}
-    read = {name: (str(array.dtype), array.ndim) for name, array in arrays.items()}
-    if read != kinds or any(len(array) != len(rows) for array in arrays.values()):
-        shapes = ", ".join(f"{name} {a.dtype} {a.shape}" for name, a in arrays.items())
-        raise DatasetError(
-            f"{where}: expected images uint8 (N, side, side), labels int64 (N,), and targets, if "
-            f"any, float32 (N, classes), with N = {len(rows)} as in rows.csv, found {shapes}; "
-            "run the preprocess stage again"
-        )
-    labels = arrays["labels"]
-    if labels.min() < 0 or (classes and labels.max() >= len(classes)):
-        raise DatasetError(
-            f"{where}: expected labels of the classes in classes.json, found {labels.min()} to "
-            f"{labels.max()}; run the preprocess stage again"
-        )
+    with damaged(where, "the preprocess stage"):
+        arrays = {name: _concatenated(where, name) for name in kinds}
+        labels = arrays["labels"]
+        read = {name: (str(array.dtype), array.ndim) for name, array in arrays.items()}
+        if read != kinds or any(len(array) != len(rows) for array in arrays.values()):
+            shapes = ", ".join(f"{name} {a.dtype} {a.shape}" for name, a in arrays.items())
+            raise ValueError(f"{len(rows)} rows, {shapes}")
+        if labels.min() < 0 or (classes and labels.max() >= len(classes)):
+            raise ValueError(f"labels {labels.min()} to {labels.max()} of {classes}")
     paths, leak_free = rows["path"].tolist(), rows["leak_free"].to_numpy() == 1
     return Split(arrays["images"], labels, paths, leak_free, arrays.get("targets"))
 
@@ -143,6 +135,5 @@ def read_saliency(path: Path) -> Saliency:
 def _concatenated(folder: Path, name: str) -> NDArray[Any]:
     paths = sorted(folder.glob(f"{name}-*.npy"), key=lambda path: (len(path.name), path.name))
     if not paths:
-        raise DatasetError(f"{folder}: expected {name}-000.npy, found none; run preprocess again")
-    with damaged(folder / f"{name}-*.npy", "the preprocess stage"):
-        return np.concatenate([np.load(path, mmap_mode="r") for path in paths])
+        raise FileNotFoundError(f"no {name}-000.npy")
+    return np.concatenate([np.load(path, mmap_mode="r") for path in paths])

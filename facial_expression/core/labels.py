@@ -25,9 +25,7 @@ def read_classes(path: Path, ordered: bool = True) -> list[str]:
     texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
     distinct = texts and 0 < len(set(names)) == len(names)
     if not distinct or (ordered and names != sorted(names)):
-        kind = "sorted list" if ordered else "list"
-        raise DatasetError(
-            f"{path}: expected a {kind} of distinct class names, found {names!r:.200}; run the "
-            "preprocess stage again"
-        )
+        what = f"a {'sorted ' * ordered}list of distinct class names"
+        remedy = "run the preprocess stage again"
+        raise DatasetError.expected(path, what, f"{names!r:.200}", remedy)
     return names

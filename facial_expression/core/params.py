@@ -41,17 +41,14 @@ def load(path: Path, section: str, kind: type[Parameters]) -> Parameters:
     document = read_yaml(path)
     values = document.get(section) if isinstance(document, dict) else None
     if not isinstance(values, dict):
-        raise ParameterError(
-            f"{path}: expected a section '{section}:' that holds keys, found {_short(values)}; "
-            "add it"
-        )
+        what = f"a section '{section}:' that holds keys"
+        raise ParameterError.expected(path, what, _short(values), "add it")
     try:
         text = json.dumps(values)
     except (TypeError, ValueError, RecursionError) as error:  # a date, bytes, an alias of itself
-        raise ParameterError(
-            f"{path}: expected '{section}:' to hold texts, numbers, true, false, null and lists, "
-            f"found another kind of value: {error}; put it in quotes if it is a text"
-        ) from None
+        what = f"'{section}:' to hold texts, numbers, true, false, null and lists"
+        found, remedy = f"another kind of value: {error}", "put it in quotes if it is a text"
+        raise ParameterError.expected(path, what, found, remedy) from None
     try:
         return TypeAdapter(kind).validate_json(text, strict=True)
     except ValidationError as error:
@@ -67,18 +64,15 @@ def pinned(path: str, sha256: str, key: str, remedy: str) -> Path:
     `sha256` is the parameter of that name beside `key`: the pin, by which DVC notices another file
     under the same name.  `remedy` says what to do if there is no file.
     """
-    pin = f"{key.rpartition('.')[0]}.sha256"
-    file = in_repository(Path(path))
+    file, pin = in_repository(Path(path)), f"{key.rpartition('.')[0]}.sha256"
     try:
         found = sha256_of(file)
     except (OSError, ValueError) as error:  # a path that holds NUL
         reason = getattr(error, "strerror", error)
         raise ParameterError(f"{key}: cannot read {path}: {reason}; {remedy}") from None
     if found != sha256:
-        raise ParameterError(
-            f"{pin}: expected '{sha256}', found {found} in {path}; if that file is the one you "
-            f"mean, set {pin} to it, so that dvc notices another"
-        )
+        remedy = f"if that file is the one you mean, set {pin} to it, so that dvc notices another"
+        raise ParameterError.expected(pin, f"'{sha256}'", f"{found} in {path}", remedy)
     return file
 
 
@@ -91,14 +85,12 @@ def read_yaml(path: Path) -> Any:
     try:
         with path.open("rb") as stream:
             data = stream.read(LARGEST + 1)
-    except OSError as error:
-        raise ParameterError(
-            f"{path}: {error.strerror}; conf/ holds the existing parameter files"
-        ) from None
-    try:
         if len(data) > LARGEST:
             raise ValueError(f"expected at most {LARGEST:,} bytes")
         return yaml.load(data, _Yaml12)
+    except OSError as error:
+        remedy = "conf/ holds the existing parameter files"
+        raise ParameterError(f"{path}: {error.strerror}; {remedy}") from None
     except Exception as error:  # noqa: BLE001  a tag such as `!!bool maybe` raises anything
         reason = _short(error, str)
         raise ParameterError(f"{path}: expected YAML, found an error: {reason}") from None

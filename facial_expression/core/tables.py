@@ -49,9 +49,8 @@ def read_table(
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first column as row names
         raise DatasetError(f"{path}: expected rows as long as the header; {remedy}")
     if lacking := [name for name in columns if name not in table]:
-        raise DatasetError(
-            f"{path}: expected a column {', '.join(lacking)}, found {', '.join(table)}; {remedy}"
-        )
+        what = f"a column {', '.join(lacking)}"
+        raise DatasetError.expected(path, what, ", ".join(table), remedy)
     if table.empty and not empty:
         raise DatasetError(f"{path}: expected rows, found none; {remedy}")
     if key and (twice := table.loc[table[key].duplicated(), key]).any():

@@ -45,10 +45,8 @@ def drop(
     path, train = table["path"], table["split"] == "train"
     if strange := sorted(set(excluded) - set(path[train])):
         more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
-        raise DatasetError(
-            "index.exclude: expected paths of training pictures in images.zip, found "
-            f"{', '.join(strange[:3])}{more}; remove them"
-        )
+        what, found = "paths of training pictures in images.zip", f"{', '.join(strange[:3])}{more}"
+        raise DatasetError.expected("index.exclude", what, found, "remove them")
     original = originals(table)
     equal = table[["split", "class"]].assign(original=original)
     near = found.loc[found["kind"] == "near_duplicate", ["path", "partner"]]

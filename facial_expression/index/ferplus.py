@@ -72,10 +72,9 @@ def relabelled(table: pd.DataFrame, rules: Labels) -> pd.DataFrame:
         DatasetError: it is not a table of votes for these pictures.
     """
     if not rules.votes:
-        raise ParameterError(
-            "index.labels.votes: expected the path of fer2013new.csv or of a table joined on file "
-            "names, found ''; set it, or set index.labels.source to folders"
-        )
+        what = "the path of fer2013new.csv or of a table joined on file names"
+        remedy = "set it, or set index.labels.source to folders"
+        raise ParameterError.expected("index.labels.votes", what, "''", remedy)
     remedy = "get fer2013new.csv from github.com/microsoft/FERPlus"
     path = pinned(rules.votes, rules.sha256, "index.labels.votes", remedy)
     named = labelled(read_votes(path, table["path"]), rules, table["split"] == "train")
@@ -165,32 +164,23 @@ def read_votes(path: Path, pictures: pd.Series) -> Votes:
     elif set(JOINED) <= set(table):
         keys, wanted = table["path"], pictures
     else:
-        raise DatasetError(
-            f"{path}: expected the columns {','.join(PUBLISHED)} (fer2013new.csv) or "
-            f"{','.join(JOINED)} (joined on file names), found {','.join(table)[:120]!r}; "
-            "name one of these tables in index.labels.votes"
-        )
+        what = f"the columns {','.join(PUBLISHED)} (fer2013new.csv) or {','.join(JOINED)} (joined)"
+        remedy = "name one of these tables in index.labels.votes"
+        raise DatasetError.expected(path, what, repr(",".join(table)[:120]), remedy)
     table = table[list(COLUMNS)].set_axis(keys)[keys.isin(wanted).to_numpy()]
     if (twice := table.index.duplicated()).any():
         raise DatasetError(f"{path}: {table.index[twice][0]} is there twice; keep one row")
     lost = ~wanted.isin(table.index)
-    if published and lost.any():
-        raise DatasetError(
-            f"{path}: its rows are those of fer2013.csv, expected pictures made from that file "
-            f"(Training_0.pgm for the first row), found {pictures[lost].iloc[0]!r}; fetch the "
-            "fer2013.csv that it belongs to, or name a table joined on file names"
-        )
-    if lost.all():
-        raise DatasetError(
-            f"{path}: expected rows for pictures such as {pictures.iloc[0]!r}, found none for "
-            f"any of {len(pictures)}; name the table that was joined on these file names"
-        )
+    if lost.all() or (published and lost.any()):
+        what = f"rows for pictures such as {pictures[lost].iloc[0]!r}"
+        own = "fetch fer2013.csv, whose rows these are (Training_0.pgm the first), or " * published
+        remedy = f"{own}name a table joined on these file names"
+        raise DatasetError.expected(path, what, "none", remedy)
     cells = table.reindex(wanted).fillna("")
     listed = (cells != "").any(axis=1)
     right = cells.apply(lambda column: column.str.fullmatch(r"\s*[0-9]{1,9}\s*")).all(axis=1)
     if (wrong := listed & ~right).any():
-        raise DatasetError(
-            f"{path}: {cells.index[wrong][0]}: expected {len(COLUMNS)} counts of votes, found "
-            f"{','.join(cells[wrong].iloc[0])[:80]!r}; get a whole table"
-        )
+        where, found = f"{path}: {cells.index[wrong][0]}", ",".join(cells[wrong].iloc[0])[:80]
+        what = f"{len(COLUMNS)} counts of votes"
+        raise DatasetError.expected(where, what, repr(found), "get a whole table")
     return cells.where(listed, "0", axis=0).astype("int64").to_numpy()

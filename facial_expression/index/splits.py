@@ -40,10 +40,8 @@ def assign_splits(
         DatasetError: a top folder is not one of `core.labels.SPLIT_FOLDERS`.
     """
     if unknown := sorted(set(table["split"]) - set(SPLIT_FOLDERS)):
-        raise DatasetError(
-            f"images.zip: expected top folders train, val, test, found {', '.join(unknown)}; "
-            "rename them"
-        )
+        what, found = "top folders train, val, test", ", ".join(unknown)
+        raise DatasetError.expected("images.zip", what, found, "rename them")
     split = table["split"].map(SPLIT_FOLDERS)
     if protocol == "notebook":
         return split.replace("test", "val")

@@ -72,10 +72,9 @@ def build_index(
     excluded = _excluded(params)
     least = params.near_duplicate
     if least is None and (kinds := [kind for kind in dropping.NEAR if kind in params.drop]):
-        raise ParameterError(
-            f"index.drop: {' and '.join(kinds)} needs a search for near-duplicates, found "
-            "index.near_duplicate null; set it to a similarity such as 0.8, or take it out of drop"
-        )
+        what = f"a search for near-duplicates, which {' and '.join(kinds)} needs"
+        remedy = "set it to a similarity such as 0.8, or shorten drop"
+        raise ParameterError.expected("index.drop", what, "index.near_duplicate null", remedy)
     table, thumbnails = scan(images, workers, searched=least is not None)
     bad = table.loc[table["dropped_because"] != "", ["path", "dropped_because"]]
     if len(bad) and params.on_bad_image == "error":
@@ -113,10 +112,8 @@ def _excluded(params: IndexParameters) -> set[str]:
         return set()
     key = "index.exclude.table"
     if params.protocol == "notebook":
-        raise ParameterError(
-            f"{key}: protocol notebook drops nothing, found {name}; set it to '', or the protocol "
-            "to clean"
-        )
+        what, remedy = "'', as protocol notebook drops nothing", "empty it, or choose clean"
+        raise ParameterError.expected(key, what, name, remedy)
     reviewed = pinned(name, params.exclude.sha256, key, "correct the path")
     return set(read_table(reviewed, {"path": str}, empty=True)["path"])
 

@@ -42,10 +42,9 @@ def read_index(path: Path) -> pd.DataFrame:
     used = table[table["dropped_because"] == ""]
     found = set(used["split"])
     if "train" not in found or not found <= set(SPLITS):
-        raise DatasetError(
-            f"{path}: expected rows of train, val and test, found those of "
-            f"{', '.join(map(repr, sorted(found))) or 'none':.200}; run the index stage again"
-        )
+        splits = f"those of {', '.join(map(repr, sorted(found))) or 'none':.200}"
+        remedy = "run the index stage again"
+        raise DatasetError.expected(path, "rows of train, val and test", splits, remedy)
     return used
 
 

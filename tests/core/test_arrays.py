@@ -61,7 +61,7 @@ def test_soft_targets_are_read_where_there_are_some(tmp_path):
     assert read_split(tmp_path, "train").targets is None
     targets = np.array([[0.5, 0.5], [0.25, 0.75], [1, 0]], np.float32)
     write_array(tmp_path / "train" / "targets-000.npy", targets[:2])
-    with pytest.raises(DatasetError, match=r"targets float32 \(2, 2\); run"):
+    with pytest.raises(DatasetError, match=r"targets float32 \(2, 2\)\); run"):
         read_split(tmp_path, "train")
     write_array(tmp_path / "train" / "targets-001.npy", targets[2:])
     np.testing.assert_array_equal(read_split(tmp_path, "train").targets, targets)

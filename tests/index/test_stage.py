@@ -196,7 +196,7 @@ def test_groups_are_a_column_and_the_audit_counts_those_that_splits_share(tiny_a
 
 
 def test_a_kind_of_near_duplicates_needs_the_search(tiny_archive, tmp_path):
-    with pytest.raises(ParameterError, match="near_leak needs a search for near-duplicates"):
+    with pytest.raises(ParameterError, match="a search for near-duplicates, which near_leak needs"):
         indexed(tiny_archive, tmp_path / "out", near_duplicate=None, drop=["leak", "near_leak"])
 
 
