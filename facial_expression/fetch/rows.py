@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from math import isnan, nan
@@ -96,61 +96,53 @@ def lines(
 
 def joined(
     files: Files,
-    labels: pd.DataFrame | Iterable[Mapping[str, Any]],
+    labels: Iterable[Mapping[str, Any]],
     classes: Mapping[str, str] = NOTHING,
     left_out: Mapping[str, str] = NOTHING,
-    facts: Sequence[Mapping[str, str]] = (),
 ) -> list[Row]:
     """Rows of the labelled pictures; labels without a class or a picture are counted on stderr.
 
     Args:
         files: the source.
         labels: `path` of a picture, or the last parts of it, and `label`; by default `split` is
-            train, `name` is made of the path, `group` is empty, and there are no `SIDES` (floats).
+            train, `name` is made of the path, `group` is empty, and there are no `SIDES` (floats)
+            and no `facts`, attributes of the person.
         classes: what the set calls a class -> its name; empty: a label is the name.
         left_out: labels that are no class -> what they mean.
-        facts: attributes, one mapping a label.
 
     Raises:
         ArchiveError: a label is unknown, two pictures fit one path, or no picture fits any.
     """
-    import pandas as pd
-
-    given = pd.DataFrame(labels)
-    usual = {"path": "", "label": "", "split": "train", "name": "", "group": ""}
-    said = pd.DataFrame(usual | dict(given), index=given.index)
-    if classes and len(unknown := said[~said["label"].isin([*classes, *left_out])]):
-        path, label = unknown.iloc[0][["path", "label"]]
-        what = f"for {path!r} a label of {', '.join(classes)}"
-        raise files.fault(what, repr(label), "correct it")
-    notes = said["label"].map(left_out).value_counts(sort=False)
-    parts = [f"{count} {reason}" for reason, count in notes.items()]
-    said = said[~said["label"].isin(left_out)]
-    sides = said[list(SIDES)].to_numpy().tolist() if "left" in said else [[nan]] * len(said)
-    boxes = [None if isnan(sum(box)) else tuple(box) for box in sides]
-    about = [facts[place] for place in said.index] if facts else [NOTHING] * len(said)
-    named = defaultdict(list)
+    rows: list[Row] = []
+    named, passed, lacking = defaultdict[str, list[File]](list), Counter[str](), list[str]()
     for file in files.pictures:
         named[file.name].append(file)
-    rows, lacking = [], []
-    order = said[["path", "split", "label", "name", "group"]].itertuples(index=False, name=None)
-    for (path, split, label, name, group), box, person in zip(order, boxes, about, strict=True):
-        place = safe_path(path, files.where)
-        same = named[place.rpartition("/")[2]]
-        found = [file for file in same if f"/{file.path}".endswith(f"/{place}")]
-        if len(found) > 1:
+    for said in labels:
+        path, label = safe_path(said["path"], files.where), said["label"]
+        same = named[path.rpartition("/")[2]]
+        found = [file for file in same if f"/{file.path}".endswith(f"/{path}")]
+        if label in left_out:
+            passed[left_out[label]] += 1
+        elif classes and label not in classes:
+            what = f"for {path!r} a label of {', '.join(classes)}"
+            raise files.fault(what, repr(label), "correct it")
+        elif len(found) > 1:
             both = f"{found[0].path!r} and {found[1].path!r}"
             raise files.fault(f"one picture {path!r}", both, "leave one")
-        if found:
-            label, name = classes.get(label, label), name or place.replace("/", "_")  # noqa: PLW2901
-            rows.append(Row(split, label, name, found[0], group, box, person))
+        elif found:
+            name, split = said.get("name") or path.replace("/", "_"), said.get("split", "train")
+            left, top, right, bottom = (said.get(side, nan) for side in SIDES)
+            box = None if isnan(left + top + right + bottom) else (left, top, right, bottom)
+            group, facts = said.get("group", ""), said.get("facts", NOTHING)
+            rows.append(Row(split, classes.get(label, label), name, found[0], group, box, facts))
         else:
             lacking.append(path)
     if not rows:
         what = f"the pictures that its labels name, such as {(lacking or ['1.jpg'])[0]!r}"
         raise files.fault(what, "none", "put them beside the labels")
     if lacking:
-        parts.append(f"{len(lacking)} without a picture, e.g. {lacking[0]!r}")
-    if parts:
-        files.note(f"labels passed over: {', '.join(parts)}")
+        passed[f"without a picture, e.g. {lacking[0]!r}"] = len(lacking)
+    if passed:
+        parts = ", ".join(f"{count} {why}" for why, count in passed.items())
+        files.note(f"labels passed over: {parts}")
     return rows

@@ -40,7 +40,7 @@ def read(files: Files) -> list[Row]:
     left, top, width, height = (said[name] for name in BOX)
     said = said.assign(left=left, top=top, right=left + width, bottom=top + height)
     said = said.rename(columns={PATH: "path", "expression": "label"})
-    return joined(files, said, CLASSES, LEFT_OUT)
+    return joined(files, said.to_dict("records"), CLASSES, LEFT_OUT)
 
 
 def _annotations(files: Files) -> Iterator[dict[str, str]]:

@@ -31,4 +31,5 @@ def read(files: Files) -> list[Row]:
         if len(unknown := found[labels["split"].isna()]):
             what, split = f"a split of {', '.join(SPLITS)}", repr(unknown[said.split].iloc[0])
             raise files.fault(what, split, "correct it, or fetch.table.split", said.file)
-    return joined(files, labels, facts=found[list(said.attributes)].to_dict("records"))
+    labels["facts"] = found[list(said.attributes)].to_dict("records")
+    return joined(files, labels.to_dict("records"))

@@ -23,7 +23,6 @@ def recognises(files: Files) -> bool:
 def read(files: Files) -> list[Row]:
     """The faces, cut out by their box; all in train.  Faces of one photograph are a group."""
     faces = table(files, LIST, COLUMNS, sep=r"\s+", header=None, names=list(COLUMNS))
-    stem = faces["path"].str.rpartition(".")[0]
-    return joined(
-        files, faces.assign(name=stem + "_" + faces["face"] + ".png", group=faces["path"]), CLASSES
-    )
+    name = faces["path"].str.rpartition(".")[0] + "_" + faces["face"] + ".png"
+    faces = faces.assign(name=name, group=faces["path"])
+    return joined(files, faces.to_dict("records"), CLASSES)

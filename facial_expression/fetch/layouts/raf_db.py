@@ -40,7 +40,8 @@ def read(files: Files) -> list[Row]:
     path, split = stem + "_aligned.jpg", stem.str.partition("_")[0]
     found = {file.name: file for file in files.other(ATTRIBUTES)}
     facts = [_facts(files, found.get(f"{name}{ATTRIBUTES}")) for name in stem]
-    return joined(files, said.assign(path=path, split=split, name=path), CLASSES, facts=facts)
+    said = said.assign(path=path, split=split, name=path, facts=facts)
+    return joined(files, said.to_dict("records"), CLASSES)
 
 
 def _facts(files: Files, file: File | None) -> dict[str, str]:
