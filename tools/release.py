@@ -9,17 +9,21 @@ ignores the folder, so a `dvc push` alone never adds a picture to a commit: only
 and only for objects that dvc.lock and the files in released/ name.
 """
 
+import io
 import json
 import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from facial_expression.core.command import parser
 from facial_expression.core.errors import PipelineError, run
-from facial_expression.core.files import read_json, sha256_of, write_text
+from facial_expression.core.files import read_json, sha256_of, write_text, write_zip
 from facial_expression.core.params import read_yaml
 from facial_expression.core.tables import read_table, write_table
 
@@ -35,6 +39,7 @@ LARGEST_REMOTE = 20_000_000  # bytes that travel with every clone
 LARGEST_FILE = 10_000_000  # bytes of a file in released/
 NAME = "expression"
 KERAS, ONNX, INT8 = (f"released/{NAME}{end}" for end in (".keras", ".onnx", "-int8.onnx"))
+WEIGHTS = "model.weights.h5"  # in a .keras file
 AGAIN = "dvc repro in that clone"
 THREADS, BATCH_SIZE = 2, 64  # the int8 form is timed with them
 
@@ -152,11 +157,11 @@ def network_from(source: Path, root: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder)
         model, evaluation, export = made / "model.keras", made / "evaluation", made / "export"
+        halve(source / "data/model/model.keras", model)
         configure("tensorflow", 1)
-        from facial_expression.network import keras_file
+        from facial_expression.network.keras_file import save_portable
 
-        keras_file.save(keras_file.load(source / "data/model/model.keras"), model, half=True)
-        keras_file.save_portable(model, model)  # as older versions of Keras read it
+        save_portable(model, model)  # as older versions of Keras read it
         shared = ("--recipe", source / recipe, "--arrays", arrays, "--model", model)
         _stage(root, "evaluate", *shared, "--params", source / data, "--index", index,
                "--people", source / "data/raw/people.csv", "--out", evaluation)  # fmt: skip
@@ -192,6 +197,31 @@ def network_from(source: Path, root: Path) -> None:
         text = path.read_text(encoding="utf-8")
         if before and before in text:
             write_text(path, text.replace(before, sha256_of(root / KERAS)))
+
+
+def halve(source: Path, target: Path) -> None:
+    """Copy a `.keras` file with arrays of more than one axis as float16; it loads like any other.
+
+    Equal files give equal bytes.
+    """
+    import h5py
+
+    with zipfile.ZipFile(source) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    stream = io.BytesIO()
+    with h5py.File(io.BytesIO(members[WEIGHTS])) as whole, h5py.File(stream, "w") as half:
+
+        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+            if isinstance(item, h5py.Group):
+                made = half.require_group(name)
+            else:
+                values = item[()].astype(np.float16) if item.ndim > 1 else item[()]
+                made = half.create_dataset(name, data=values)
+            made.attrs.update(item.attrs)
+
+        whole.visititems(copy)
+    members[WEIGHTS] = stream.getvalue()
+    write_zip(target, members.items(), permissions=0o600)
 
 
 def count(confusion: Path, folder: Path) -> Path:

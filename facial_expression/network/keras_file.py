@@ -5,7 +5,6 @@ Keras writes the date and object ids into them, for which DVC would run all late
 
 import importlib
 import inspect
-import io
 import json
 import struct
 import tempfile
@@ -16,7 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -28,12 +26,8 @@ VOLATILE = ("date_saved", "shared_object_id")
 """Keys of its JSON members that differ between two saves of one model."""
 
 
-def save(model: keras.Model, path: Path, *, half: bool = False) -> None:
-    """Write `model` as a `.keras` file without optimizer state; equal models give equal bytes.
-
-    With `half`, arrays of more than one axis are float16 in the file, which is half as large and
-    loads like any other.
-    """
+def save(model: keras.Model, path: Path) -> None:
+    """Write `model` as a `.keras` file without optimizer state; equal models give equal bytes."""
     bare = keras.Model.from_config(model.get_config())
     for target, source in zip(bare.variables, model.variables, strict=True):
         target.assign(source)
@@ -46,7 +40,7 @@ def save(model: keras.Model, path: Path, *, half: bool = False) -> None:
                 f"{path}: cannot be saved in the year {time.localtime().tm_year}: {error}; set the "
                 "clock right and run again"
             ) from error
-        write_zip(temporary, _canonical(written, half), permissions=0o600)
+        write_zip(temporary, _canonical(written), permissions=0o600)
 
 
 def save_portable(source: Path, path: Path) -> None:
@@ -124,7 +118,7 @@ def check_probabilities(path: Path, rows: NDArray[np.float64]) -> None:
         )
 
 
-def _canonical(source: Path, half: bool) -> Iterator[tuple[str, list[bytes]]]:
+def _canonical(source: Path) -> Iterator[tuple[str, list[bytes]]]:
     """The members of a `.keras` file, sorted, without what changes from run to run."""
 
     def without_volatile(value: dict[str, Any]) -> dict[str, Any]:
@@ -136,8 +130,6 @@ def _canonical(source: Path, half: bool) -> Iterator[tuple[str, list[bytes]]]:
             if name.endswith(".json"):
                 stable = json.loads(data, object_hook=without_volatile)
                 data = json.dumps(stable, sort_keys=True).encode()
-            elif half and name.endswith(".h5"):
-                data = _halved(data)
             yield name, [data]
 
 
@@ -154,20 +146,3 @@ def _without_defaults(value: dict[str, Any]) -> dict[str, Any]:
     if "from_config" in vars(kind):
         chosen = {key: default for key, default in chosen.items() if default is None}
     return value | {"config": {k: v for k, v in config.items() if v != chosen.get(k, ...)}}
-
-
-def _halved(data: bytes) -> bytes:
-    """The HDF5 file in which every array of more than one axis is float16."""
-    stream = io.BytesIO()
-    with h5py.File(io.BytesIO(data)) as source, h5py.File(stream, "w") as target:
-
-        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
-            if isinstance(item, h5py.Group):
-                made = target.require_group(name)
-            else:
-                values = item[()].astype(np.float16) if item.ndim > 1 else item[()]
-                made = target.create_dataset(name, data=values)
-            made.attrs.update(item.attrs)
-
-        source.visititems(copy)
-    return stream.getvalue()

@@ -47,22 +47,6 @@ def test_a_saved_model_predicts_the_same_and_carries_no_optimizer(tmp_path):
     assert not loaded.compiled
 
 
-def test_half_precision_halves_the_file_and_hardly_moves_the_predictions(tmp_path):
-    model = trained()
-    for path, half in (("whole", False), ("half", True), ("again", True)):
-        keras_file.save(model, tmp_path / f"{path}.keras", half=half)
-    whole, half, again = (tmp_path / f"{name}.keras" for name in ("whole", "half", "again"))
-    assert half.read_bytes() == again.read_bytes()
-    assert half.stat().st_size < 0.6 * whole.stat().st_size
-    loaded = keras_file.load(half)
-    for variable, before in zip(loaded.weights, model.weights, strict=True):
-        exact = before.numpy()
-        rounded = exact.astype(np.float16).astype(np.float32) if exact.ndim > 1 else exact
-        np.testing.assert_array_equal(variable.numpy(), rounded)
-        assert variable.dtype == before.dtype
-    np.testing.assert_allclose(loaded(PICTURES), model(PICTURES), atol=2e-3)
-
-
 @pytest.mark.parametrize("content", [None, b"", b"not a zip", b"PK\x05\x06" + b"\0" * 18])
 def test_a_file_that_is_no_model(tmp_path, content):
     path = tmp_path / "model.keras"

@@ -11,6 +11,8 @@ from facial_expression.core.errors import PipelineError
 from facial_expression.core.files import sha256_of
 from facial_expression.core.tables import read_table
 from facial_expression.inference.network import Network
+from facial_expression.network import keras_file
+from facial_expression.train import models
 from tests.clones import copied, edited, run
 from tools import release as tool
 from tools.release import INT8, check, check_run, named_objects, release, tracked_objects
@@ -101,6 +103,23 @@ def test_a_run_that_should_not_be_released_is_refused(name, text, said, tmp_path
     with pytest.raises(PipelineError, match=said):
         tool.network_from(tmp_path, tmp_path / "root")
     assert not (tmp_path / "root").exists()
+
+
+def test_half_precision_halves_the_file_and_hardly_moves_the_predictions(tmp_path):
+    model = models.build("small", 48, 3)
+    whole, half, again = (tmp_path / f"{name}.keras" for name in ("whole", "half", "again"))
+    keras_file.save(model, whole)
+    for path in (half, again):
+        tool.halve(whole, path)
+    assert half.read_bytes() == again.read_bytes()
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    loaded = keras_file.load(half)
+    for variable, before in zip(loaded.weights, model.weights, strict=True):
+        exact = before.numpy()
+        rounded = exact.astype(np.float16).astype(np.float32) if exact.ndim > 1 else exact
+        np.testing.assert_array_equal(variable.numpy(), rounded)
+    pictures = np.random.default_rng(0).integers(0, 256, (4, 48, 48, 1), dtype=np.uint8)
+    np.testing.assert_allclose(loaded(pictures), model(pictures), atol=2e-3)
 
 
 @pytest.mark.slow
