@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from benchmarks.measuring import peak_memory
 from facial_expression.core import arrays, files, labels, params, tables
 from facial_expression.core.command import at_least, parser
 from facial_expression.core.errors import DatasetError, run
@@ -49,7 +50,6 @@ from facial_expression.pictures.images import decode
 from facial_expression.plot.run import PlotParameters, draw
 from facial_expression.preprocess.shards import read_index
 from facial_expression.train import checkpoints
-from facial_expression.train.run import peak_memory
 from tools.beside import find_temperature
 
 LONGEST, LARGEST = 5.0, 10**9

@@ -7,6 +7,7 @@ a child includes that of the process it was forked from.
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ from facial_expression.core.command import processors
 
 SAMPLING = 0.05  # seconds between two looks at the memory of a process tree
 MEBI = 1 << 20
+MAXRSS = 1 if sys.platform == "darwin" else 1024  # bytes of a unit of ru_maxrss
 WARM_UP, FEWEST = 2, 3  # steps of `pace` before the clock starts, and at least after it
 ROOT = Path(__file__).resolve().parents[1]  # of the repository
 
@@ -54,8 +56,12 @@ def timed(command: Sequence[str | Path], folder: Path) -> Measured:
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)
-    unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss
-    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * MAXRSS)
+
+
+def peak_memory() -> int:
+    """The peak memory of this process in bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS
 
 
 def tree_peak(command: Sequence[str | Path], folder: Path) -> int:
@@ -132,10 +138,10 @@ def ranging(values: Iterable[float], decimals: int) -> str:
 def describe_machine(packages: Sequence[str]) -> str:
     """The processor, the cores that this process may use, memory, and versions, in one line."""
     memory = psutil.virtual_memory().total / (1 << 30)
-    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    versions = "".join(f", {name} {version(name)}" for name in packages)
     return (
         f"{_processor()}, {processors()} cores, {memory:.0f} GiB, {platform.system()}, "
-        f"Python {platform.python_version()}, {versions}"
+        f"Python {platform.python_version()}{versions}"
     )
 
 

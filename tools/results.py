@@ -13,8 +13,6 @@ the run in data/ below those of README.md.
 
 import datetime
 import json
-import os
-import platform
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -25,6 +23,7 @@ from typing import Any
 import pandas as pd
 import yaml
 
+from benchmarks.measuring import describe_machine
 from facial_expression.core.command import parser
 from facial_expression.core.errors import PipelineError, run
 from facial_expression.core.files import write_text
@@ -68,20 +67,9 @@ def keep(name: str, source: Path, command: str, note: str, results: Path) -> Pat
         shutil.copyfile(source / path, folder / Path(path).name)
     write_parameters(source, folder / "params.yaml")
     today = datetime.date.today().isoformat()
-    record = {"command": command, "date": today, "machine": machine(), "note": note}
+    record = {"command": command, "date": today, "machine": describe_machine([]), "note": note}
     _dump(record, folder / "run.yaml")
     return folder
-
-
-def machine() -> str:
-    """Processor, cores, system and Python of this machine, in words."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    name = models[0] if models else platform.processor() or platform.machine()
-    return (
-        f"{name}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
-    )
 
 
 def recipes(results: Path) -> str:

@@ -36,23 +36,17 @@ def members(path: Path) -> dict[str, int]:
     Raises:
         ArchiveError: the file is missing, corrupt, or not a normalised archive.
     """
-    places: dict[str, int] = {}
-    last = ""
     with _reading(path), zipfile.ZipFile(path) as archive:
-        for info in archive.infolist():
-            name = info.filename
-            parts = name.split("/")
-            if len(parts) != 3 or not all(parts) or ".." in parts:
-                raise _foreign(path, f"the member {name!r}")
-            if info.compress_type != zipfile.ZIP_STORED or info.date_time != EPOCH:
-                raise _foreign(path, f"the member {name!r} compressed or dated")
-            if name <= last:
-                raise _foreign(path, "members out of order")
-            places[name] = info.header_offset
-            last = name
-    if not places:
-        raise _foreign(path, "no member")
-    return places
+        infos = archive.infolist()
+    names = [info.filename for info in infos]
+    plain = all(i.compress_type == zipfile.ZIP_STORED and i.date_time == EPOCH for i in infos)
+    placed = all(len(parts := name.split("/")) == 3 and not {"", ".."} & {*parts} for name in names)
+    if not (infos and plain and placed) or names != sorted(set(names)):
+        raise ArchiveError(
+            f"{path}: expected the archive that the fetch stage writes, found another; run that "
+            "stage"
+        )
+    return {info.filename: info.header_offset for info in infos}
 
 
 def read_members(path: Path, places: Iterable[tuple[str, int]]) -> Iterator[tuple[str, bytes]]:
@@ -87,9 +81,3 @@ def _reading(path: Path) -> Iterator[None]:
         raise ArchiveError(
             f"{path}: corrupt or unreadable ({error}); delete it and run the fetch stage again"
         ) from None
-
-
-def _foreign(path: Path, found: str) -> ArchiveError:
-    return ArchiveError(
-        f"{path}: expected the archive that the fetch stage writes, found {found}; run that stage"
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -88,8 +87,7 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
         keras_file.save(model, out / "model.keras")
     print(
         f"wrote {out / 'model.keras'}: {model.count_params():,} parameters, "
-        f"{macs(model) / 1e6:.1f} M multiply-accumulates a picture; "
-        f"training took at most {peak_memory() / 1e9:.1f} GB of memory"
+        f"{macs(model) / 1e6:.1f} M multiply-accumulates a picture"
     )
 
 
@@ -109,15 +107,3 @@ def read_networks(recipe: Recipe) -> tuple[keras.Model | None, keras.Model | Non
         return load_classifier(pinned(given.weights, given.sha256, key, remedy))[0]
 
     return read("initial", recipe.initial), read("teacher", recipe.teacher)
-
-
-def peak_memory() -> int:
-    """The peak memory of this process in bytes."""
-    try:
-        import resource
-    except ImportError:
-        import psutil  # type: ignore[import-untyped]
-
-        return int(psutil.Process().memory_info().peak_wset)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -21,20 +21,17 @@ def test_members_are_read_back_unchanged_in_the_order_asked_for(tiny_archive):
 
 
 @pytest.mark.parametrize(
-    ("names", "compression", "found"),
-    [
-        (["train/a/x.jpg"], zipfile.ZIP_DEFLATED, "compressed"),
-        *(([name], 0, f"'{name}'") for name in ("wrap/train/a/x.jpg", "train/x.jpg", "../a/x.jpg")),
-        (["train/b/x.jpg", "train/a/x.jpg"], 0, "out of order"),
-        ([], 0, "no member"),
-    ],
+    ("names", "compression"),
+    [(["train/a/x.jpg"], zipfile.ZIP_DEFLATED), (["train/b/x.jpg", "train/a/x.jpg"], 0), ([], 0)]
+    + [([name], 0) for name in ("wrap/train/a/x.jpg", "train/x.jpg", "../a/x.jpg")],
 )
-def test_a_foreign_zip_is_refused(tmp_path, names, compression, found):
+def test_a_foreign_zip_is_refused(tmp_path, names, compression):
     path = tmp_path / "foreign.zip"
     with zipfile.ZipFile(path, "w", compression) as opened:
         for name in names:
-            opened.writestr(zipfile.ZipInfo(name), b"x" * 100, opened.compression)
-    with pytest.raises(ArchiveError, match=found):
+            info = zipfile.ZipInfo(name, archive.EPOCH)
+            opened.writestr(info, b"x" * 100, opened.compression)
+    with pytest.raises(ArchiveError, match="expected the archive that the fetch stage writes"):
         archive.members(path)
 
 

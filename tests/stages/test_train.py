@@ -59,9 +59,7 @@ def test_a_killed_run_goes_on_and_ends_as_the_uninterrupted_one(tmp_path, capsys
     recipe = replace(RECIPE, epochs=6, batch_size=8, schedule="triangular")
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     trained(recipe, arrays, whole)
-    printed = capsys.readouterr().out
-    assert "epoch 6/6" in printed
-    assert "GB of memory" in printed
+    assert "epoch 6/6" in capsys.readouterr().out
 
     command = [sys.executable, "-m", "stages.train", *arguments(recipe, arrays, broken)]
     deadline = time.monotonic() + 120

@@ -17,17 +17,18 @@ from tests.browsing import assert_asks_for_nothing, dumped, needs_chromium
 from tests.clones import edited, run
 from tools.draw_sample import ARCHIVE
 from tools.report import __main__ as report
-from tools.report.run import PLOTS, SAMPLE, TABLES
+from tools.report.run import ENTRIES, PLOTS, SAMPLE, TABLES
 
 pytestmark = pytest.mark.pipeline
 
 HOSTILE = 'ang<b onclick="x">&ry'
 VOID = {"br", "img", "meta", "link", "input", "hr"}
+SHALLOW = json.dumps(dict.fromkeys(ENTRIES["evaluation/scores.json"], "val")).encode()
 READ = (
     *TABLES,
     *(f"plots/{name}.png" for name in PLOTS),
-    *("raw/source.json", "index/audit.json", "evaluation/scores.json"),
-    *("export/parity.json", "export/model_card.md"),
+    *ENTRIES,
+    "export/model_card.md",
 )
 
 
@@ -171,11 +172,12 @@ def test_a_path_that_git_would_track_is_refused(pulled, tmp_path):
     ("name", "content", "found"),
     [
         ("raw/source.json", None, "No such file.*the fetch stage"),
-        ("raw/source.json", b"{}", "entry sha256: .*the fetch stage"),
+        ("evaluation/scores.json", SHALLOW, "expected what dvc repro -f writes, found damage"),
+        ("raw/source.json", b"{}", "entry sha256, .*the fetch stage"),
         ("index/audit.json", b"{", "the index stage"),
         ("index/class_counts.csv", b"class,split,count\nsad,val,x\n", "column count.*the index"),
         ("model/history.csv", b"epoch,loss\n", "expected a column accuracy.*the train stage"),
-        ("evaluation/scores.json", b"{}", "entry protocol.*the evaluate stage"),
+        ("evaluation/scores.json", b"{}", "entry protocol, .*the evaluate stage"),
         ("plots/curves.png", b"no picture", "expected a PNG.*the plot stage"),
         ("export/model_card.md", b"# Another card\n", "expected a part.*the export stage"),
         ("../params.yaml", None, "expected the data/ of a run with params.yaml.*--run"),

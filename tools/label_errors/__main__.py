@@ -31,7 +31,7 @@ from facial_expression.core.errors import DatasetError, run
 from facial_expression.core.files import sha256_of, write_bytes, write_json
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import load
-from facial_expression.core.tables import read_table, write_table
+from facial_expression.core.tables import read_people, write_table
 from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
 from facial_expression.train.checkpoints import key_of
@@ -43,11 +43,7 @@ DPI = 120
 
 def find(arrays: Path, recipe: Recipe, folds: int, out: Path, people: Path | None = None) -> None:
     """Judge every training picture out of fold and write the suspects."""
-    persons = {}
-    if people:
-        columns = {"path": str, "group": str}
-        table = read_table(people, columns, "the fetch stage", empty=True)
-        persons = dict(table[["path", "group"]].to_numpy())
+    persons = dict(read_people(people)[["path", "group"]].to_numpy()) if people else {}
     classes = read_classes(arrays / "classes.json")
     train = read_split(arrays, "train")
     present = np.unique(train.labels)

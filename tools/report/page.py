@@ -6,6 +6,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from facial_expression.core.errors import damaged
 from facial_expression.export.card import SPLITS, absent
 from tools.report import tables, words
 from tools.report.card import read_card
@@ -20,11 +21,12 @@ TABLES = (
 )
 
 
+@damaged("source.json, audit.json, scores.json or parity.json", "dvc repro -f")
 def render(run: Run, outputs: Sequence[Output], differences: Sequence[str]) -> str:
     """The page; the same run gives the same text.  `differences` are sentences for its head.
 
     Raises:
-        DatasetError: the model card lacks a part that the page shows.
+        DatasetError: a JSON file or the model card lacks a part that the page shows.
     """
     environment = Environment(
         loader=FileSystemLoader(HERE),
@@ -50,7 +52,7 @@ def render(run: Run, outputs: Sequence[Output], differences: Sequence[str]) -> s
         ),
         alternatives=words.alternatives(run),
         accuracy=tables.interval(run.scores, "accuracy"),
-        absent=absent(run.metrics.classes_absent),
+        absent=absent(run.metrics["classes_absent"]),
         commonest=per_class.loc[per_class["support"].idxmax()].to_dict(),
         split_is=SPLITS[run.split],
         differences=differences,

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Any
 
 import pandas as pd
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 
 from facial_expression.core.errors import DatasetError, ParameterError
+from facial_expression.core.files import read_json
 from facial_expression.core.params import read_yaml
 from facial_expression.core.tables import read_table
-from facial_expression.export.card import AVERAGES, SPLITS
 from facial_expression.fetch.download import without_credentials
 from tools.report.pictures import Picture, embed
 
@@ -36,6 +35,14 @@ PLOTS = (
 )  # fmt: skip
 SAMPLE = "a1080b95698bd712ff9c203168f9e7bf97236dcdecd994971f0cc187687ef414"
 """sha256 of the drawn faces, as conf/data/sample.yaml pins it."""
+ENTRIES = {
+    "raw/source.json": ("sha256", "licence"),
+    "index/audit.json": ("pictures", "used", "dropped", "findings"),
+    "evaluation/scores.json": ("protocol", "reported_split", "classes_absent", "calibration")
+    + ("selective", "model", "versions"),
+    "export/parity.json": ("split", "n", "decisive", "other_class", "largest_difference"),
+}
+"""The JSON files that a report reads, with the entries that it shows."""
 STAGES = {
     "raw": "fetch",
     "index": "index",
@@ -47,132 +54,23 @@ STAGES = {
 """The stage that writes a folder of data/."""
 
 
-def _complete(scores: dict[str, int | float]) -> dict[str, int | float]:
-    bounds = {name.removesuffix("_low") for name in scores if name.endswith("_low")}
-    needed = ["n", "accuracy", *(f"{name}_{end}" for name in bounds | {"accuracy"}
-                                 for end in ("low", "high"))]  # fmt: skip
-    if lacking := [name for name in needed if name not in scores]:
-        raise ValueError(f"lacks {', '.join(lacking)}")
-    if scores["n"] <= 0:
-        raise ValueError("n is not above 0")
-    return scores
-
-
-Scores = Annotated[dict[str, int | float], AfterValidator(_complete)]
-"""Scores of a split by name, some with `_low` and `_high`; `n` pictures were scored."""
-
-
-class _Closed(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Source(_Closed):
-    """raw/source.json."""
-
-    sha256: str
-    licence: str
-
-
-class Audit(_Closed):
-    """index/audit.json."""
-
-    protocol: str
-    pictures: int
-    used: dict[str, int]
-    dropped: dict[str, int]
-    findings: dict[str, int]
-
-
-class Measures(_Closed):
-    """Calibration, before or after the temperature."""
-
-    ece_equal_width: float
-    ece_equal_mass: float
-    log_loss: float
-    brier: float
-
-
-class Calibration(_Closed):
-    """The temperature, and what it changes."""
-
-    temperature: float
-    fitted_on: str
-    before: Measures
-    after: Measures
-
-
-class Selective(_Closed):
-    """Accuracy of the surest answers, by their share in percent."""
-
-    accuracy_at_50: float
-    accuracy_at_80: float
-    accuracy_at_90: float
-
-
-class Network(_Closed):
-    """Size of the network: side of a picture in pixels, multiply-accumulates a picture."""
-
-    parameters: int
-    macs: int
-    side: int
-
-
-class Metrics(_Closed):
-    """evaluation/scores.json; `scores` holds its entries `test`, `test_leak_free`, ..."""
-
-    protocol: str
-    reported_split: Literal["train", "val", "test"]
-    classes_absent: dict[str, list[str]]
-    attributes: list[dict[str, Any]] = []
-    scores: dict[str, Scores]
-    calibration: Calibration
-    selective: Selective
-    model: Network
-    versions: dict[str, str]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _gather(cls, found: dict[str, Any]) -> dict[str, Any]:
-        names = [split + how for split in SPLITS for how in (*AVERAGES, "_leak_free")]
-        return {**found, "scores": {name: found[name] for name in names if name in found}}
-
-    @model_validator(mode="after")
-    def _scored(self) -> Metrics:
-        if self.reported_split not in self.scores:
-            raise ValueError(f"lacks the scores of its reported split {self.reported_split}")
-        return self
-
-
-class Parity(_Closed):
-    """export/parity.json."""
-
-    split: str
-    n: int
-    decisive: int
-    other_class: int
-    largest_difference: float
-
-
-File = TypeVar("File", bound=BaseModel)
-
-
 @dataclass(frozen=True)
 class Run:
     """One run; every value as the stage wrote it.
 
     Attributes:
         tables: a DataFrame by the name of the CSV file without its suffix.
-        source, audit, metrics, parity: the JSON files.
+        source, audit, metrics, parity: the JSON files; metrics are scores.json.
         card: model_card.md.
         plots: the figures by name.
         parameters: the texts of params.yaml and the two files that it names, by their path.
     """
 
     tables: Mapping[str, pd.DataFrame]
-    source: Source
-    audit: Audit
-    metrics: Metrics
-    parity: Parity
+    source: Mapping[str, Any]
+    audit: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    parity: Mapping[str, Any]
     card: str
     plots: Mapping[str, Picture]
     parameters: Mapping[str, str]
@@ -180,17 +78,19 @@ class Run:
     @property
     def split(self) -> str:
         """The reported split."""
-        return self.metrics.reported_split
+        split: str = self.metrics["reported_split"]
+        return split
 
     @property
     def scores(self) -> Mapping[str, float]:
         """The plain scores of the reported split."""
-        return self.metrics.scores[self.split]
+        scores: Mapping[str, float] = self.metrics[self.split]
+        return scores
 
     @property
     def synthetic(self) -> bool:
         """Whether its pictures are this pipeline's own drawings."""
-        return self.source.sha256 == SAMPLE
+        return bool(self.source["sha256"] == SAMPLE)
 
 
 def read(folder: Path) -> Run:
@@ -213,6 +113,7 @@ def read(folder: Path) -> Run:
             text = text.replace(path, "a local copy")
         return without_credentials(text)
 
+    read = [_json(folder, name) for name in ENTRIES]
     return Run(
         tables={
             Path(name).stem: read_table(
@@ -220,24 +121,19 @@ def read(folder: Path) -> Run:
             )
             for name, columns in TABLES.items()
         },
-        source=_json(folder, "raw/source.json", Source),
-        audit=_json(folder, "index/audit.json", Audit),
-        metrics=_json(folder, "evaluation/scores.json", Metrics),
-        parity=_json(folder, "export/parity.json", Parity),
+        **dict(zip(("source", "audit", "metrics", "parity"), read, strict=True)),
         card=public(_read(folder, CARD)),
         plots={name: embed(folder / f"plots/{name}.png") for name in PLOTS},
         parameters={name: public((root / name).read_text("utf-8", "replace")) for name in values},
     )
 
 
-def _json(folder: Path, name: str, kind: type[File]) -> File:
-    try:
-        return kind.model_validate_json(_read(folder, name))
-    except ValidationError as error:
-        first = error.errors()[0]
-        entry = ".".join(str(part) for part in first["loc"] if part != "scores")
-        what = f"entry {entry}: {first['msg']}" if entry else first["msg"]
-        raise _damaged(folder, name, f"{what}, found {first['input']!r:.40}") from None
+def _json(folder: Path, name: str) -> dict[str, Any]:
+    found = read_json(folder / name, f"the {_stage(name)} stage")
+    lacking = [key for key in ENTRIES[name] if not isinstance(found, dict) or key not in found]
+    if lacking:
+        raise _damaged(folder, name, f"expected an entry {lacking[0]}, found none")
+    return dict(found)
 
 
 def _read(folder: Path, name: str) -> str:

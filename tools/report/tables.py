@@ -58,7 +58,7 @@ def scores(run: Run) -> Table:
     rows: list[list[Cell]] = []
     for split in SPLITS:
         for kind, how in {**AVERAGES, "_leak_free": "plain, without leaks"}.items():
-            if found := run.metrics.scores.get(split + kind):
+            if found := run.metrics.get(split + kind):
                 cells = [interval(found, name) if name in found else "" for name in names]
                 rows.append([f"{split}, {how}", f"{found['n']:,}", *cells])
     return Table("Scores by split", ("split", "n", *names.values()), rows)
@@ -84,7 +84,7 @@ def attributes(run: Run) -> Table:
             f"{of['n']:,}",
             *(interval(of, name) for name in names),
         ]
-        for of in run.metrics.attributes
+        for of in run.metrics.get("attributes", [])
     ]
     header = ("attribute", "n", *(name.replace("_", " ") for name in names))
     return Table(f"Scores by attribute, {run.split}", header, rows)
@@ -112,9 +112,9 @@ def confused_pairs(run: Run) -> Table:
 
 def calibration(run: Run) -> Table:
     """Before and after the temperature."""
-    found = run.metrics.calibration
+    found = run.metrics["calibration"]
     rows = [
-        [name, *(f"{getattr(measures, key):.4f}" for measures in (found.before, found.after))]
+        [name, *(f"{found[when][key]:.4f}" for when in ("before", "after"))]
         for key, name in CALIBRATION.items()
     ]
     return Table(f"Calibration, {run.split}", ("measure", "before", "after"), rows)
@@ -122,9 +122,10 @@ def calibration(run: Run) -> Table:
 
 def selective(run: Run) -> Table:
     """Accuracy of the surest answers."""
-    found = run.metrics.selective
-    surest = {50: found.accuracy_at_50, 80: found.accuracy_at_80, 90: found.accuracy_at_90}
-    rows = [[f"the surest {share} %", percent(score)] for share, score in surest.items()]
+    found = run.metrics["selective"]
+    rows = [
+        [f"the surest {share} %", percent(found[f"accuracy_at_{share}"])] for share in (50, 80, 90)
+    ]
     rows.append(["all", percent(run.scores["accuracy"])])
     return Table(f"If only the surest are answered, {run.split}", ("answered", "accuracy"), rows)
 
@@ -149,7 +150,7 @@ def findings(run: Run) -> Table:
     }
     rows = [
         [kind.replace("_", " "), f"{count:,}", KINDS.get(kind, ""), first.get(kind, "")]
-        for kind, count in run.audit.findings.items()
+        for kind, count in run.audit["findings"].items()
     ]
     header = ("kind", "n", "what it is", "first, with score")
     return Table("Findings of the audit", header, rows, words=(2, 3))

@@ -6,11 +6,9 @@ from tools.report.tables import percent
 
 def alternatives(run: Run) -> dict[str, str]:
     """A text for each figure, by its name."""
-    split, calibration, confusion = run.split, run.metrics.calibration, run.tables["confusion"]
+    split, calibration, confusion = run.split, run.metrics["calibration"], run.tables["confusion"]
     mistakes = (confusion["actual"] != confusion["predicted"]).sum()
-    before, after = (
-        percent(measures.ece_equal_mass) for measures in (calibration.before, calibration.after)
-    )
+    before, after = (percent(calibration[when]["ece_equal_mass"]) for when in ("before", "after"))
     return {
         "curves": f"Two line charts. {_curves(run)}",
         "confusion": f"Matrix of actual and predicted classes on {split}, each row in shares of "
@@ -57,6 +55,6 @@ def _curves(run: Run) -> str:
 
 
 def _findings(run: Run) -> str:
-    found = run.audit.findings.items()
+    found = run.audit["findings"].items()
     told = [f"{count:,} {kind.replace('_', ' ')}" for kind, count in found if count]
     return f"Found: {', '.join(told)}." if told else "Nothing was found."
