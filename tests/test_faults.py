@@ -1,0 +1,253 @@
+"""Faults on the real pipeline: nothing is lost, and what a user sees names what to do."""
+
+import contextlib
+import http.server
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmarks.kills import end, kill
+from facial_expression.core.files import HALF, sha256_of
+from tests.clones import copied, environment, make_clone, run, stages_run
+from tests.helpers import make_archive, tiny_pictures
+
+pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
+
+INDEX = ("dvc", "repro", "--force", "--single-item", "index")
+LEFT = f".x{HALF}"  # ends the name of what a killed run left
+
+
+@pytest.fixture
+def clone(pulled, tmp_path) -> Path:
+    return copied(pulled, tmp_path / "clone")
+
+
+def clean(clone: Path) -> bool:
+    """Whether every output is as the committed lock says, and no temporary file is left."""
+    assert "up to date" in run(clone, "dvc", "status", "dvc.yaml")
+    assert run(clone, "git", "status", "--porcelain") == ""
+    return not list((clone / "data").rglob(f".*{HALF}"))
+
+
+def said(command: list[str]) -> tuple[int, str]:
+    """Exit code and standard error of a stage or tool."""
+    whole = [sys.executable, "-m", *command]
+    done = subprocess.run(whole, env=environment(), capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
+
+
+def preprocess(clone: Path, out: Path) -> list[str]:
+    files = {"params": "params.yaml", "images": "data/raw/images.zip"}
+    files["index"] = "data/index/index.csv"
+    options = [part for key, name in files.items() for part in (f"--{key}", str(clone / name))]
+    return ["stages.preprocess", *options, "--out", str(out)]
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, options: str) -> Iterator[Path]:
+    """A file system in memory of its own; the test is skipped where that is not allowed."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(command, check=False).returncode:
+        pytest.skip("this machine allows no mounts")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+# Kills: `python -m benchmarks.kills` makes more, of every stage
+
+
+@pytest.mark.parametrize(
+    ("stage", "target", "after"),
+    [("fetch", "the stage", 0.7), ("index", "both", 1.5), ("preprocess", "dvc", 0.9)],
+)
+def test_the_next_run_after_a_kill_ends_like_an_undisturbed_one(clone, stage, target, after):
+    assert end(clone, kill(clone, stage, target, after)).startswith("equal")
+    assert clean(clone)
+
+
+def test_a_download_that_was_killed_leaves_nothing_once_it_is_fetched_again(pulled, tmp_path):
+    archive = make_archive(tmp_path / "faces.zip", tiny_pictures())
+    half, served = threading.Event(), archive.read_bytes()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(served)))
+            self.end_headers()
+            if half.is_set():
+                self.wfile.write(served)
+            else:
+                self.wfile.write(served[:5000])
+                self.wfile.flush()
+                half.set()
+                time.sleep(60)
+
+        do_HEAD = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        source = f"http://127.0.0.1:{server.server_port}/faces.zip"
+        document = yaml.safe_load((pulled / "conf/data/sample.yaml").read_text("utf-8"))
+        document["fetch"] |= {"source": source, "sha256": sha256_of(archive)}
+        params, out = tmp_path / "faces.yaml", tmp_path / "raw"
+        params.write_text(yaml.safe_dump(document), encoding="utf-8")
+        command = ["stages.fetch", "--params", str(params), "--out", str(out)]
+        with subprocess.Popen([sys.executable, "-m", *command], env=environment()) as first:
+            assert half.wait(60)
+            first.kill()
+        assert list(out.rglob(f".*{HALF}"))
+        assert said(command)[0] == 0
+        server.shutdown()
+    assert sorted(path.name for path in out.iterdir()) == [
+        "images.zip",
+        "people.csv",
+        "source.json",
+    ]
+    assert sha256_of(out / "images.zip") == sha256_of(archive)
+
+
+# Damage
+
+
+def test_damaged_outputs_are_named_and_one_command_brings_them_back(clone):
+    table, network = clone / "data/index/index.csv", clone / "data/model/model.keras"
+    for path, size in ((table, 1000), (network, 0)):
+        data = path.read_bytes()[:size]
+        path.unlink()
+        path.write_bytes(data)
+    for left in ("data", "data/model"):
+        (clone / left / LEFT).mkdir()
+    status = run(clone, "dvc", "status")
+    assert all(str(path.relative_to(clone)) in status for path in (table, network))
+    done = said(preprocess(clone, clone / "data/arrays"))
+    assert (done[0], "index stage again" in done[1], done[1].count("\n")) == (1, True, 1)
+    run(clone, "dvc", "checkout", "--force")
+    assert "up to date" in run(clone, "dvc", "status")
+
+
+@pytest.mark.parametrize("fault", ["corrupted", "deleted"])
+def test_a_fault_in_the_cache_is_named_and_a_pull_mends_it(clone, fault):
+    path = clone / "data/index/audit.csv"
+    lock = yaml.safe_load((clone / "dvc.lock").read_text("utf-8"))["stages"]["index"]["outs"]
+    (md5,) = (out["md5"] for out in lock if out["path"] == "data/index/audit.csv")
+    kept = clone / ".dvc/cache/files/md5" / md5[:2] / md5[2:]
+    whole = path.read_bytes()
+    path.unlink()
+    kept.chmod(0o644)
+    kept.unlink() if fault == "deleted" else kept.write_bytes(whole[:-1])
+    told = run(clone, "dvc", "checkout", check=False)
+    assert "data/index/audit.csv" in told
+    assert "Traceback" not in told
+    run(clone, "dvc", "pull")
+    assert path.read_bytes() == whole
+    assert clean(clone)
+
+
+# The disk, the clock, the surroundings
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"), [("size=256k", "no space left"), ("size=9m,ro", "Read-only")]
+)
+def test_a_full_or_read_only_disk_is_one_line_and_leaves_nothing(pulled, tmp_path, options, reason):
+    with mounted(tmp_path / "disk", options) as disk:
+        code, told = said(preprocess(pulled, disk / "arrays"))
+        assert (code, told.count("\n"), reason in told) == (1, 1, True), told
+        assert list(disk.iterdir()) == []
+
+
+def test_a_wrong_clock_changes_nothing(clone, tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import time\nnow = time.time\ntime.time = lambda: now() - 45 * 365 * 86400\n"
+    )
+    later = time.time() + 10**8
+    for path in (clone / "data/raw").iterdir():
+        os.utime(path, (later, later))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert stages_run(run(clone, *INDEX)) == ["index"]
+    assert clean(clone)
+
+
+SURROUNDINGS = {
+    "locale C, no home": ({"LC_ALL": "C", "LANG": "C", "HOME": None, "PYTHONUTF8": "0"}, 0o022),
+    "umask 077, a home that is read-only": ({"HOME": "/proc"}, 0o077),
+}
+
+
+@pytest.mark.parametrize("name", SURROUNDINGS)
+def test_the_surroundings_change_nothing(pulled, tmp_path, monkeypatch, name):
+    clone = copied(pulled, tmp_path / "Gesichter für übermorgen, 表情")
+    variables, mask = SURROUNDINGS[name]
+    for key, value in variables.items():
+        monkeypatch.delenv(key, raising=False) if value is None else monkeypatch.setenv(key, value)
+    before = os.umask(mask)
+    try:
+        assert stages_run(run(clone, *INDEX)) == ["index"]
+        assert clean(clone)
+        assert stages_run(run(clone, "dvc", "repro")) == []
+    finally:
+        os.umask(before)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid") or os.getuid() != 0, reason="only root may be others")
+def test_another_user_at_another_path_has_nothing_to_run():
+    other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        clone = make_clone(Path(folder, "clone"))
+        run(clone, "dvc", "pull")
+        run(clone, "chown", "--recursive", "65534:65534", ".")
+        python = Path(sys.executable)
+        if (
+            not shutil.which("setpriv")
+            or subprocess.run([*other, python, "-c", "import dvc"], check=False, cwd="/").returncode
+        ):
+            pytest.skip("another user may not run this Python")
+        dvc = [*other, "env", f"HOME={folder}/none", str(python), "-m", "dvc"]
+        assert stages_run(run(clone, *dvc, "repro")) == []
+        assert stages_run(run(clone, *dvc, *INDEX[1:])) == ["index"]
+        assert "up to date" in run(clone, *dvc, "status", "dvc.yaml")
+
+
+# Two at once
+
+
+def test_two_runs_at_once_end_in_one_result(clone):
+    def begun(*command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            command,
+            cwd=clone,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    both = [begun(*INDEX) for _ in range(2)]
+    told = [process.communicate()[0] for process in both]
+    codes = sorted(process.returncode for process in both)
+    assert codes[0] == 0
+    refused = [text for text, process in zip(told, both, strict=True) if process.returncode]
+    assert all("lock" in text for text in refused), refused
+    assert clean(clone)
+    temporary = [begun("dvc", "exp", "run", "--temp", "-S", f"plot.dpi={dpi}") for dpi in (40, 50)]
+    for process in temporary:
+        text = process.communicate()[0]
+        assert process.returncode == 0, text
+    assert run(clone, "dvc", "exp", "list", "--name-only").count("\n") == 2
+    assert clean(clone)
