@@ -10,9 +10,9 @@ from tests.clones import ROOT, environment
 
 STAGES = sorted(f"stages.{path.stem}" for path in (ROOT / "stages").glob("[a-z]*.py"))
 TOOLS = "compare ensemble evaluate label_errors label_sets narrow pictures predict quantise report"
-LAST = ("info", "robustness", "site", "web")
+LAST = ("info", "robustness", "site", "sweep", "web")
 COMMANDS = [*STAGES, *(f"tools.{name}" for name in [*TOOLS.split(), *LAST])]
-HEAVY = {"tensorflow", "keras", "jax", "sklearn", "matplotlib", "dvc", "fsspec", "kagglehub"}
+HEAVY = {"tensorflow", "keras", "jax", "sklearn", "matplotlib", "dvc", "fsspec", "optuna"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

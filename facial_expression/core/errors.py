@@ -15,6 +15,7 @@ EXTRAS = {
     **dict.fromkeys(("onnxruntime", "av", "cv2", "tqdm"), "predict"),
     **dict.fromkeys(("flask", "waitress", "markdown_it"), "web"),
     "jax": "jax",
+    "optuna": "sweep",
 }
 """Packages that only an extra of pyproject.toml installs -> the extra."""
 

@@ -43,17 +43,24 @@ def load(path: Path, section: str, kind: type[Parameters]) -> Parameters:
     if not isinstance(values, dict):
         what = f"a section '{section}:' that holds keys"
         raise ParameterError.expected(path, what, _short(values), "add it")
+    return checked(values, section, kind, path)
+
+
+def checked(
+    values: dict[str, Any], section: str, kind: type[Parameters], where: Path | str
+) -> Parameters:
+    """The values of a section as a `kind`; a ParameterError that names `where` as `load` does."""
     try:
         text = json.dumps(values)
     except (TypeError, ValueError, RecursionError) as error:  # a date, bytes, an alias of itself
         what = f"'{section}:' to hold texts, numbers, true, false, null and lists"
         found, remedy = f"another kind of value: {error}", "put it in quotes if it is a text"
-        raise ParameterError.expected(path, what, found, remedy) from None
+        raise ParameterError.expected(where, what, found, remedy) from None
     try:
         return TypeAdapter(kind).validate_json(text, strict=True)
     except ValidationError as error:
         wrong = error.errors()
-        told = [_explain(path, section, item) for item in wrong[:10]]
+        told = [_explain(where, section, item) for item in wrong[:10]]
         more = [f"and {len(wrong) - 10} more"] if len(wrong) > 10 else []
         raise ParameterError("; ".join([*told, *more])) from error
 
@@ -153,7 +160,7 @@ for _name, _pattern, _first in (
     )
 
 
-def _explain(path: Path, section: str, item: Any) -> str:
+def _explain(path: Path | str, section: str, item: Any) -> str:
     key, found = ".".join([section, *map(str, item["loc"])]), _short(item["input"])
     match item["type"]:
         case "unexpected_keyword_argument" | "extra_forbidden":

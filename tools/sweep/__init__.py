@@ -1,0 +1,1 @@
+"""A search for the values of a recipe, by Optuna; each finished trial is a DVC experiment."""
