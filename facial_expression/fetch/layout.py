@@ -25,7 +25,6 @@ PASSED_OVER = {
     "unlabelled": "pictures without a label, e.g. {}",
     "": "not pictures, e.g. {}",
 }
-NO_PEOPLE = "path,group\n"
 
 Named = list[tuple[str, Row]]
 """Rows with the names of their members, by name."""
@@ -36,7 +35,7 @@ class Normalised(NamedTuple):
 
     layout: str
     files: int  # pictures
-    people: str = NO_PEOPLE  # the text of people.csv
+    people: str  # the text of people.csv
 
 
 def normalise(source: Path, out: Path, params: FetchParameters, where: str) -> Normalised:

@@ -47,9 +47,9 @@ A_PART = re.compile(r"\.(zip|7z|rar|tar|gz|tgz)\.\d+$|\.z\d\d$", re.IGNORECASE) 
 HEAD = 512  # bytes that tell what a file is
 DECOMPRESSORS: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 DAMAGE = (
-    *archive.DAMAGE, tarfile.TarError, lzma.LZMAError, LookupError, ArithmeticError, MemoryError,
-    csv.Error,
-)  # fmt: skip
+    *(*archive.DAMAGE, tarfile.TarError, lzma.LZMAError, csv.Error),
+    *(LookupError, ArithmeticError, MemoryError),
+)
 """What the readers of archives and arrays raise on bad bytes, beside OSErrors without a number."""
 
 
@@ -205,11 +205,9 @@ def opened(source: Path, params: FetchParameters, where: str, scratch: Path) -> 
                 files.packed = source.stat().st_size
                 files.add(File(source.name, files.packed, str(source), _open_path))
         for file in files.others[""] if source.is_file() else ():
-            head = f"a file that begins with {files.head(file)[:16]!r}; a download may have given"
-            found = f"{head} an error page" if file.size else "an empty file"
-            raise ArchiveError(
-                f"{where}: expected a zip, a tar, fer2013.csv or a folder, found {found}"
-            )
+            head, remedy = files.head(file)[:16], "a download may have given an error page"
+            found = f"a file that begins with {head!r}" if head else "an empty file"
+            raise files.fault("a zip, a tar, fer2013.csv or a folder", found, remedy)
         for _ in range(DEEPEST):
             if files.pictures or files.others["table"]:
                 break
@@ -231,11 +229,9 @@ def reading(where: str) -> Iterator[None]:
         number = error.errno if isinstance(error, OSError) else None
         if number in (errno.ENOSPC, errno.EDQUOT):
             raise  # of the file that is written: `run` reports it
-        if number is not None:
-            raise ArchiveError(f"{where}: cannot be read: {reason(error)}") from error
-        raise ArchiveError(
-            f"{where}: truncated or corrupt ({reason(error)}); get it again"
-        ) from error
+        broken = f"truncated or corrupt ({reason(error)}); get it again"
+        fault = broken if number is None else f"cannot be read: {reason(error)}"
+        raise ArchiveError(f"{where}: {fault}") from error
 
 
 def safe_path(name: str, where: str) -> str:
@@ -253,10 +249,8 @@ def safe_path(name: str, where: str) -> str:
     if ".." in parts:
         raise _refused(name, where, "climbs out of the archive")
     if NOT_UTF8.search(path):
-        raise _refused(
-            name, where, "has a name that is not UTF-8",
-            "set fetch.encoding to the code page of the archive, such as gbk or cp437",
-        )  # fmt: skip
+        remedy = "set fetch.encoding to the code page of the archive, such as gbk or cp437"
+        raise _refused(name, where, "has a name that is not UTF-8", remedy)
     if len(path) > LONGEST_PATH or UNPRINTABLE.search(path):
         raise _refused(name, where, "has a path that is too long or holds control characters")
     return "/".join(parts)
@@ -389,7 +383,6 @@ def _list_tar(stream: IO[bytes], where: str, files: Files) -> None:
         raise tarfile.ReadError("a header is damaged or the end is missing")
 
 
-def _refused(
-    path: str, where: str, fault: str, remedy: str = "leave it out and pack again"
-) -> ArchiveError:
+def _refused(path: str, where: str, fault: str, remedy: str = "") -> ArchiveError:
+    remedy = remedy or "leave it out and pack again"
     return ArchiveError(f"{where}: the member {path[:LONGEST_PATH]!r} {fault}; {remedy}")
