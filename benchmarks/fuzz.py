@@ -178,7 +178,7 @@ def readers(root: Path) -> dict[str, Reader]:
         "arrays": (20, [classes, *(shards / "val").iterdir()], split),
         "card": (20, [*card, scored, scores / "per_class.csv"], model_card),
         "plot": (1, [*scores.rglob("*.*"), *index.glob("*.csv"), model / "history.csv"], plots),
-        "classes": (4, [named], partial(labels.read_classes, named, ordered=False)),
+        "classes": (4, [named], partial(labels.read_classes, named)),
         "temperature": (4, [fitted], partial(find_temperature, network)),
         "state.npz": (10, [state], partial(checkpoints.read, resume)),
         "onnx": (10, [network], onnx),

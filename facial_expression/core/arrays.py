@@ -62,11 +62,6 @@ class Saliency:
     maps: NDArray[np.uint8]  # (N, side, side); 255 where the predicted class has most evidence
 
 
-def splits_in(folder: Path) -> list[str]:
-    """The splits that `folder` holds, in the order train, val, test."""
-    return [split for split in SPLITS if (folder / split).is_dir()]
-
-
 def npy(array: NDArray[Any]) -> bytes:
     """The bytes of an array's `.npy` file."""
     buffer = io.BytesIO()  # NumPy's own writing to a file does not say that a disk is full
@@ -96,7 +91,7 @@ def read_split(folder: Path, split: str, classes: Sequence[str] | None = None) -
     """
     where = folder / split
     if not where.is_dir():
-        found = ", ".join(splits_in(folder)) or "none"
+        found = ", ".join(name for name in SPLITS if (folder / name).is_dir()) or "none"
         remedy = "correct `evaluate.splits`, or run the preprocess stage"
         raise DatasetError.expected(folder, f"arrays of split '{split}'", found, remedy)
     rows = read_table(where / "rows.csv", ROWS, "the preprocess stage")

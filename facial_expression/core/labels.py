@@ -19,13 +19,11 @@ SPLIT_FOLDERS = {
 """Names that the folder of a split may have -> the split."""
 
 
-def read_classes(path: Path, ordered: bool = True) -> list[str]:
-    """Class names from classes.json; a DatasetError if it is no list of distinct (sorted) names."""
+def read_classes(path: Path) -> list[str]:
+    """Class names from classes.json; a DatasetError if it is no list of distinct names."""
     names = read_json(path, "the preprocess stage")
     texts = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    distinct = texts and 0 < len(set(names)) == len(names)
-    if not distinct or (ordered and names != sorted(names)):
-        what = f"a {'sorted ' * ordered}list of distinct class names"
-        remedy = "run the preprocess stage again"
+    if not (texts and 0 < len(set(names)) == len(names)):
+        what, remedy = "a list of distinct class names", "run the preprocess stage again"
         raise DatasetError.expected(path, what, f"{names!r:.200}", remedy)
     return names

@@ -11,9 +11,9 @@ def test_classes_are_read_in_label_order(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", [None, "", "{", '{"a": 0}', '"ab"', '["b", "a"]', '["a", "a"]', '["a", 1]', "[[]]"]
+    "text", [None, "", "{", '{"a": 0}', '"ab"', '["a", "a"]', '["a", 1]', "[[]]"]
 )
-def test_what_is_no_list_of_sorted_names_is_refused(tmp_path, text):
+def test_what_is_no_list_of_distinct_names_is_refused(tmp_path, text):
     path = tmp_path / "classes.json"
     if text is not None:
         path.write_text(text, encoding="utf-8")

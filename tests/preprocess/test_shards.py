@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from facial_expression.core.arrays import SPLITS, read_split, splits_in
+from facial_expression.core.arrays import SPLITS, read_split
 from facial_expression.core.errors import (
     ArchiveError,
     DatasetError,
@@ -81,7 +81,7 @@ def test_arrays_are_what_a_plain_loop_over_the_files_makes(images, tmp_path, sid
     classes = read_classes(tmp_path / "arrays" / "classes.json")
     assert classes == ["angry", "happy", "sad"]
     seen = 0
-    for name in splits_in(tmp_path / "arrays"):
+    for name in SPLITS:
         split = read_split(tmp_path / "arrays", name)
         assert split.images.shape == (len(split), side, side)
         for image, label, path in zip(split.images, split.labels, split.paths, strict=True):
@@ -123,7 +123,7 @@ def test_votes_become_soft_targets(images, tmp_path):
     write_index(images.parent / "index.csv", [DROPPED], votes=votes)
     preprocess.main(arguments(images, soft))
     expected = np.array([[6, 0, 3], [3, 6, 0], [0, 3, 6]]) / 9
-    for name in splits_in(soft):
+    for name in SPLITS:
         split = read_split(soft, name)
         assert split.targets is not None
         np.testing.assert_allclose(split.targets, expected[split.labels], rtol=1e-6)

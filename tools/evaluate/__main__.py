@@ -81,7 +81,7 @@ def draw(
 
 def evaluate(args: argparse.Namespace) -> dict[str, Any]:
     """Read, predict, write every file; the content of scores.json."""
-    classes = read_classes(args.classes or find_classes(args.model), ordered=False)
+    classes = read_classes(args.classes or find_classes(args.model))
     temperature = args.temperature or find_temperature(args.model)
     renamed = read_map(args.map)
     listed = folders.list_folders(args.pictures, args.split)
