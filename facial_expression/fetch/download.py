@@ -113,15 +113,12 @@ def _watched(source: str, receive: Callable[[Path], Path], folder: Path, max_byt
         if found != before:
             since = time.monotonic()
         elif time.monotonic() - since > SILENCE:
-            raise Interrupted(
-                f"{without_credentials(source)}: nothing came for {SILENCE:.0f} s; check your "
-                "connection and run again"
-            )
+            why = f"nothing came for {SILENCE:.0f} s; check your connection and run again"
+            raise Interrupted(f"{without_credentials(source)}: {why}")
     if max(found, _size(place)) > max_bytes:
-        raise SourceError(
-            f"{without_credentials(source)}: expected at most fetch.max_bytes, found more; raise "
-            "it if you trust the source"
-        )
+        remedy = "raise it if you trust the source"
+        where, what = without_credentials(source), "at most fetch.max_bytes"
+        raise SourceError.expected(where, what, "more", remedy)
     with _one_line(source):
         return outcome.result()
 
@@ -145,29 +142,24 @@ def _receive(url: str, place: Path) -> Path:
         import aiohttp
 
         # the default timeout ends every download after five minutes
-        client = {
-            "timeout": aiohttp.ClientTimeout(total=None),
-            "trust_env": True,
-            "auto_decompress": False,
-        }
+        client = {"timeout": aiohttp.ClientTimeout(total=None), "trust_env": True}
+        client["auto_decompress"] = False
         options = {"client_kwargs": client, "headers": {"Accept-Encoding": "identity"}}
     system, path = fsspec.core.url_to_fs(url, **options)
     system.invalidate_cache()
     info = system.info(path)
     if (kind := info.get("type") or "file") != "file":  # reading from a pipe would not end
-        raise SourceError(
-            f"{without_credentials(url)}: expected one file (a zip, a tar or fer2013.csv), found "
-            f"{'a folder; pack it' if kind == 'directory' else f'another kind ({kind})'}"
-        )
+        what, where = "one file (a zip, a tar or fer2013.csv)", without_credentials(url)
+        found = "a folder" if kind == "directory" else f"another kind ({kind})"
+        raise SourceError.expected(where, what, found, "pack it")
     target = place / "file"
     shown = {"desc": "download", "unit": "B", "unit_scale": True, "disable": None}
     with TqdmCallback(tqdm_kwargs=shown) as bar:
         system.get_file(path, str(target), callback=bar)
     received, size = target.stat().st_size, info.get("size")
     if size is not None and received != size:
-        raise Interrupted(
-            f"{without_credentials(url)}: expected {size} bytes, received {received}; run again"
-        )
+        where, found = without_credentials(url), f"{received} bytes"
+        raise Interrupted.expected(where, f"{size} bytes", found, "run again")
     return target
 
 
@@ -184,17 +176,14 @@ def _one_line(source: str) -> Iterator[None]:
         chain: list[BaseException] = [error]
         while before := chain[-1].__cause__ or chain[-1].__context__:
             chain.append(before)
-        if any(
-            isinstance(link, socket.gaierror) or getattr(link, "errno", 0) == errno.ENETUNREACH
-            for link in chain
-        ):
-            shown = without_credentials(source)
+        shown = without_credentials(source)
+        numbers = [getattr(link, "errno", 0) for link in chain]
+        if errno.ENETUNREACH in numbers or any(isinstance(it, socket.gaierror) for it in chain):
             raise Offline(f"no network: {shown} cannot be reached; name a local copy") from error
         # fsspec calls every failure of the web "not found"
         cause = (_is_web(source) and error.__cause__) or error
         reason = " ".join(f"{type(cause).__name__} {cause}".split())[:300]
-        line = f"{source}: {reason}".replace(source, without_credentials(source))
-        line = without_credentials(line)
+        line = without_credentials(f"{source}: {reason}".replace(source, shown))
         if isinstance(error, ImportError):
             raise SourceError(f"{line}; install what this protocol needs") from error
         status = next((found for link in [cause, *chain] if (found := _status(link))), None)
