@@ -18,6 +18,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if not importlib.util.find_spec("flask"):  # requirements-extras.txt is not installed
     collect_ignore = [f"tools/test_{name}.py" for name in ("site", "web", "web_page")]
+    collect_ignore += ["benchmarks/test_browser.py"]
 
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure
 settings.load_profile("steady")

@@ -2,15 +2,18 @@
 // has them: turned by EXIF, without colour management, transparency over white.
 const STRIP = 256; // rows that are copied at once; a whole second copy would take too much memory
 
+/** An error whose message is for the reader of the page. */
+export class Refusal extends Error {}
+
 /** The picture of a file (a Blob): {width, height, bands, data}, and the canvas that it was drawn on. */
 export async function decode(blob, mostPixels) {
   const options = { imageOrientation: "from-image", premultiplyAlpha: "none", colorSpaceConversion: "none" };
   const bitmap = await createImageBitmap(blob, options).catch(() => {
-    throw new Error("The picture cannot be read. Browsers read whole files of JPEG, PNG, WebP, GIF and BMP, most also AVIF.");
+    throw new Refusal("The picture cannot be read. Browsers read whole files of JPEG, PNG, WebP, GIF and BMP, most also AVIF.");
   });
   const { width, height } = bitmap;
   if (width * height > mostPixels) {
-    throw new Error(`The picture has ${width} × ${height} pixels; at most ${mostPixels / 1e6} million are allowed. Choose a smaller one.`);
+    throw new Refusal(`The picture has ${width} × ${height} pixels; at most ${mostPixels / 1e6} million are allowed. Choose a smaller one.`);
   }
   const canvas = new OffscreenCanvas(width, height);
   const context = canvas.getContext("2d", { willReadFrequently: true }); // in memory: exact, and of any size

@@ -1,7 +1,7 @@
 // Answers questions {number, blob, whole} about pictures, as the server of tools.web does (tools/web/answer.py).
 // A worker, so that the page stays alive while a large picture is searched.
 import { centre, centreSquare, clipped, crop, readingOrder, square } from "./boxes.js";
-import { decode, greyUrl, preview } from "./decode.js";
+import { decode, greyUrl, preview, Refusal } from "./decode.js";
 import { detector } from "./detector.js";
 import { expressions } from "./expression.js";
 
@@ -19,7 +19,8 @@ async function reply({ number, blob, whole }) {
     // an older question has no reader any more
     postMessage({ number, answer: number === newest ? await analyze(blob, whole) : null });
   } catch (error) {
-    postMessage({ number, error: error.message });
+    const sentence = `The picture cannot be analyzed (${error.message ?? error}). Choose a smaller one.`;
+    postMessage({ number, error: error instanceof Refusal ? error.message : sentence });
   }
 }
 
@@ -32,7 +33,7 @@ async function load() {
 
 async function analyze(blob, whole) {
   const { settings, find, classify } = await loading.catch((error) => {
-    throw new Error(`The networks cannot be loaded (${error.message}). Reload the page.`);
+    throw new Refusal(`The networks cannot be loaded (${error.message}). Reload the page.`);
   });
   const picture = await decode(blob, settings.most_pixels);
   const { width, height } = picture;
