@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
 from facial_expression.core.arrays import SPLITS, read_split, write_saliency
-from facial_expression.core.errors import DatasetError
+from facial_expression.core.errors import damaged
 from facial_expression.core.files import atomic, read_json, write_json
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import CLOSED, Seed
@@ -68,7 +68,11 @@ def evaluate(
         DatasetError: audit.json, people.csv or the arrays cannot be read.
         ModelError: the network cannot be read, or does not fit the arrays.
     """
-    origin = _read_origin(index / "audit.json")
+    audit = index / "audit.json"
+    with damaged(audit, "the index stage"):
+        found = read_json(audit, "the index stage")
+        origin = {"protocol": found["protocol"], "labels": found["labels"]}
+        origin |= {"ferplus": found["ferplus"]} if "ferplus" in found else {}
     about = read_people(people)
     classes = read_classes(arrays / "classes.json")
     splits = {name: read_split(arrays, name, classes) for name in params.splits}
@@ -134,11 +138,3 @@ def _headline(scores: Mapping[str, Any]) -> dict[str, float]:
     }
     error = scores["calibration"]["after"]["ece_equal_mass"]
     return found | {f"{scores['reported_split']}_ece": error}
-
-
-def _read_origin(audit: Path) -> dict[str, Any]:
-    """Protocol and labels (with FER+ also its rules) of the index stage, from audit.json."""
-    found = read_json(audit, "the index stage")
-    if not isinstance(found, dict) or not {"protocol", "labels"} <= found.keys():
-        raise DatasetError(f"{audit}: expected protocol and labels; run the index stage again")
-    return {key: found[key] for key in ("protocol", "labels", "ferplus") if key in found}

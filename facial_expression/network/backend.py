@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from facial_expression.core.errors import ModelError
 
@@ -18,11 +18,12 @@ def configure(backend: Backend, threads: int) -> None:
     """Set backend and threads; must run before the first import of Keras in this process.
 
     The last bits of the weights depend on the threads: they set the order of float additions.  A
-    ModelError if the backend is not installed, or Keras runs otherwise already.
+    ModelError if the backend is not installed, or Keras runs on another one already.
     """
     os.environ["KERAS_BACKEND"] = backend
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ["OMP_NUM_THREADS"] = str(threads)
+    for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ[name] = str(threads)
     if backend == "jax":
         flags = ["--xla_cpu_multi_thread_eigen=" + str(threads > 1).lower()]
         flags += bfloat16_flags(_version("jaxlib"))
@@ -35,26 +36,12 @@ def configure(backend: Backend, threads: int) -> None:
         )
     try:
         with _quiet_stderr():
-            library = importlib.import_module(backend)
-            if backend == "tensorflow":
-                _set_threads(library.config.threading, threads)
+            importlib.import_module(backend)
             import keras  # noqa: F401  with any backend it imports TensorFlow if that is installed
     except ImportError:
         raise ModelError(
             f"train.backend: '{backend}' is not installed; pip install it or choose another backend"
         ) from None
-
-
-def _set_threads(tensorflow: Any, threads: int) -> None:
-    try:
-        tensorflow.set_intra_op_parallelism_threads(threads)
-        tensorflow.set_inter_op_parallelism_threads(threads)
-    except RuntimeError:  # it has computed already: fine if nothing would change
-        if tensorflow.get_intra_op_parallelism_threads() != threads:
-            raise ModelError(
-                f"train.threads: expected to set {threads}, but TensorFlow runs already; "
-                "start a new process"
-            ) from None
 
 
 def versions(backend: Backend) -> dict[str, str]:
