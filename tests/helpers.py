@@ -94,7 +94,7 @@ def tiny_pictures() -> dict[str, bytes]:
 
 def make_archive(path: Path, pictures: Mapping[str, bytes]) -> Path:
     """Write the members as a normalised archive, whatever their order."""
-    write_zip(path, ((name, [pictures[name]]) for name in sorted(pictures)))
+    write_zip(path, ((name, pictures[name]) for name in sorted(pictures)))
     return path
 
 

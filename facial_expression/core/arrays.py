@@ -113,7 +113,7 @@ def read_split(folder: Path, split: str, classes: Sequence[str] | None = None) -
 
 def write_saliency(path: Path, saliency: Saliency) -> None:
     """Write saliency.npz atomically; equal content gives equal bytes."""
-    arrays = ((f"{name}.npy", [npy(array)]) for name, array in vars(saliency).items())
+    arrays = ((f"{name}.npy", npy(array)) for name, array in vars(saliency).items())
     with atomic(path) as temporary:
         write_zip(temporary, arrays, permissions=0o600)
 

@@ -99,33 +99,23 @@ def read_json(path: Path, written_by: str) -> Any:
 
 
 def rounded(value: Any) -> Any:
-    """A value for JSON, with every float in it rounded to `DECIMALS` decimals."""
-    if isinstance(value, dict):
-        return {str(key): rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [rounded(item) for item in value]
-    if isinstance(value, float):
-        return round(value, DECIMALS) + 0.0  # no negative zero
-    return value
+    """A value as JSON holds it, with every float rounded to `DECIMALS` decimals, none -0.0."""
+    return json.loads(
+        json.dumps(value), parse_float=lambda text: round(float(text), DECIMALS) + 0.0
+    )
 
 
-def write_zip(
-    path: Path, members: Iterable[tuple[str, bytes | Iterable[bytes]]], permissions: int = 0o100644
-) -> int:
+def write_zip(path: Path, members: Iterable[tuple[str, bytes]], permissions: int = 0o100644) -> int:
     """Write a zip without compression, dates and other traces of the machine; not atomic.
 
-    `members` are names with their bytes, or the pieces of these, in the order of writing, and
-    `permissions` the Unix mode of each.  Returns the number of members.
+    `members` are names with their bytes in the order of writing, `permissions` the Unix mode of
+    each.  Returns the number of members.
     """
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members:
             info = zipfile.ZipInfo(name, EPOCH)
             info.create_system, info.external_attr = UNIX, permissions << 16
-            if isinstance(content, bytes):
-                archive.writestr(info, content)
-            else:
-                with archive.open(info, "w") as member:
-                    member.writelines(content)
+            archive.writestr(info, content)
         return len(archive.infolist())
 
 

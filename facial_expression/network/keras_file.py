@@ -118,7 +118,7 @@ def check_probabilities(path: Path, rows: NDArray[np.float64]) -> None:
         )
 
 
-def _canonical(source: Path) -> Iterator[tuple[str, list[bytes]]]:
+def _canonical(source: Path) -> Iterator[tuple[str, bytes]]:
     """The members of a `.keras` file, sorted, without what changes from run to run."""
 
     def without_volatile(value: dict[str, Any]) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def _canonical(source: Path) -> Iterator[tuple[str, list[bytes]]]:
             if name.endswith(".json"):
                 stable = json.loads(data, object_hook=without_volatile)
                 data = json.dumps(stable, sort_keys=True).encode()
-            yield name, [data]
+            yield name, data
 
 
 def _without_defaults(value: dict[str, Any]) -> dict[str, Any]:

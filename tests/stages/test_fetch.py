@@ -161,8 +161,8 @@ def test_a_full_disk_leaves_nothing_and_takes_one_line(project, monkeypatch, cap
 
     write = layout.write_zip
 
-    def full(path: Path, pictures: Iterable[tuple[str, Iterable[bytes]]]) -> int:
-        def some() -> Iterator[tuple[str, Iterable[bytes]]]:
+    def full(path: Path, pictures: Iterable[tuple[str, bytes]]) -> int:
+        def some() -> Iterator[tuple[str, bytes]]:
             yield from islice(pictures, 5)
             raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
