@@ -45,8 +45,8 @@ def drop(
     path, train = table["path"], table["split"] == "train"
     if strange := sorted(set(excluded) - set(path[train])):
         more = f" and {len(strange) - 3} more" if len(strange) > 3 else ""
-        what, found = "paths of training pictures in images.zip", f"{', '.join(strange[:3])}{more}"
-        raise DatasetError.expected("index.exclude", what, found, "remove them")
+        what, listed = "paths of training pictures in images.zip", ", ".join(strange[:3])
+        raise DatasetError.expected("index.exclude", what, listed + more, "remove them")
     original = originals(table)
     equal = table[["split", "class"]].assign(original=original)
     near = found.loc[found["kind"] == "near_duplicate", ["path", "partner"]]
