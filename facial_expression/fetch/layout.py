@@ -94,7 +94,8 @@ def _cut_out(file: File, box: Box, files: Files) -> bytes:
 def _passed_over(files: Files, labelled: Collection[str]) -> None:
     """Print one line about the files that are neither read nor hidden."""
     found = dict(files.others)
-    found[""] = [file for file in files.others[""] if file.path not in files.used]
+    others = found.get("", []) + found.get("table", [])
+    found[""] = [file for file in others if file.path not in files.used]
     if labelled:
         found["unlabelled"] = [file for file in files.pictures if file.path not in labelled]
     found = {kind: found[kind] for kind in PASSED_OVER if found.get(kind)}

@@ -97,6 +97,7 @@ def test_a_set_that_is_there_twice_is_read_once(tmp_path, capsys):
         (["a.jpg"], "expected pictures in <split>/<class>/ folders.*found 'a.jpg'"),
         (["train/x.jpg"], "found 'train/x.jpg'"),
         (["happy/train/x.jpg"], "found 'happy/train/x.jpg'"),
+        (["train/x.jpg", "test/y.jpg"], "found 'test/y.jpg'"),
         (["Trainings/a/x.jpg", "test/a/x.jpg"], "found 'Trainings/a/x.jpg'"),
         (["v/train/a/x.jpg", "w/train/a/y.jpg"], "in 'v' and another picture, 'w/train/a/y.jpg'"),
         (["train/a/x.jpg", "train/a/X.JPG"], "found 'train/a/X.JPG' and 'train/a/x.jpg'"),
@@ -188,7 +189,8 @@ def test_the_challenge_s_training_rows_alone_are_train(tmp_path):
     assert set(read) == {"train/happy/Training_0.pgm", "train/angry/Training_1.pgm"}
 
 
-def test_a_table_beside_pictures_is_passed_over_and_of_two_one_must_go(tmp_path):
+def test_a_table_beside_pictures_is_passed_over_and_of_two_one_must_go(tmp_path, capsys):
     assert fetched(tmp_path / "both", {**SET, "fer2013.csv": TABLE.encode()}) == SET
+    assert "passed over: 1 not pictures, e.g. fer2013.csv" in capsys.readouterr().err
     with pytest.raises(ArchiveError, match=r"expected one fer2013.csv, found .* and .*; leave one"):
         fetched(tmp_path, dict.fromkeys(["one.csv", "two.csv"], TABLE.encode()))

@@ -4,7 +4,7 @@ import os
 
 from facial_expression.core.labels import SPLIT_FOLDERS
 from facial_expression.fetch.layouts.names import with_people
-from facial_expression.fetch.places import only_set, place_of
+from facial_expression.fetch.places import OF_A_SPLIT, only_set, place_of
 from facial_expression.fetch.rows import Row
 from facial_expression.fetch.unpack import Files, is_junk
 
@@ -25,7 +25,8 @@ def read(files: Files) -> list[Row]:
     top = "" if divided else os.path.commonpath([file.folder for file in files.pictures] or [""])
     for file in files.pictures:
         inside = file.folder if divided else f"train/{file.folder[len(top) :].strip('/')}"
-        if place := place_of(inside.rstrip("/")):
+        place = place_of(inside.rstrip("/"))
+        if place and (divided or not OF_A_SPLIT.fullmatch(place[2])):
             around, split, label, *inner = place
             name = "_".join([*inner, file.name])
             sets.setdefault(around, []).append(Row(split, label, name, file, "/".join(inner)))
