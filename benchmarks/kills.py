@@ -17,6 +17,7 @@ brings that back first (docs/reliability.md); the line then says so.
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil  # type: ignore[import-untyped]
+import yaml
 
 from benchmarks.measuring import ROOT
 from facial_expression.core.command import at_least, parser
@@ -91,8 +93,18 @@ def stage_of(dvc: subprocess.Popen[str]) -> list[psutil.Process]:
     raise DatasetError(f"expected a stage to start, found that dvc ended with {dvc.returncode}")
 
 
+def forget(clone: Path, stage: str) -> None:
+    """Take a stage's outputs out of DVC's cache, or the next run would bring them from there."""
+    lock = yaml.safe_load((clone / "dvc.lock").read_text(encoding="utf-8"))
+    for out in lock["stages"][stage]["outs"]:
+        name = out["md5"]
+        (clone / ".dvc/cache/files/md5" / name[:2] / name[2:]).unlink(missing_ok=True)
+    shutil.rmtree(clone / ".dvc/cache/runs", ignore_errors=True)
+
+
 def kill(clone: Path, stage: str, target: str, after: float) -> list[psutil.Process]:
-    """Kill one run of a stage; the processes that may still run."""
+    """Kill one run of a stage, the first as far as DVC knows; the processes that may still run."""
+    forget(clone, stage)
     with started(clone, "dvc", "repro", "--force", "--single-item", stage) as dvc:
         children = stage_of(dvc)
         time.sleep(after)
