@@ -61,13 +61,11 @@ def confusion(table: pd.DataFrame, classes: Sequence[str], split: str, colour: s
         ink: dict[str, Any] = {"ha": "center", "color": ink_on(colours(float(share)))}
         axes.text(column, row - 0.02, f"{100 * share:.0f}", va="bottom", fontsize=9.5, **ink)
         axes.text(column, row + 0.1, f"{counts[row, column]:,}", va="top", fontsize=7, **ink)
-    axes.set_xticks(range(size), classes)
+    slanted: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"}
+    long = size > 7 or max(map(len, classes)) > 8
+    axes.set_xticks(range(size), classes, **(slanted if long else {}))
     named = [f"{name} ({n:,})" for name, n in zip(classes, totals[:, 0], strict=True)]
     axes.set_yticks(range(size), named)
-    if size > 7 or max(map(len, classes)) > 8:
-        axes.tick_params(axis="x", labelrotation=45)
-        for label in axes.get_xticklabels():
-            label.set(ha="right", rotation_mode="anchor")
     for edge in range(1, size):  # white lines part the cells
         axes.axhline(edge - 0.5, color="white", linewidth=1)
         axes.axvline(edge - 0.5, color="white", linewidth=1)

@@ -71,12 +71,9 @@ def draw(
     scores = read_json(evaluation / "scores.json", "the evaluate stage")
     split = scores["reported_split"]
     scored = read_predictions(evaluation / "predictions" / f"{split}.csv", arrays, classes, split)
-    confusion, pairs, bins = (
-        read(evaluation / f"{name}.csv") for name in ("confusion", "confused_pairs", "reliability")
-    )
-    maps = read_saliency(evaluation / "saliency.npz")
-    colour, right = params.colour, int((scored.actual == scored.predicted).sum())
-    totals = right, len(scored.images) - right
+    names = "confusion", "confused_pairs", "reliability"
+    confusion, pairs, bins = (read(evaluation / f"{name}.csv") for name in names)
+    explained, colour = read_saliency(evaluation / "saliency.npz"), params.colour
     return {
         "curves": figures.curves(read(history), colour),
         "confusion": figures.confusion(confusion, classes, split, colour),
@@ -85,7 +82,7 @@ def draw(
         "sample_sheet": draw_samples(arrays, classes, params),
         "audit_sheet": draw_findings(index / "audit.csv", images, params.findings_per_kind),
         "confused_pairs": draw_confused(pairs.head(PAIRS), scored, classes, split, params),
-        "saliency": sheets.saliency_sheet(classes, scored[maps.rows], maps.maps, totals, split),
+        "saliency": sheets.saliency_sheet(classes, scored, explained, split),
     }
 
 
@@ -131,9 +128,8 @@ def draw_samples(arrays: Path, classes: Sequence[str], params: PlotParameters) -
         chosen = choose(found, params.pictures_per_class, [params.seed, label])
         cells = [sheets.Cell([picture]) for picture in train.images[chosen]]
         rows.append((f"{name}\nn = {len(found):,}", cells))
-    shown = [len(cells) for _, cells in rows]
-    title = f"Training pictures by label: {sum(shown):,} drawn at random from {len(train):,}"
-    return sheets.sheet(title, rows, max(shown))
+    title = f"Training pictures by label, drawn at random from {len(train):,}"
+    return sheets.sheet(title, rows, params.pictures_per_class)
 
 
 def draw_findings(path: Path, images: Path, each: int) -> Figure:

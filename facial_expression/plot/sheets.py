@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from facial_expression.core.arrays import choose
+from facial_expression.core.arrays import Saliency, choose
 from facial_expression.plot.style import PALE, WIDTH, styled
 
 Pictures = npt.NDArray[np.uint8]
@@ -154,16 +154,16 @@ def audit_sheet(
 
 
 def saliency_sheet(
-    classes: Sequence[str], shown: Predicted, maps: Pictures, totals: tuple[int, int], split: str
+    classes: Sequence[str], scored: Predicted, explained: Saliency, split: str
 ) -> Figure:
     """Each picture, and beside it the same one under its saliency map; a row an actual class.
 
-    Right predictions stand on the left of wrong ones; `totals` says how many of both there are.
-    `maps` are uint8 (N, S, S), 255 where most spoke for the predicted class.
+    `explained` are maps of some of the pictures; right predictions stand on the left of wrong ones.
     """
+    shown = scored[explained.rows]
     cells = [
         Cell([image, overlay(image, heat)], [caption(classes, shown, row)])
-        for row, (image, heat) in enumerate(zip(shown.images, maps, strict=True))
+        for row, (image, heat) in enumerate(zip(shown.images, explained.maps, strict=True))
     ]
     right = shown.actual == shown.predicted
     labels = range(len(classes))
@@ -177,9 +177,10 @@ def saliency_sheet(
         (name, [*ones, *[Cell()] * (most - len(ones)), *twos])
         for name, ones, twos in zip(classes, good, bad, strict=True)
     ]
+    total, all_wrong = len(scored.images), len(hardest(scored))
     note = (
-        f"Drawn at random: {right.sum()} of {totals[0]:,} right predictions, then {(~right).sum()} "
-        f"of {totals[1]:,} wrong ones, by actual class. Bright: more evidence."
+        f"Drawn at random: {right.sum()} of {total - all_wrong:,} right predictions, then "
+        f"{(~right).sum()} of {all_wrong:,} wrong ones, by actual class. Bright: more evidence."
     )
     title = f"Where the network found its prediction (Grad-CAM, {split})"
     return sheet(title, rows, columns, note)

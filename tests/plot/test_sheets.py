@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from PIL import Image
 
+from facial_expression.core.arrays import Saliency
 from facial_expression.plot import sheets
 from facial_expression.plot.sheets import Cell, Predicted
 from facial_expression.plot.style import png
@@ -117,17 +118,18 @@ def saliency(actual: list[int], guesses: list[int]) -> Figure:
     shown = predicted(
         actual, [[0.7 if k == guess else 0.15 for k in range(3)] for guess in guesses]
     )
-    maps = np.full((len(actual), SIDE, SIDE), 100, np.uint8)
-    return sheets.saliency_sheet(["calm", "glad", "sad"], shown, maps, (1200, 34), "test")
+    maps, rows = np.full((len(actual), SIDE, SIDE), 100, np.uint8), np.arange(len(actual))
+    explained = Saliency(rows[1:], np.zeros(len(rows[1:])), maps[1:])  # the first is not shown
+    return sheets.saliency_sheet(["calm", "glad", "sad"], shown, explained, "test")
 
 
 def test_the_saliency_sheet_has_a_row_a_class_and_right_before_wrong():
-    figure = saliency([0, 0, 0, 1, 2], [1, 0, 0, 2, 2])
-    assert greys(figure) == [1, 2, 0, 3, 4]
+    figure = saliency([1, 0, 0, 0, 1, 2], [0, 1, 0, 0, 2, 2])
+    assert greys(figure) == [2, 3, 1, 4, 5]
     coloured = [image for image in figure.axes[0].images if np.ndim(image.get_array()) == 3]
     assert len(coloured) == 5, "each picture stands beside its overlay"
     said = texts(figure).split("\n")
-    assert any("3 of 1,200 right predictions, then 2 of 34 wrong" in line for line in said)
+    assert any("3 of 3 right predictions, then 2 of 3 wrong" in line for line in said)
     assert (said.count("✓ calm, 70 %"), said.count("✗ sad, 70 %")) == (2, 1)
     assert_nothing_is_cut_off(figure)
 
