@@ -133,15 +133,13 @@ def scan(images: Path, workers: int, searched: bool) -> tuple[pd.DataFrame, NDAr
     chunks = [places[start : start + CHUNK] for start in range(0, len(places), CHUNK)]
     rows: list[tuple[Any, ...]] = []
     thumbnails = [np.zeros((0, SIDE, SIDE), np.uint8)]
-    with (
-        tqdm(total=len(places), desc="index", unit=" pictures", leave=False, disable=None) as bar,
-        processes.pool(min(workers, len(chunks))) as pool,
-    ):
+    with processes.pool(min(workers, len(chunks))) as pool:
         run = pool.map if len(chunks) > 1 else map
-        for part, squares in run(partial(_describe_chunk, images, searched), chunks):
+        parts = run(partial(_describe_chunk, images, searched), chunks)
+        bar = tqdm(parts, "index", len(chunks), unit=" parts", leave=False, disable=None)
+        for part, squares in bar:
             rows += part
             thumbnails.append(squares)
-            bar.update(len(part))
     return pd.DataFrame(rows, columns=[*FACTS, "dropped_because"]), np.concatenate(thumbnails)
 
 

@@ -58,11 +58,9 @@ def shares(votes: Iterable[str], classes: Sequence[str]) -> NDArray[np.float32]:
     return (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def write_pictures(images: Path, side: int, shard: tuple[Path, Sequence[tuple[str, int]]]) -> int:
-    """Decode some members of the archive into one file; returns how many they are."""
-    path, places = shard
-    write_array(path, decode_all(images, places, side))
-    return len(places)
+def write_pictures(images: Path, side: int, shard: tuple[Path, Sequence[tuple[str, int]]]) -> None:
+    """Decode some members of the archive into one file."""
+    write_array(shard[0], decode_all(images, shard[1], side))
 
 
 def write_arrays(
@@ -85,12 +83,7 @@ def write_arrays(
                 if "votes" in part:
                     write_array(folder / split / f"targets-{end}", shares(part["votes"], classes))
                 shards.append((folder / split / f"images-{end}", part["member"].tolist()))
-        with (
-            tqdm(
-                total=len(used), desc="preprocess", unit=" pictures", leave=False, disable=None
-            ) as bar,
-            processes.pool(min(workers, len(shards))) as pool,
-        ):
-            for count in pool.map(partial(write_pictures, images, params.side), shards):
-                bar.update(count)
+        with processes.pool(min(workers, len(shards))) as pool:
+            done = pool.map(partial(write_pictures, images, params.side), shards)
+            list(tqdm(done, "preprocess", len(shards), unit=" shards", leave=False, disable=None))
     print(f"wrote {len(used)} pictures of {len(classes)} classes to {out}")
