@@ -2,21 +2,12 @@
 
 Reads   ARRAYS/<split> of the splits to score, MODEL, protocol and labels from INDEX/audit.json,
         people.csv, and backend and threads from the recipe.
-Writes  OUT/metrics.json             the headline: accuracy, macro F1, calibration error
-        OUT/scores.json              scores by split: plain, averaged over both mirror images
-                                     (_flip), averaged over 18 moved views (_views), and plain
-                                     without leaks (_leak_free); classes without a picture
-                                     by split, calibration, selective prediction, protocol,
-                                     labels, model size, versions; scores by attribute where
-                                     people.csv has some
-        OUT/predictions/<split>.csv  path, actual, predicted, one probability a class
-        OUT/confusion.csv            actual and predicted class
-        OUT/confused_pairs.csv       each kind of mistake: count, share of the actual class
-        OUT/per_class.csv            precision, recall, F1, support
-        OUT/reliability.csv          confidence and accuracy by bin, before and after temperature
-        OUT/risk_coverage.csv        error rate among the surest answers
-        OUT/saliency.npz             Grad-CAM maps of some right and wrong predictions
-The tables are of the reported split, the last one scored.
+Writes  OUT/metrics.json  the headline: accuracy, macro F1, calibration error
+        OUT/scores.json   scores by split: plain, averaged over both mirror images (_flip) and
+                          over 18 moved views (_views), without leaks (_leak_free), by attribute
+                          where people.csv has some; calibration, selective prediction
+        OUT/predictions/<split>.csv, tables of the reported split (the last one), saliency.npz
+dvc.yaml says what each file holds.
 """
 
 from collections.abc import Sequence

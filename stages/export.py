@@ -1,13 +1,8 @@
 """Stage `export`: the network for others, with its card.  -> OUT  (params: export).
 
 Reads   MODEL, what evaluate, index and fetch wrote about it, one split of ARRAYS, and the recipe.
-Writes  OUT/model.onnx        the network with calibrated probabilities, and class activation maps
-                              if it ends in global average pooling; needs no TensorFlow
-        OUT/parity.json       how far model.onnx is from MODEL on the reported split
-        OUT/model.keras       the network of MODEL; older versions of Keras 3 read this form as well
-        OUT/classes.json      its classes in the order of its outputs
-        OUT/calibration.json  the temperature that calibrates the probabilities of model.keras
-        OUT/model_card.md     facts of this run in the Hugging Face model-card format
+Writes  OUT/model.onnx  the network with calibrated probabilities; needs no TensorFlow
+        OUT/model.keras, classes.json, calibration.json, parity.json, model_card.md: see dvc.yaml
 The folder can be uploaded as it is.  If model.onnx and MODEL differ, nothing is written.
 """
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import AfterValidator, Field
 from pydantic.dataclasses import dataclass
 
-from facial_expression.core.arrays import SPLITS, read_split, write_saliency
+from facial_expression.core.arrays import SPLITS, Saliency, read_split, write_saliency
 from facial_expression.core.errors import damaged
 from facial_expression.core.files import atomic, read_json, write_json
 from facial_expression.core.labels import read_classes
@@ -79,7 +79,7 @@ def evaluate(
     configure(recipe.backend, recipe.threads)
     from facial_expression.evaluate import tables
     from facial_expression.evaluate.attributes import by_attribute
-    from facial_expression.evaluate.saliency import explained
+    from facial_expression.evaluate.saliency import choose_predictions, grad_cam
     from facial_expression.metrics.calibration import fit_temperature, with_temperature
     from facial_expression.network import predict
     from facial_expression.network.keras_file import check_probabilities, load_classifier
@@ -99,7 +99,7 @@ def evaluate(
             plain[name] = means["plain"]
             check_probabilities(path, plain[name])
             scores |= tables.split_scores(name, split.labels, means, split.leak_free)
-            absent = sorted({*range(len(classes))} - {*split.labels.tolist()})
+            absent = np.setdiff1d(np.arange(len(classes)), split.labels)
             scores["classes_absent"][name] = [classes[label] for label in absent]
             table = tables.predictions(split.paths, split.labels, plain[name], classes)
             write_table(folder / f"{name}.csv", table)
@@ -113,11 +113,14 @@ def evaluate(
     for file, table in tables.tables(*scored, classes).items():
         write_table(out / f"{file}.csv", table)
     told = splits[reported].paths, splits[reported].labels, plain[reported], calibrated
-    if rows := by_attribute(about, *told):
-        scores["attributes"] = rows
-    guesses, chosen = plain[reported].argmax(axis=1), params.saliency
-    maps = explained(model, splits[reported], guesses, chosen.per_class, chosen.seed)
-    write_saliency(out / "saliency.npz", maps)
+    if attributes := by_attribute(about, *told):
+        scores["attributes"] = attributes
+    guesses, chosen, split = plain[reported].argmax(axis=1), params.saliency, splits[reported]
+    rows, kinds = choose_predictions(
+        split.labels, guesses, len(classes), chosen.per_class, chosen.seed
+    )
+    maps = np.rint(255 * grad_cam(model, split.images[rows], guesses[rows]))
+    write_saliency(out / "saliency.npz", Saliency(rows, kinds, maps.astype(np.uint8)))
     scores |= {
         **tables.trust(*scored),
         "model": {"side": side, "parameters": model.count_params(), "macs": macs(model)},

@@ -9,7 +9,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.core.arrays import RIGHT, WRONG, Saliency, Split, choose
+from facial_expression.core.arrays import RIGHT, WRONG, choose
 from facial_expression.core.errors import ModelError
 
 LOCAL = (layers.MaxPooling2D, layers.AveragePooling2D, layers.Dropout, layers.SpatialDropout2D)
@@ -17,16 +17,6 @@ LOCAL = (layers.MaxPooling2D, layers.AveragePooling2D, layers.Dropout, layers.Sp
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
-
-
-def explained(
-    model: keras.Model, split: Split, predicted: Labels, per_class: int, seed: int
-) -> Saliency:
-    """Maps of the predicted classes, int64 (N,), of pictures of `choose_predictions`."""
-    classes = model.output_shape[-1]
-    rows, kinds = choose_predictions(split.labels, predicted, classes, per_class, seed)
-    maps = np.rint(255 * grad_cam(model, split.images[rows], predicted[rows])).astype(np.uint8)
-    return Saliency(rows, kinds, maps)
 
 
 def choose_predictions(

@@ -11,10 +11,7 @@ from facial_expression.metrics import calibration, scores
 from facial_expression.metrics.intervals import intervals
 from facial_expression.metrics.scores import Labels, Probabilities, headline
 
-LEAK_FREE = (
-    *("n", "accuracy", "accuracy_low", "accuracy_high"),
-    *("macro_f1", "macro_f1_low", "macro_f1_high"),
-)
+LEAK_FREE = ("n", *(f"{s}{end}" for s in ("accuracy", "macro_f1") for end in ("", "_low", "_high")))
 """Scores that are reported of the leak-free rows."""
 
 

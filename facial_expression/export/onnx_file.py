@@ -34,13 +34,9 @@ def serving_network(model: keras.Model, temperature: float) -> keras.Model:
     without its bias, applied to each place instead of to the mean over the places (Zhou et al.
     2016, "Learning Deep Features for Discriminative Localization", arXiv:1512.04150).
 
-    Args:
-        model: ends in a layer of logits and their softmax; uint8 (N, side, side, 1) in.
-        temperature: above 0; the logits are divided by it.
-
-    Returns:
-        A network whose outputs are "probabilities" (N, classes) and, if there is a map,
-        "class_activation" (N, rows, columns, classes), float32.
+    `model`, of uint8 (N, side, side, 1), ends in a layer of logits and their softmax; the logits
+    are divided by `temperature`, above 0.  The outputs are "probabilities" (N, classes) and, if
+    there is a map, "class_activation" (N, rows, columns, classes), float32.
     """
     calibrated = layers.Rescaling(1 / temperature, name="temperature")(model.layers[-1].input)
     outputs = {PROBABILITIES: layers.Softmax(name=PROBABILITIES)(calibrated)}

@@ -3,12 +3,11 @@
 The first layer of every network rescales pictures to [0, 1], so that training and serving share
 one definition of the input; the last two are `logits` and their softmax, `probabilities`.
 
-`fast`, `compact`, `slim`, `lean` and `best` are a family in the shape of airbench (Jordan 2024,
-arXiv:2404.00498; github.com/KellerJordan/cifar10-airbench) for 48x48 grey pictures: a frozen
+`fast`, `compact`, `slim`, `lean` (the released one) and `best` are a family in the shape of
+airbench (Jordan 2024, arXiv:2404.00498; github.com/KellerJordan/cifar10-airbench): a frozen
 convolution with stride 2 whitens 5x5 patches, so that most of the work is done at 12x12 and 6x6
-pixels, where a multiply-accumulate costs the least memory traffic; three stages pool right after
-their first convolution; convolutions start as identities, so that depth does not slow the start.
-The third convolution with a shortcut is airbench96's.  `lean` is the released network.
+pixels; three stages pool right after their first convolution; convolutions start as identities, so
+that depth does not slow the start.  The third convolution with a shortcut is airbench96's.
 
 Sizes are those with 7 classes at side 48; multiplications are multiply-accumulates a picture.
 """

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -29,20 +31,19 @@ class Pace:
     """Measures epochs, of one fit or of several, and tells how long the rest will take."""
 
     def __init__(self, epochs: int) -> None:
-        self.left, self.done, self.started = epochs, 0, 0.0
-
-    def batches(self, batches: Iterator[Batch], title: str, steps: int) -> Iterator[Batch]:
-        """One epoch's batches behind a progress bar."""
-        for batch in tqdm(batches, title, steps, unit=" batches", leave=False, disable=None):
-            yield batch
-            # the clock starts after the first step, which also compiles
-            self.started = self.started or time.perf_counter()
+        self.left, self.ends = epochs, [time.perf_counter()]
 
     def after_epoch(self) -> str:
-        """Seconds an epoch and minutes left, to print after an epoch."""
-        self.done, self.left = self.done + 1, self.left - 1
-        pace = (time.perf_counter() - self.started) / self.done
+        """Median seconds an epoch and minutes left, to print after an epoch."""
+        self.left -= 1
+        self.ends.append(time.perf_counter())
+        pace = median(after - before for before, after in pairwise(self.ends))
         return f"{pace:.1f} s an epoch, {pace * self.left / 60:.1f} min left"
+
+
+def shown(batches: Iterable[Batch], title: str, steps: int) -> Iterable[Batch]:
+    """One epoch's batches behind a progress bar."""
+    return tqdm(batches, title, steps, unit=" batches", leave=False, disable=None)
 
 
 def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -> None:
@@ -68,8 +69,8 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
             write_table(out / "history.csv", pd.DataFrame(state.history))
         pace = Pace(recipe.epochs - len(state.history))
 
-        def progress(batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:
-            return pace.batches(batches, f"epoch {epoch}/{recipe.epochs}", steps)
+        def progress(batches: Iterable[Batch], epoch: int, steps: int) -> Iterable[Batch]:
+            return shown(batches, f"epoch {epoch}/{recipe.epochs}", steps)
 
         def after_epoch(state: checkpoints.State) -> None:
             write_table(out / "history.csv", pd.DataFrame(state.history))

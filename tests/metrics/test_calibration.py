@@ -3,9 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.special import softmax
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import log_loss
 
 from facial_expression.metrics.calibration import (
     BINNINGS,
@@ -36,13 +34,6 @@ def loss(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> float
     return headline(labels, probabilities)["log_loss"]
 
 
-@given(st.integers(0, 1000), st.floats(0.3, 5))
-def test_a_temperature_divides_the_logits(seed, temperature):
-    logits = np.random.default_rng(seed).normal(0, 3, (20, 7))
-    found = with_temperature(logits, temperature)
-    np.testing.assert_allclose(found, softmax(logits / temperature, axis=1), atol=1e-9)
-
-
 @pytest.mark.parametrize("scale", [0.2, 20, 300])
 def test_the_temperature_follows_the_scale_of_the_logits(scale):
     """Also where probabilities are 0 and 1."""
@@ -67,16 +58,6 @@ def test_a_known_sharpening_is_recovered(factor):
     assert factor == 1 or after["log_loss"] < before["log_loss"]
     assert factor == 1 or after["brier"] < before["brier"]
     assert before["log_loss"] == loss(labels, sharp)
-
-
-def test_the_temperature_is_the_best_of_a_fine_grid():
-    labels, truth = calibrated(300, 5, seed=8)
-    sharp = sharpened(truth, 2.2)
-    grid = np.geomspace(1, 5, 401)
-    losses = [log_loss(labels, sharpened(np.clip(sharp, 1e-15, 1), 1 / t)) for t in grid]
-    assert fit_temperature(labels, logits_of(sharp)) == pytest.approx(
-        grid[np.argmin(losses)], rel=3e-3
-    )
 
 
 @given(cases())

@@ -1,26 +1,8 @@
 import keras
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from keras import layers
 
 from facial_expression.network.macs import macs
 from facial_expression.train.models import build
-
-SIDES = st.integers(5, 12)
-KERNELS = st.integers(1, 4)
-STRIDES = st.integers(1, 3)
-PADDINGS = st.sampled_from(["same", "valid"])
-
-
-def positions(side: int, kernel: int, stride: int, padding: str) -> int:
-    """Where a kernel stops along one axis, by walking it over the padded picture."""
-    if padding == "valid":
-        return len([start for start in range(0, side, stride) if start + kernel <= side])
-    return len(range(0, side, stride))
-
-
-def of_layer(layer: layers.Layer, side: int, channels: int) -> int:
-    return macs(keras.Sequential([keras.Input((side, side, channels)), layer]))
 
 
 def test_a_small_network_by_hand():
@@ -48,18 +30,6 @@ def test_fast_by_hand():
     second = 12 * 12 * 9 * 32 * 64 + 6 * 6 * 9 * 64 * 64
     third = 6 * 6 * 9 * 64 * 128 + 3 * 3 * 9 * 128 * 128
     assert macs(build("fast", 48, 7)) == stem + first + second + third + 128 * 7
-
-
-@settings(max_examples=25)
-@given(SIDES, KERNELS, STRIDES, PADDINGS, st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
-def test_convolutions_cost_each_output_the_kernel_over_its_group(
-    side, kernel, stride, padding, groups, inputs_a_group, outputs_a_group
-):
-    layer = layers.Conv2D(
-        groups * outputs_a_group, kernel, strides=stride, padding=padding, groups=groups
-    )
-    outputs = positions(side, kernel, stride, padding) ** 2 * groups * outputs_a_group
-    assert of_layer(layer, side, groups * inputs_a_group) == outputs * kernel**2 * inputs_a_group
 
 
 def test_dense_layers_count_for_each_row_they_are_applied_to():

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.ndimage import correlate1d
 
 from facial_expression.pictures.images import decode, square
 from tests.helpers import picture
@@ -41,18 +40,6 @@ def test_chance_follows_the_seed_and_not_the_pictures_behind(pictures, name):
     np.testing.assert_array_equal(one, again)
     assert (distance(one, other) > 0) == (name in RANDOM)
     np.testing.assert_array_equal(corrupted(pictures[:5], name, 3, 0), one[:5])
-
-
-def test_blur_is_a_gaussian_filter(pictures):
-    sigma = CORRUPTIONS["blur"].values[2]
-    reach = np.arange(-8, 9)
-    kernel = np.exp(-(reach**2) / (2 * sigma**2))
-    kernel /= kernel.sum()
-    expected = correlate1d(
-        correlate1d(pictures.astype(float), kernel, axis=1, mode="nearest"),
-        kernel, axis=2, mode="nearest",
-    )  # fmt: skip
-    assert distance(corrupted(pictures, "blur", 3, 0), expected) < 0.6
 
 
 def test_noise_has_the_deviation_that_it_names():

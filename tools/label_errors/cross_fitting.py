@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from facial_expression.core.arrays import Split, write_array
 from facial_expression.core.errors import DatasetError, ParameterError
 from facial_expression.index.splits import units
 from facial_expression.network.recipe import Recipe
-from facial_expression.train.run import Pace, read_networks
+from facial_expression.train.run import Pace, read_networks, shown
 
 if TYPE_CHECKING:
     from facial_expression.train.batches import Batch
@@ -98,8 +98,8 @@ def judged(
     def name(epoch: int) -> str:
         return f"{title}, epoch {epoch}/{recipe.epochs}"
 
-    def progress(batches: Iterator[Batch], epoch: int, steps: int) -> Iterator[Batch]:
-        return pace.batches(batches, name(epoch), steps)
+    def progress(batches: Iterable[Batch], epoch: int, steps: int) -> Iterable[Batch]:
+        return shown(batches, name(epoch), steps)
 
     def after_epoch(state: State) -> None:
         row = state.history[-1]
