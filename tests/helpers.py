@@ -9,11 +9,13 @@ from typing import Any
 
 import av
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.core.arrays import write_array, write_rows
+from facial_expression.core.arrays import ROWS, write_array
 from facial_expression.core.files import write_zip
+from facial_expression.core.tables import write_table
 from facial_expression.sample.faces import contraction, identity
 from facial_expression.sample.portraits import looks, portrait
 
@@ -96,6 +98,12 @@ def make_archive(path: Path, pictures: Mapping[str, bytes]) -> Path:
     """Write the members as a normalised archive, whatever their order."""
     write_zip(path, ((name, pictures[name]) for name in sorted(pictures)))
     return path
+
+
+def write_rows(folder: Path, split: str, rows: Sequence[tuple[int, str, bool]]) -> None:
+    """rows.csv of a split, as stage preprocess writes it."""
+    table = pd.DataFrame(rows, columns=list(ROWS)).astype({"leak_free": int})
+    write_table(folder / split / "rows.csv", table)
 
 
 def make_split(

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from facial_expression.core.errors import DatasetError, damaged
 from facial_expression.core.files import atomic, write_bytes, write_zip
-from facial_expression.core.tables import read_table, write_table
+from facial_expression.core.tables import read_table
 
 SPLITS = ("train", "val", "test")
 ROWS = {"row": int, "path": str, "leak_free": int}
@@ -72,14 +71,6 @@ def npy(array: NDArray[Any]) -> bytes:
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write one `.npy` file atomically."""
     write_bytes(path, npy(array))
-
-
-def write_rows(
-    folder: Path, split: str, rows: pd.DataFrame | Sequence[tuple[int, str, bool]]
-) -> None:
-    """Write the columns `ROWS` of each array element to rows.csv."""
-    table = pd.DataFrame(rows, columns=list(ROWS)).astype({"leak_free": int})
-    write_table(folder / split / "rows.csv", table)
 
 
 def read_split(folder: Path, split: str, classes: Sequence[str] | None = None) -> Split:

@@ -13,11 +13,11 @@ from pydantic.dataclasses import dataclass
 from tqdm import tqdm
 
 from facial_expression.core import processes
-from facial_expression.core.arrays import SPLITS, write_array, write_rows
+from facial_expression.core.arrays import ROWS, SPLITS, write_array
 from facial_expression.core.errors import DatasetError, damaged
 from facial_expression.core.files import atomic, write_json
 from facial_expression.core.params import CLOSED
-from facial_expression.core.tables import read_table
+from facial_expression.core.tables import read_table, write_table
 from facial_expression.pictures.squares import decode_all, located
 
 COLUMNS = {"path": str, "class": str, "split": str, "dropped_because": str, "leak_free": int}
@@ -76,7 +76,7 @@ def write_arrays(
         folder.mkdir()
         write_json(folder / "classes.json", classes)
         for split, rows in used.groupby("split"):
-            write_rows(folder, split, rows)
+            write_table(folder / split / "rows.csv", rows[list(ROWS)])
             for number, start in enumerate(range(0, len(rows), params.shard_size)):
                 part, end = rows[start : start + params.shard_size], f"{number:03d}.npy"
                 write_array(folder / split / f"labels-{end}", part["label"].to_numpy())

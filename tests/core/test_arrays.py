@@ -14,11 +14,10 @@ from facial_expression.core.arrays import (
     read_saliency,
     read_split,
     write_array,
-    write_rows,
     write_saliency,
 )
 from facial_expression.core.errors import DatasetError
-from tests.helpers import one_line
+from tests.helpers import one_line, write_rows
 
 
 def write_split(folder: Path, split: str, sizes: list[int], first: int = 0) -> None:
@@ -79,12 +78,6 @@ def test_a_write_that_stops_midway_says_why_and_leaves_nothing(tmp_path):
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_rows_say_which_picture_each_element_is(tmp_path):
-    write_rows(tmp_path, "test", [(3, "test/a/x,1.png", True), (7, "test/b/y.png", False)])
-    text = (tmp_path / "test" / "rows.csv").read_bytes()
-    assert text == b'row,path,leak_free\n3,"test/a/x,1.png",1\n7,test/b/y.png,0\n'
 
 
 def test_a_missing_split_says_which_there_are_in_the_order_of_the_protocol(tmp_path):
