@@ -12,6 +12,9 @@ import pandas as pd
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+TERMS = """citeAs column equivalentProperty extract field fileObject fileProperty fileSet format
+includes isLiveDataset jsonPath key md5 parentField path recordSet references regex repeated replace
+samplingRate separator source subField transform"""
 CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -23,15 +26,7 @@ CONTEXT = {
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "examples": {"@id": "cr:examples", "@type": "@json"},
-} | {
-    name: f"cr:{name}"
-    for name in (
-        *("citeAs", "column", "equivalentProperty", "extract", "field", "fileObject"),
-        *("fileProperty", "fileSet", "format", "includes", "isLiveDataset", "jsonPath", "key"),
-        *("md5", "parentField", "path", "recordSet", "references", "regex", "repeated"),
-        *("replace", "samplingRate", "separator", "source", "subField", "transform"),
-    )
-}
+} | {name: f"cr:{name}" for name in TERMS.split()}
 """The context that every Croissant file carries."""
 TYPES = dict.fromkeys(("width", "height", "leak_free", "count"), "sc:Integer")
 TYPES |= dict.fromkeys(("mean", "std"), "sc:Float")
