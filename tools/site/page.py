@@ -69,6 +69,7 @@ def page(model: Path, tarball: Path | None) -> dict[str, bytes]:
         ModelError: the network cannot be used, or the detector's weights are missing.
         SourceError, ChecksumError: see `runtime.files`.
     """
+    program = runtime.files(tarball)
     network = Network(model)
     drawn = examples.draw()
     static = {f"static/{path.name}": path.read_bytes() for path in _files(PAGE / "static")}
@@ -82,7 +83,7 @@ def page(model: Path, tarball: Path | None) -> dict[str, bytes]:
         EXPRESSION: model.read_bytes(),
         DETECTOR: detection.network(),
         **{f"examples/{name}.png": data for name, data in drawn.items()},
-        **{f"onnxruntime/{name}": data for name, data in runtime.files(tarball).items()},
+        **{f"onnxruntime/{name}": data for name, data in program.items()},
     }
 
 
@@ -94,7 +95,7 @@ def _html(model: Path, facts: Mapping[str, str], drawn: list[str]) -> bytes:
     loader = FileSystemLoader(PAGE)
     environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined)
     html = environment.get_template("index.html").render(
-        facts={"dataset": "", "accuracy": "", "protocol": "", "terms": "", **facts},
+        facts={**dict.fromkeys(("dataset", "accuracy", "int8", "protocol", "terms"), ""), **facts},
         known=known(facts),
         documents=documents(model),
         examples=drawn,
