@@ -50,9 +50,7 @@ class Labels:
     sha256: str  # of that file, so that DVC notices a change of it
     targets: Literal["majority", "distribution"]  # one class a picture, or the votes' shares
     classes: Literal[7, 8]  # 7 are FER2013's, 8 add contempt
-    filter: (
-        Filter  # rules of the FER+ repository; none: the column with most votes, first of equals
-    )
+    filter: Filter  # of the FER+ repository; none: the column with most votes, first of equals
 
     def described(self) -> dict[str, Any]:
         """What audit.json says about the labels."""
