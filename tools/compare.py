@@ -122,15 +122,13 @@ def parse(text: str, name: str) -> Predictions:
     """
     columns = dict.fromkeys(COLUMNS, str)
     again = "the evaluate stage of that version"
-    table = read_table(Path(name), columns, again, stream=io.BytesIO(text.encode()))
+    table = read_table(Path(name), columns, again, key="path", stream=io.BytesIO(text.encode()))
     classes = [column for column in table if column not in columns]
     known = table[["actual", "predicted"]].isin(classes).all(axis=1)
-    pictures = table["path"].nunique()
-    if pictures < len(table) or not known.all():
+    if not known.all():
         raise DatasetError(
-            f"{name}: expected predictions for each picture once, with classes of the header, "
-            f"found {len(table)} rows for {pictures} pictures, {int((~known).sum())} of them with "
-            f"another class; run {again} again"
+            f"{name}: expected classes of the header, found {int((~known).sum())} of {len(table)} "
+            f"rows with another class; run {again} again"
         )
     return Predictions(name, classes, table.set_index("path")[["actual", "predicted"]])
 

@@ -74,14 +74,10 @@ def _scores(totals: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
     """Each score (draws,) of sums (draws, columns): class counts, right ones, confidence."""
     counts, right = np.split(totals[:, :-1], 2, axis=1)
     n = counts.sum(axis=1)
-    accuracy = _ratio(right.sum(axis=1), n)
-    return {
-        "accuracy": accuracy,
-        "balanced_accuracy": _ratio(np.nansum(_ratio(right, counts), axis=1), (counts > 0).sum(1)),
-        "overconfidence": _ratio(totals[:, -1], n) - accuracy,
-    }
-
-
-def _ratio(part: NDArray[Any], whole: NDArray[Any]) -> NDArray[np.float64]:
-    """NaN where nothing was drawn."""
-    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+    with np.errstate(invalid="ignore"):  # NaN where nothing was drawn
+        accuracy = right.sum(axis=1) / n
+        return {
+            "accuracy": accuracy,
+            "balanced_accuracy": np.nansum(right / counts, axis=1) / (counts > 0).sum(axis=1),
+            "overconfidence": totals[:, -1] / n - accuracy,
+        }

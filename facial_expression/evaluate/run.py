@@ -59,14 +59,9 @@ def evaluate(
     """Score the model.keras at `path`, write every file of the stage to the folder `out`.
 
     `arrays` and `index` are the folders of those stages; audit.json names protocol and labels, and
-    `people` is people.csv.  Of the recipe, backend and threads are used.
-
-    Returns:
-        The content of scores.json.
-
-    Raises:
-        DatasetError: audit.json, people.csv or the arrays cannot be read.
-        ModelError: the network cannot be read, or does not fit the arrays.
+    `people` is people.csv.  Of the recipe, backend and threads are used.  Gives the content of
+    scores.json.  A DatasetError if audit.json, people.csv or the arrays cannot be read, a
+    ModelError if the network cannot, or does not fit the arrays.
     """
     audit = index / "audit.json"
     with damaged(audit, "the index stage"):

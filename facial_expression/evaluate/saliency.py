@@ -25,10 +25,8 @@ def choose_predictions(
     """Up to `per_class` right and as many wrong predictions of each actual class, at random.
 
     Each class and kind has its own random generator, so that no choice depends on the others.
-    Labels are int64 (N,).
-
-    Returns:
-        Rows and kinds (`RIGHT`, `WRONG`), int64; rows ascend within a class and kind.
+    Labels are int64 (N,).  Gives rows, which ascend within a class and kind, and kinds (`RIGHT`,
+    `WRONG`), int64.
     """
     rows, kinds = [], []
     for label in range(classes):
@@ -50,12 +48,9 @@ def grad_cam(
     as that feature map (3x3 in most networks of this project) and enlarged bilinearly.  A softmax
     inside the last dense layer stays in the score.  One chain of layers leads from map to output.
 
-    Returns:
-        float32 (N, side, side) in [0, 1].  Each map is divided by its own maximum, so maps of two
-        pictures cannot be compared.  A map is 0 everywhere if nothing speaks for the class.
-
-    Raises:
-        ModelError: the network has no feature map that is flattened or averaged.
+    The result is float32 (N, side, side) in [0, 1].  Each map is divided by its own maximum, so
+    maps of two pictures cannot be compared; it is 0 everywhere if nothing speaks for the class.  A
+    ModelError if the network has no feature map that is flattened or averaged.
     """
     features = last_feature_map(model)
     body = keras.Model(model.input, features)

@@ -80,11 +80,9 @@ def export(
     """Write every file of the stage into `out`.
 
     `params` stand in `file`, and `name` is that of the recipe.  `source` is source.json, `audit` is
-    audit.json and `model` is model.keras; `arrays` and `evaluation` are folders of stages.
-
-    Raises:
-        DatasetError: a file of an earlier stage is missing or damaged.
-        ModelError: the network cannot be read, or model.onnx predicts something else.
+    audit.json and `model` is model.keras; `arrays` and `evaluation` are folders of stages.  A
+    DatasetError if a file of an earlier stage is missing or damaged, a ModelError if the network
+    cannot be read, or model.onnx predicts something else.
     """
     configure("tensorflow", recipe.threads)
     from facial_expression.network import keras_file
@@ -104,9 +102,8 @@ def export(
             size=portable.stat().st_size,
         )
         card, metadata, fitted, split = described(facts, params.crop)
-        onnx_file = out / "model.onnx"
-        temperature = fitted["temperature"]
-        parity = convert(model, arrays, split, temperature, metadata, recipe.threads, onnx_file)
+        rest = fitted["temperature"], metadata, recipe.threads, out / "model.onnx"
+        parity = convert(model, arrays, split, *rest)
         with atomic(out / "model.keras") as temporary:
             shutil.copyfile(portable, temporary)
     write_json(out / "parity.json", parity)
@@ -147,8 +144,7 @@ def convert(
 ) -> dict[str, Any]:
     """Write model.onnx at `out` if it predicts what `model` does; the content of parity.json.
 
-    Raises:
-        ModelError: it predicts something else on `split`, or `model` cannot be read.
+    A ModelError if it predicts something else on `split`, or `model` cannot be read.
     """
     from facial_expression.export import onnx_file
     from facial_expression.export.parity import LIMIT, parity

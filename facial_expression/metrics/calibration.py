@@ -52,11 +52,9 @@ def reliability(labels: Labels, probabilities: Probabilities, binning: Binning) 
     """Rows by their confidence, the predicted class's probability, in up to `BINS` bins.
 
     `equal_width` divides [0, 1] into equal parts; `equal_mass` divides at quantiles of the
-    confidences, so that each bin holds about as many rows.  Equal confidences share a bin.
-
-    Returns:
-        Columns low and high (a bin is the interval (low, high]), n, confidence (its mean) and
-        accuracy, by rising confidence; bins without a row are left out.
+    confidences, so that each bin holds about as many rows.  Equal confidences share a bin.  Columns
+    low and high (a bin is the interval (low, high]), n, confidence (its mean) and accuracy, by
+    rising confidence; bins without a row are left out.
     """
     confidence = probabilities.max(axis=1)
     steps = np.linspace(0, 1, BINS + 1)

@@ -124,11 +124,8 @@ def risk_by_number(labels: Labels, probabilities: Probabilities) -> tuple[Floats
     networks" (NeurIPS), of a network that answers only when it is sure.
 
     Confidence is the predicted class's probability.  For equally sure rows the risk is the mean
-    over all their orders, so it does not depend on the order of the rows.
-
-    Returns:
-        risk and threshold, both float64 (N,).  Answering when the confidence is at least
-        threshold[k - 1] answers k rows, or more if several are equally sure.
+    over all their orders, so it does not depend on the order of the rows.  Both are float64 (N,);
+    answering from a confidence of threshold[k - 1] on answers k rows, or more of equally sure ones.
     """
     confidence = probabilities.max(axis=1)
     wrong = probabilities.argmax(axis=1) != labels

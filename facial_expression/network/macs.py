@@ -24,7 +24,6 @@ def macs(model: keras.Model) -> int:
             total += macs(layer)
         elif isinstance(layer, COUNTED):
             kernels = [weight.shape for weight in layer.weights if weight.name.endswith("kernel")]
-            _, *sizes = layer.output.shape
-            sizes.pop(0 if getattr(layer, "data_format", None) == "channels_first" else -1)
+            _, *sizes, _ = layer.output.shape
             total += sum(map(math.prod, kernels)) * math.prod(sizes)
     return total

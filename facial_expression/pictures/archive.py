@@ -33,8 +33,7 @@ DAMAGE = (
 def members(path: Path) -> dict[str, int]:
     """Name -> byte at which the member starts, for every member of a normalised archive.
 
-    Raises:
-        ArchiveError: the file is missing, corrupt, or not a normalised archive.
+    An ArchiveError if the file is missing, corrupt, or not a normalised archive.
     """
     with _reading(path), zipfile.ZipFile(path) as archive:
         infos = archive.infolist()
@@ -52,11 +51,8 @@ def members(path: Path) -> dict[str, int]:
 def read_members(path: Path, places: Iterable[tuple[str, int]]) -> Iterator[tuple[str, bytes]]:
     """Yield (name, bytes) for some items of `members`, in their order.
 
-    Only these members are read: a worker that opened the archive with `zipfile` would first read
-    the directory of all members.
-
-    Raises:
-        ArchiveError: the archive is missing, or a member is damaged.
+    `zipfile` would read the directory of all members first.  An ArchiveError if the archive is
+    missing, or a member is damaged.
     """
     with _reading(path), path.open("rb") as stream:
         for name, offset in places:

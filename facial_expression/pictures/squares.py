@@ -16,11 +16,7 @@ Pictures = NDArray[np.uint8]
 def read_squares(images: Path, paths: Sequence[str], side: int) -> Pictures:
     """The pictures at `paths` of images.zip as grey squares, uint8 (N, side, side), in their order.
 
-    Smaller pictures are enlarged.
-
-    Raises:
-        ArchiveError: there is no such member.
-        ImageError: a picture cannot be decoded.
+    Smaller pictures are enlarged.  Errors are those of `located` and `decode_all`.
     """
     return decode_all(images, located(images, paths), side)
 
@@ -28,8 +24,7 @@ def read_squares(images: Path, paths: Sequence[str], side: int) -> Pictures:
 def located(images: Path, paths: Iterable[str]) -> list[tuple[str, int]]:
     """The members at `paths` with their places in the archive, in the order of `paths`.
 
-    Raises:
-        ArchiveError: there is no such member, so the archive is not the one that was indexed.
+    An ArchiveError if there is no such member: the archive is not the one that was indexed.
     """
     places = members(images)
     wanted = list(paths)
@@ -41,8 +36,7 @@ def located(images: Path, paths: Iterable[str]) -> list[tuple[str, int]]:
 def decode_all(images: Path, places: Sequence[tuple[str, int]], side: int) -> Pictures:
     """Grey squares uint8 (N, side, side) of some members, in their order.
 
-    Raises:
-        ImageError: a picture cannot be decoded, so the archive is not the one that was indexed.
+    An ImageError if a picture cannot be decoded: the archive is not the one that was indexed.
     """
     out = np.empty((len(places), side, side), np.uint8)
     for i, (path, data) in enumerate(read_members(images, places)):

@@ -49,14 +49,10 @@ def fit(
 ) -> tuple[keras.Model, list[dict[str, float]]]:
     """Fit a network, from scratch or from the state of an interrupted run, with the same bits.
 
-    Returns:
-        The fitted model in float32 and one history row an epoch: epoch, learning_rate (of the last
-        step), loss and accuracy (means over its batches while training), val_loss (nats) and
-        val_accuracy (both of the averaged weights, once averaging has begun).
-
-    Raises:
-        TrainingError: the loss is not finite, in training or on validation.
-        ModelError: the network fits neither the pictures nor the initial network.
+    Gives the fitted model in float32 and one history row an epoch: epoch, learning_rate (of the
+    last step), loss and accuracy (means over its batches while training), val_loss (nats) and
+    val_accuracy (both of the averaged weights, once averaging has begun).  A TrainingError if the
+    loss is not finite, a ModelError if the network does not fit pictures or initial network.
     """
     keras.utils.set_random_seed(recipe.seed)  # first: weight initialisation draws from it
     model = _start(recipe, data)
@@ -168,7 +164,7 @@ def averaged(average: Variables, values: Variables, decay: float) -> Variables:
 def best_epoch(monitor: str, history: Sequence[dict[str, float]]) -> int:
     """The first epoch (from 1) with the highest val_accuracy, or the lowest val_loss."""
     values = [row[monitor] for row in history]
-    return 1 + values.index(max(values) if monitor == "val_accuracy" else min(values))
+    return 1 + int(np.argmax(values) if monitor == "val_accuracy" else np.argmin(values))
 
 
 def _values(variables: list[keras.Variable]) -> Variables:

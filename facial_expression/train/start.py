@@ -33,11 +33,8 @@ def whitening(images: NDArray[np.uint8], size: int, components: int) -> tuple[Fl
     The leading `components` of the patches of `size` pixels a side at fixed random places, each
     divided by its standard deviation, and their negatives, because a rectifier follows: Page 2018
     ("How to train your ResNet"), Jordan 2024 (airbench, arXiv:2404.00498).  The images are uint8
-    (N, side, side), side at least `size`.
-
-    Returns:
-        Kernel float32 (size, size, 1, 2 * components) and bias (2 * components,) for pictures in
-        [0, 1]; the bias subtracts the mean patch.
+    (N, side, side), side at least `size`.  Gives kernel float32 (size, size, 1, 2 * components) and
+    bias (2 * components,) for pictures in [0, 1]; the bias subtracts the mean patch.
     """
     rng = np.random.default_rng(0)
     which = rng.integers(0, len(images), PATCHES)

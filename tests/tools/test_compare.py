@@ -157,8 +157,8 @@ TEXT = "path,actual,predicted,happy,sad\nb.png,sad,sad,0.2,0.8\na.png,happy,sad,
     ("text", "found"),
     [
         ("", "expected a CSV table"),
-        (TEXT + "a.png,sad,sad,0,1\n", "3 rows for 2 pictures"),
-        (TEXT + "c.png,sad,angry,0,1\n", "3 rows for 3 pictures, 1 of them with another class"),
+        (TEXT + "a.png,sad,sad,0,1\n", "path a.png is there twice"),
+        (TEXT + "c.png,sad,angry,0,1\n", "1 of 3 rows with another class"),
     ],
 )
 def test_what_is_no_table_is_refused(text, found):
