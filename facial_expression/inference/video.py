@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,10 +63,12 @@ def video(path: str, every: int = 1, limit: int | None = None) -> Iterator[Sourc
 def _decoded(path: str, every: int) -> Iterator[Source]:
     import av
 
-    options = {"protocol_whitelist": "file"}  # a file may name others
+    asked: Any = {
+        "options": {"protocol_whitelist": "file"},  # a file may name others
+        "metadata_errors": "replace",  # titles in any encoding
+    }
     try:
-        # an open file, because FFmpeg reads some names as addresses and patterns
-        with Path(path).open("rb") as file, av.open(file, "r", options=options) as container:
+        with _File(path) as file, av.open(file, "r", **asked) as container:
             streams = [each for each in container.streams.video if not each.disposition & COVER]
             if not streams or streams[0].codec_context is None:  # of no known kind
                 return
@@ -76,7 +79,7 @@ def _decoded(path: str, every: int) -> Iterator[Source]:
                 frames: list[av.VideoFrame | None]
                 try:
                     frames = [*packet.decode()]
-                except av.FFmpegError:
+                except (av.FFmpegError, ValueError):
                     frames = [None]
                 for frame in frames:
                     seconds = frame.time if frame else None
@@ -87,8 +90,19 @@ def _decoded(path: str, every: int) -> Iterator[Source]:
                     elif number % every == 0:
                         yield unreadable(path, DAMAGED, number, since)
                     number += 1
-    except (av.FFmpegError, OSError):
+    except (av.FFmpegError, OSError, ValueError):
         return
+
+
+class _File(FileIO):
+    """An open file, because FFmpeg reads some names as addresses and patterns."""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """As FFmpeg's: -1 for places that cannot be; PyAV would print an error's traceback."""
+        try:
+            return super().seek(offset, whence)
+        except (OSError, OverflowError):
+            return -1
 
 
 def _shown(frame: av.VideoFrame, wider: float) -> Picture:

@@ -79,6 +79,7 @@ def published(units: int = 1024) -> keras.Model:
     ])  # fmt: skip
 
 
+@pytest.mark.slow
 def test_deepface_s_weights_are_read_into_its_network(tmp_path):
     model = published()
     model.save(tmp_path / "weights.h5")

@@ -119,6 +119,12 @@ def test_a_damaged_frame_is_counted_and_the_others_keep_their_numbers(tmp_path):
             assert source.seconds == other.seconds
 
 
+def test_a_title_in_another_encoding_is_no_obstacle(tmp_path):
+    path = noise_video(tmp_path / "clip.avi", "mjpeg")
+    path.write_bytes(path.read_bytes().replace(b"Lavf", b"\xa4avf"))
+    assert len(list(video(str(path)))) == 20
+
+
 def test_a_truncated_video_ends_with_an_unreadable_source(tmp_path):
     path = noise_video(tmp_path / "cut.avi", "mjpeg")
     data = path.read_bytes()
