@@ -15,11 +15,14 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from benchmarks.kills import end, kill
+from benchmarks.measuring import timed
 from facial_expression.core.files import HALF, sha256_of
 from tests.clones import ROOT, copied, environment, make_clone, run, stages_run
 from tests.helpers import make_archive, tiny_pictures
+from tests.networks import tiny_network
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
@@ -259,3 +262,15 @@ def test_two_runs_at_once_end_in_one_result(clone):
             assert process.returncode == 0, text
     assert run(clone, "dvc", "exp", "list", "--name-only").count("\n") == 2
     assert clean(clone)
+
+
+# Memory
+
+
+def test_large_pictures_are_decoded_one_at_a_time(tmp_path):
+    Image.new("RGB", (7700, 7700)).save(tmp_path / "large.webp", lossless=True, method=0)
+    model = tiny_network(tmp_path / "tiny.onnx")
+    options = ["--no-detect", "--threads", "4", "--model", model, "--out", tmp_path / "faces.csv"]
+    command = [sys.executable, "-m", "tools.predict", *options, *[tmp_path / "large.webp"] * 4]
+    assert timed(command, ROOT).largest < 2.2e9  # at once they would take 3.7 GB
+    assert len((tmp_path / "faces.csv").read_text().splitlines()) == 5
