@@ -14,8 +14,7 @@ from facial_expression.metrics.intervals import drawn
 from facial_expression.metrics.scores import TAILS, Labels, Probabilities
 
 DRAWS = 2000
-MOST = 12
-"""An attribute with more values than this, such as an age in years, is not scored."""
+MOST = 12  # an attribute with more values, such as an age in years, is not scored
 
 
 def by_attribute(

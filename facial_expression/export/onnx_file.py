@@ -23,8 +23,7 @@ AXES = {
 }
 BATCH = 64
 OPSET = 17
-IR_VERSION = 10
-"""Read by onnxruntime 1.18 and later."""
+IR_VERSION = 10  # read by onnxruntime 1.18 and later
 
 
 def serving_network(model: keras.Model, temperature: float) -> keras.Model:

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Probabilities = NDArray[np.floating]
-DECISIVE = 1e-3
-"""If the two largest probabilities of a picture are closer, either may be the predicted class."""
-LIMIT = 1e-4
-"""Largest difference allowed between a probability in one form and in the other."""
+DECISIVE = (
+    1e-3  # if a picture's two largest probabilities are closer, either class may be predicted
+)
+LIMIT = 1e-4  # largest difference allowed between a probability in one form and in the other
 
 
 class Parity(NamedTuple):

@@ -15,8 +15,7 @@ from scipy.special import log_softmax, softmax
 from facial_expression.metrics.scores import Labels, Probabilities, proper_scores
 
 BINS = 15
-BOUNDS = (0.05, 1000.0)
-"""Lowest and highest temperature."""
+BOUNDS = (0.05, 1000.0)  # lowest and highest temperature
 
 Logits = NDArray[np.float64]
 Binning = Literal["equal_width", "equal_mass"]

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from facial_expression.metrics.scores import TAILS, Labels, Probabilities, normalised, top_2_hits
 
 DRAWS = 10_000
-CHUNK = 2**20
-"""Drawn rows in memory at once."""
+CHUNK = 2**20  # drawn rows in memory at once
 
 Floats = NDArray[np.float64]
 

@@ -18,10 +18,8 @@ from sklearn.metrics import (
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]  # (N,), the actual classes or the predicted ones
 Probabilities = NDArray[np.float64]  # (N, classes), rows sum to 1 up to rounding
-SMALLEST = 1e-15
-"""Probabilities are raised to it before their logarithm is taken."""
-TAILS = (0.025, 0.975)
-"""Quantiles at the ends of a 95 % interval."""
+SMALLEST = 1e-15  # probabilities are raised to it before their logarithm is taken
+TAILS = (0.025, 0.975)  # quantiles at the ends of a 95 % interval
 
 
 def headline(labels: Labels, probabilities: Probabilities) -> dict[str, float]:
