@@ -144,6 +144,17 @@ def test_damaged_outputs_are_named_and_one_command_brings_them_back(clone):
     assert "up to date" in run(clone, "dvc", "status")
 
 
+@pytest.mark.parametrize("share", [0, 0.5])
+def test_a_lock_that_dvc_could_not_write_whole_comes_back_from_git(clone, share):
+    lock = clone / "dvc.lock"
+    data = lock.read_bytes()
+    lock.write_bytes(data[: int(share * len(data))])
+    told = run(clone, "dvc", "status", "dvc.yaml", check=False)
+    assert "dvc.lock'" in told if share else "up to date" not in told
+    run(clone, "git", "restore", "dvc.lock")
+    assert clean(clone)
+
+
 @pytest.mark.parametrize("fault", ["corrupted", "deleted"])
 def test_the_documented_commands_name_and_mend_a_fault_in_the_cache(clone, fault):
     text = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
