@@ -28,7 +28,7 @@ from itertools import cycle, islice, product
 from pathlib import Path
 
 import numpy as np
-import psutil  # type: ignore[import-untyped]
+import psutil
 import yaml
 
 from benchmarks.measuring import ROOT

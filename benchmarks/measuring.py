@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 from facial_expression.core.command import processors
 

@@ -97,7 +97,7 @@ def last_feature_map(model: keras.Model) -> keras.KerasTensor:
 def gradient(function: Callable[[Any], Any], at: Floats) -> Floats:
     """The gradient of a scalar `function` of Keras operations at `at`; the same shape."""
     if keras.backend.backend() == "jax":
-        import jax  # type: ignore[import-not-found]
+        import jax
 
         return np.asarray(jax.grad(function)(at), np.float32)
     import tensorflow as tf
