@@ -23,7 +23,6 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from benchmarks.measuring import describe_machine
 from facial_expression.core.command import parser
 from facial_expression.core.errors import PipelineError, run
 from facial_expression.core.files import write_text
@@ -65,6 +64,8 @@ def keep(name: str, source: Path, command: str, note: str, results: Path) -> Pat
     folder.mkdir(parents=True, exist_ok=True)
     for path in NUMBERS:
         shutil.copyfile(source / path, folder / Path(path).name)
+    from benchmarks.measuring import describe_machine  # not in the wheel
+
     write_parameters(source, folder / "params.yaml")
     today = datetime.date.today().isoformat()
     record = {"command": command, "date": today, "machine": describe_machine([]), "note": note}
