@@ -13,7 +13,7 @@ from typing import Self
 
 EXTRAS = {
     **dict.fromkeys(("onnxruntime", "av", "cv2", "tqdm"), "predict"),
-    **dict.fromkeys(("flask", "waitress", "markdown_it"), "web"),
+    **dict.fromkeys(("flask", "markupsafe", "waitress", "markdown_it"), "web"),
     "jax": "jax",
     "optuna": "sweep",
 }
