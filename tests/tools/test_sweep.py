@@ -22,7 +22,7 @@ SWEEP = {
     "pruning": {"after_trials": 1, "after_epochs": 0},
     "space": {
         RATE: {"low": 1e-07, "high": 0.01, "log": True},
-        "train.epochs": {"choices": [6]},
+        "train.epochs": {"choices": [12]},
         "train.model": {"choices": ["small"]},
     },
 }
@@ -62,7 +62,7 @@ def swept(pulled, tmp_path_factory):
         storage=f"sqlite:///{clone}/sweeps.db", study_name="tiny", direction="maximize"
     )
     for rate in (0.003, 0.004, 1e-07):
-        study.enqueue_trial({RATE: rate, "train.epochs": 6, "train.model": "small"})
+        study.enqueue_trial({RATE: rate, "train.epochs": 12, "train.model": "small"})
     first = start(clone)
     until(lambda: study.trials[0].intermediate_values)
     second = start(clone)
@@ -84,7 +84,7 @@ def test_the_killed_trial_is_continued_by_the_other_process(swept):
 def test_a_trial_that_falls_behind_is_given_up(swept):
     _, study, _ = swept
     assert list(study.trials[2].intermediate_values) == [1]
-    assert max(study.trials[3].intermediate_values) == 6, "the others ran to their end"
+    assert max(study.trials[1].intermediate_values) == 12
 
 
 def test_finished_trials_are_experiments_that_can_be_compared_and_applied(swept):
@@ -94,7 +94,7 @@ def test_finished_trials_are_experiments_that_can_be_compared_and_applied(swept)
     assert run(clone, "git", "status", "--porcelain") == "", "nobody's workspace was touched"
     run(clone, "dvc", "exp", "apply", "tiny-1")
     recipe = yaml.safe_load((clone / "conf/recipe/sample.yaml").read_text("utf-8"))["train"]
-    assert (recipe["epochs"], recipe["optimizer"]["learning_rate"]) == (6, 0.004)
+    assert (recipe["epochs"], recipe["optimizer"]["learning_rate"]) == (12, 0.004)
     metrics = json.loads((clone / "data/evaluation/metrics.json").read_text("utf-8"))
     assert metrics["val_acc"] == study.trials[1].value
     assert "up to date" in run(clone, "dvc", "status", "train", "evaluate")
