@@ -19,7 +19,7 @@ SWEEP = {
     "recipe": "sample",
     "trials": 4,
     "heartbeat": 1,
-    "pruning": {"after_trials": 1, "after_epochs": 0},
+    "pruning": {"after_trials": 1, "after_epochs": 6},
     "space": {
         RATE: {"low": 1e-07, "high": 0.01, "log": True},
         "train.epochs": {"choices": [12]},
@@ -50,7 +50,7 @@ def until(condition, seconds=300):
 def swept(pulled, tmp_path_factory):
     """A repository after a study in which one of two processes was killed, and what they said.
 
-    Two trials have a good learning rate, the third none that can learn.
+    The first trial has the best learning rate, the third one with which nothing is learned.
     """
     optuna = pytest.importorskip("optuna")
     clone = copied(pulled, tmp_path_factory.mktemp("swept") / "clone")
@@ -61,7 +61,7 @@ def swept(pulled, tmp_path_factory):
     study = optuna.create_study(
         storage=f"sqlite:///{clone}/sweeps.db", study_name="tiny", direction="maximize"
     )
-    for rate in (0.003, 0.004, 1e-07):
+    for rate in (0.004, 0.0003, 1e-07):
         study.enqueue_trial({RATE: rate, "train.epochs": 12, "train.model": "small"})
     first = start(clone)
     until(lambda: study.trials[0].intermediate_values)
@@ -83,7 +83,7 @@ def test_the_killed_trial_is_continued_by_the_other_process(swept):
 
 def test_a_trial_that_falls_behind_is_given_up(swept):
     _, study, _ = swept
-    assert list(study.trials[2].intermediate_values) == [1]
+    assert 6 <= max(study.trials[2].intermediate_values) < 12
     assert max(study.trials[1].intermediate_values) == 12
 
 
@@ -94,7 +94,7 @@ def test_finished_trials_are_experiments_that_can_be_compared_and_applied(swept)
     assert run(clone, "git", "status", "--porcelain") == "", "nobody's workspace was touched"
     run(clone, "dvc", "exp", "apply", "tiny-1")
     recipe = yaml.safe_load((clone / "conf/recipe/sample.yaml").read_text("utf-8"))["train"]
-    assert (recipe["epochs"], recipe["optimizer"]["learning_rate"]) == (12, 0.004)
+    assert (recipe["epochs"], recipe["optimizer"]["learning_rate"]) == (12, 0.0003)
     metrics = json.loads((clone / "data/evaluation/metrics.json").read_text("utf-8"))
     assert metrics["val_acc"] == study.trials[1].value
     assert "up to date" in run(clone, "dvc", "status", "train", "evaluate")
