@@ -232,7 +232,8 @@ def s3(server: S3) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", [Moto, Rclone])
-def test_s3_that_dies_half_way(kind, finished, tmp_path):
+def test_s3_that_dies_half_way(kind, finished, tmp_path, monkeypatch):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")  # else botocore waits for a server that is dead
     clone, colleague = copied(finished, tmp_path / "mine"), tmp_path / "colleague"
     with running(kind, tmp_path / "s3") as server:
         shell(clone, *s3(server))
