@@ -170,4 +170,6 @@ def keep(clone: Path, name: str) -> float:
     except DvcException as error:
         raise PipelineError(f"{name}: dvc exp push: {reason(error)}") from None
     scores = read_json(clone / "data/evaluation/metrics.json", "the evaluate stage")
+    if "val_acc" not in scores:
+        raise PipelineError(f"{name}: expected scores of val; put it into evaluate.splits")
     return float(scores["val_acc"])
