@@ -34,25 +34,12 @@ import yaml
 from benchmarks.measuring import ROOT
 from facial_expression.core.command import at_least, parser
 from facial_expression.core.errors import DatasetError, run
+from tools.sweep.trial import started
 
 STAGES = ("fetch", "index", "preprocess", "train", "evaluate", "plot", "export")
 TARGETS = ("the stage", "both", "dvc")
 LATE = 1.1  # share of a stage's time until which it may be killed
 PATIENCE = 300.0  # seconds
-
-
-def started(clone: Path, *command: str) -> subprocess.Popen[str]:
-    """A command in the clone, with this Python's `python` first."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    return subprocess.Popen(
-        command,
-        cwd=clone,
-        env={**os.environ, "PATH": path},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
 
 
 def told(clone: Path, *command: str) -> str:

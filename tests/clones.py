@@ -37,6 +37,19 @@ def run(clone: Path, *command: str, check: bool = True) -> str:
     return done.stdout
 
 
+def started(clone: Path, *command: str, stderr: int = subprocess.STDOUT) -> subprocess.Popen[str]:
+    """Start a command in the clone; by default its output is both streams."""
+    return subprocess.Popen(
+        command,
+        cwd=clone,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        text=True,
+    )
+
+
 def make_clone(target: Path, root: Path = ROOT) -> Path:
     """Copy what git tracks or would track, uncommitted edits included, and commit it there.
 

@@ -20,7 +20,7 @@ from PIL import Image
 from benchmarks.kills import end, kill
 from benchmarks.measuring import timed
 from facial_expression.core.files import HALF, sha256_of
-from tests.clones import ROOT, copied, environment, make_clone, run, stages_run
+from tests.clones import ROOT, copied, environment, make_clone, run, stages_run, started
 from tests.helpers import make_archive, tiny_pictures
 from tests.networks import tiny_network
 
@@ -248,24 +248,15 @@ def test_another_user_at_another_path_has_nothing_to_run():
 
 
 def test_two_runs_at_once_end_in_one_result(clone):
-    def begun(*command: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            command,
-            cwd=clone,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-
-    both = [begun(*INDEX) for _ in range(2)]
+    both = [started(clone, *INDEX) for _ in range(2)]
     told = [process.communicate()[0] for process in both]
     codes = sorted(process.returncode for process in both)
     assert codes[0] == 0
     refused = [text for text, process in zip(told, both, strict=True) if process.returncode]
     assert all("lock" in text for text in refused), refused
     assert clean(clone)
-    temporary = [begun("dvc", "exp", "run", "--temp", "-S", f"plot.dpi={dpi}") for dpi in (50, 60)]
+    trial = ("dvc", "exp", "run", "--temp", "-S")
+    temporary = [started(clone, *trial, f"plot.dpi={dpi}") for dpi in (50, 60)]
     for dpi, process in zip((50, 60), temporary, strict=True):
         if "Unable to acquire lock" in (text := process.communicate()[0]):  # at the same instant
             run(clone, "dvc", "exp", "run", "--temp", "-S", f"plot.dpi={dpi}")

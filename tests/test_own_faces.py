@@ -16,7 +16,7 @@ import yaml
 
 from facial_expression.core.files import sha256_of
 from facial_expression.pictures import archive
-from tests.clones import copied, environment, run, stages_run
+from tests.clones import copied, run, stages_run, started
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.slow]
 
@@ -212,14 +212,7 @@ def test_a_killed_temporary_run_goes_on(pulled, tmp_path):
                "-S", "data=folder", "-S", f"{RECIPE}:train.epochs=300"]  # fmt: skip
     said = []
     for _ in range(2):
-        with subprocess.Popen(
-            command,
-            cwd=clone,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        ) as process:
+        with started(clone, *command, stderr=subprocess.DEVNULL) as process:
             assert process.stdout is not None
             for line in process.stdout:
                 said.append(line)

@@ -103,6 +103,21 @@ def end_processes(place: Path) -> None:
     psutil.wait_procs(found, timeout=30)
 
 
+def started(folder: Path, *command: str) -> subprocess.Popen[str]:
+    """Start a command in a folder, with this Python's `python` first; stdout holds both streams."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+
+
 def link_networks(clone: Path, recipe: Path) -> None:
     """Bring the networks that a recipe starts from or learns from, where git lacks them."""
     train = load(recipe, "train", Recipe)
@@ -129,20 +144,9 @@ def epochs(clone: Path, name: str, options: list[str]) -> Generator[tuple[int, f
     Raises:
         TrainingError: the run failed; the message is that of its stage.
     """
-    python = Path(sys.executable)
-    command = [str(python), "-m", "dvc", "exp", "run", "--single-item", "--name", name]
-    path = f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    command = [sys.executable, "-m", "dvc", "exp", "run", "--single-item", "--name", name]
     lines = [""]
-    with subprocess.Popen(
-        [*command, *options, *STAGES],
-        cwd=clone,
-        env={**os.environ, "PATH": path},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
+    with started(clone, *command, *options, *STAGES) as process:
         assert process.stdout
         try:
             for line in process.stdout:
