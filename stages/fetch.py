@@ -31,11 +31,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--print-sha256", action="store_true", help="only print the hash to pin; keep nothing"
     )
     args = command.parse_args(argv)
-    remove_leftovers(args.out)
     params = load(args.params, "fetch", FetchParameters)
     if args.print_sha256:
         print(sha256_only(params))
     else:
+        remove_leftovers(args.out)
         fetch(params, args.params, args.out)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from facial_expression.core.errors import ChecksumError, ParameterError, SourceError, run
-from facial_expression.core.files import sha256_of
+from facial_expression.core.files import HALF, sha256_of
 from facial_expression.core.params import load
 from facial_expression.fetch import download, layout
 from facial_expression.fetch import run as fetch_run
@@ -116,6 +116,15 @@ def test_a_mismatch_names_both_hashes_and_leaves_nothing(project, remote, expect
         with pytest.raises(ChecksumError, match=f"expects {'0' * 64}, .* gives {expected};"):
             project.fetch(source=source, sha256="0" * 64)
         assert project.written() == []
+
+
+def test_the_hash_alone_leaves_what_another_run_is_writing(project, remote, expected):
+    half = project.out / f".images.zip.other{HALF}"
+    half.mkdir(parents=True)
+    project.fetch("--print-sha256", source=remote)
+    assert half.is_dir()
+    project.fetch(source=remote, sha256=expected)
+    assert not half.exists()
 
 
 def test_a_url_is_pinned_and_then_fetched_to_the_same_bytes(project, remote, expected, capsys):
