@@ -15,6 +15,7 @@ from facial_expression.network.predict import logits_of, predicted
 from facial_expression.network.recipe import Recipe
 from facial_expression.train.batches import Batch, batch_order, epoch_batches
 from facial_expression.train.checkpoints import State, Variables
+from facial_expression.train.convolutions import speed_up
 from facial_expression.train.models import build
 from facial_expression.train.optimizers import create
 from facial_expression.train.start import adopt, initialise
@@ -89,6 +90,7 @@ def _start(recipe: Recipe, data: Data) -> keras.Model:
     """The network without its softmax, ready for its first step."""
     model = build(recipe.model, data.train.images.shape[1], data.classes, recipe.precision)
     initialise(model, data.train.images)
+    speed_up(model)
     if data.initial:
         adopt(model, data.initial, recipe.initial.weights)
     if data.teacher and data.teacher.output_shape != model.output_shape:
