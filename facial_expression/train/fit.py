@@ -15,9 +15,9 @@ from facial_expression.network.predict import logits_of, predicted
 from facial_expression.network.recipe import Recipe
 from facial_expression.train.batches import Batch, batch_order, epoch_batches
 from facial_expression.train.checkpoints import State, Variables
-from facial_expression.train.convolutions import speed_up
 from facial_expression.train.models import build
 from facial_expression.train.optimizers import create
+from facial_expression.train.quicker import speed_up
 from facial_expression.train.start import adopt, initialise
 
 WARM_UP = 0.2  # share of the run in which the triangular schedule rises
