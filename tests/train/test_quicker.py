@@ -60,9 +60,10 @@ def test_a_network_in_bfloat16_learns_the_same_and_is_saved_with_plain_layers():
         pictures = keras.Input((16, 16, 1))
         x = layers.Conv2D(4, 3, padding="same", name="large")(pictures)
         x = layers.BatchNormalization(name="normal")(layers.MaxPooling2D(2)(x))
-        x = layers.Conv2D(5, 3, padding="same", name="small")(x)
-        x = layers.Conv2D(5, 3, strides=2, name="strided")(x)
-        x = layers.Conv2D(5, 3, name="frozen", trainable=False)(x)
+        x = layers.Conv2D(80, 3, padding="same", name="medium")(x)
+        x = layers.Conv2D(32, 3, padding="same", name="small")(layers.MaxPooling2D(4)(x))
+        x = layers.Conv2D(32, 2, strides=2, name="strided")(x)
+        x = layers.Conv2D(640, 1, name="frozen", trainable=False)(x)
         model = keras.Model(pictures, layers.Dense(2, dtype="float32", name="exact")(x))
     finally:
         keras.config.set_dtype_policy("float32")
