@@ -15,7 +15,7 @@ Writes  OUT/index.csv         one row a picture: path, class, split, group (only
 
 from collections.abc import Sequence
 
-from facial_expression.core.command import at_least, parser, processors
+from facial_expression.core.command import spreading
 from facial_expression.core.errors import damaged, run
 from facial_expression.core.files import read_json, remove_leftovers, sha256_of, write_json
 from facial_expression.core.params import load
@@ -26,16 +26,9 @@ from facial_expression.index.table import IndexParameters, build_index
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments, build the index, write its files."""
-    paths = {
-        "--params": "a file of conf/data",
-        "--raw": "folder of stage fetch",
-        "--out": "folder to write to",
-    }
-    command = parser("stages.index", __doc__, paths)
-    command.add_argument(
-        "--workers", type=at_least(1, 1024), default=processors(), help="processes"
-    )
-    args = command.parse_args(argv)
+    paths = {"--params": "a file of conf/data", "--out": "folder to write to"}
+    stores = {"--raw": "folder of stage fetch"}
+    args = spreading("stages.index", __doc__, paths, stores).parse_args(argv)
     remove_leftovers(args.out)
     params = load(args.params, "index", IndexParameters)
     about = load(args.params, "export", croissant.Described)
@@ -43,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         source = read_json(args.raw / "source.json", "the fetch stage")
         source = {name: source[name] for name in croissant.SOURCE}
     people = read_people(args.raw / "people.csv")
-    table, found = build_index(args.raw / "images.zip", people, params, args.workers)
+    images = args.raw / "images.zip"
+    table, found = build_index(images, people, params, args.workers, args.scheduler)
     counts = audit.class_counts(table)
     write_table(args.out / "index.csv", table)
     write_table(args.out / "class_counts.csv", counts)

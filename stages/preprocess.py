@@ -7,12 +7,12 @@ Writes  OUT/<split>/images-000.npy ...  uint8 (N, side, side), fixed-size shards
                                         index.csv has a column votes
         OUT/<split>/rows.csv            row of index.csv, member path and leak_free of each element
         OUT/classes.json                class names in label order
-The bytes do not depend on the number of worker processes.
+The bytes do not depend on the number of worker processes, nor on where they run.
 """
 
 from collections.abc import Sequence
 
-from facial_expression.core.command import at_least, parser, processors
+from facial_expression.core.command import spreading
 from facial_expression.core.errors import run
 from facial_expression.core.files import remove_leftovers
 from facial_expression.core.params import load
@@ -21,20 +21,12 @@ from facial_expression.preprocess.shards import PreprocessParameters, write_arra
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse arguments and write the arrays."""
-    paths = {
-        "--params": "YAML with section preprocess:",
-        "--images": "images.zip",
-        "--index": "index.csv",
-        "--out": "folder to write to",
-    }
-    command = parser("stages.preprocess", __doc__, paths)
-    command.add_argument(
-        "--workers", type=at_least(1, 1024), default=processors(), help="processes"
-    )
-    args = command.parse_args(argv)
+    paths = {"--params": "YAML with section preprocess:", "--index": "index.csv"}
+    stores = {"--images": "images.zip", "--out": "folder to write to"}
+    args = spreading("stages.preprocess", __doc__, paths, stores).parse_args(argv)
     remove_leftovers(args.out)
     params = load(args.params, "preprocess", PreprocessParameters)
-    write_arrays(args.images, args.index, args.out, params, args.workers)
+    write_arrays(args.images, args.index, args.out, params, args.workers, args.scheduler)
 
 
 if __name__ == "__main__":

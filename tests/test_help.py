@@ -12,7 +12,17 @@ STAGES = sorted(f"stages.{path.stem}" for path in (ROOT / "stages").glob("[a-z]*
 TOOLS = "compare ensemble evaluate label_errors label_sets narrow pictures predict quantise report"
 LAST = ("info", "robustness", "site", "sweep", "web")
 COMMANDS = [*STAGES, *(f"tools.{name}" for name in [*TOOLS.split(), *LAST])]
-HEAVY = {"tensorflow", "keras", "jax", "sklearn", "matplotlib", "dvc", "fsspec", "optuna"}
+HEAVY = {
+    "tensorflow",
+    "keras",
+    "jax",
+    "sklearn",
+    "matplotlib",
+    "dvc",
+    "fsspec",
+    "optuna",
+    "distributed",
+}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from facial_expression.core.files import place
+
 COMMAND = "facial-expression"  # the script that pyproject.toml installs
 
 
@@ -27,6 +29,26 @@ def parser(
     )
     for option, text in (paths or {}).items():
         made.add_argument(option, type=Path, required=True, help=text)
+    return made
+
+
+def spreading(
+    name: str, description: str | None, paths: Mapping[str, str], stores: Mapping[str, str]
+) -> argparse.ArgumentParser:
+    """The `parser` of a stage whose work can be spread over processes and machines.
+
+    `stores` are like `paths`, and may be addresses in a store.
+    """
+    made = parser(name, description, paths)
+    for option, text in stores.items():
+        made.add_argument(option, type=place, required=True, help=f"{text}; or s3://bucket/...")
+    made.add_argument("--workers", type=at_least(1, 1024), default=processors(), help="processes")
+    made.add_argument(
+        "--scheduler",
+        default=os.environ.get("DASK_SCHEDULER_ADDRESS", ""),
+        metavar="ADDRESS",
+        help="of Dask, whose workers work instead (default: $DASK_SCHEDULER_ADDRESS)",
+    )
     return made
 
 

@@ -16,6 +16,8 @@ EXTRAS = {
     **dict.fromkeys(("flask", "markupsafe", "waitress", "markdown_it"), "web"),
     "jax": "jax",
     "optuna": "sweep",
+    "distributed": "dask",
+    "upath": "s3",
 }
 """Packages that only an extra of pyproject.toml installs -> the extra."""
 

@@ -9,9 +9,9 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from facial_expression.core.errors import PipelineError, damaged
+from facial_expression.core.errors import PipelineError, damaged, reason
 
 DECIMALS = 6
 """Fixed precision of every float that is written as text."""
@@ -40,15 +40,54 @@ def in_repository(path: Path) -> Path:
     return path if path.exists() else repository() / path
 
 
+def place(text: str) -> Path:
+    """A path of this machine, or the address of a file or folder in a store, as s3://bucket/raw.
+
+    Such an address can be joined, opened and read as a path can (universal_pathlib, fsspec).
+    """
+    if "://" not in text:
+        return Path(text)
+    from upath import UPath
+
+    return cast(Path, UPath(text))
+
+
+def in_store(path: Path) -> bool:
+    """Whether a path is an address in a store, where a file is whole or absent."""
+    return not isinstance(path, Path)
+
+
+@contextmanager
+def reaching(path: Path) -> Iterator[None]:
+    """Turn what the library of a store raises into one line; on this machine, nothing changes."""
+    try:
+        yield
+    except Exception as error:  # each library has its own family of errors
+        if isinstance(error, PipelineError) or not in_store(path):
+            raise
+        found = f"{type(error).__name__} {reason(error)}"[:300]
+        raise PipelineError(
+            f"{path}: {found}; check the address and your credentials, and run again"
+        ) from error
+
+
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a path on the same disk, for the block to make a file or a folder there.
 
     If the block succeeds, the result replaces `path`; else `path` stays as it was and nothing is
     left.  Missing parent folders are made.  The umask says who else may read the result.
+    A store cannot replace a folder at once: there `path` itself is yielded, if it is empty.
 
     A PipelineError if `dvc` ran this stage and was killed: its next run may be writing already.
     """
+    if in_store(path):
+        with reaching(path):
+            if path.exists() and any(path.iterdir()):
+                remedy = "remove them, or name another"
+                raise PipelineError.expected(path, "an empty place", "files", remedy)
+        yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(HALF, f".{path.name}.", path.parent) as place:
         temporary = Path(place, path.name)
@@ -66,14 +105,20 @@ def atomic(path: Path) -> Iterator[Path]:
 def remove_leftovers(out: Path) -> None:
     """Remove what killed runs of the stage that writes `out` left in it and beside it.
 
-    DVC runs a stage once at a time.
+    DVC runs a stage once at a time.  In a store there is nothing half-written.
     """
+    if in_store(out):
+        return
     for folder in [*out.glob(f".*{HALF}"), *out.parent.glob(f".{out.name}.*{HALF}")]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file atomically."""
+    """Write a file atomically, here or in a store."""
+    if in_store(path):
+        with reaching(path):
+            path.write_bytes(data)
+        return
     with atomic(path) as temporary:
         temporary.write_bytes(data)
 

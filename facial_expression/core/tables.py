@@ -7,7 +7,7 @@ from typing import IO, Any
 import pandas as pd
 
 from facial_expression.core.errors import DatasetError, reason
-from facial_expression.core.files import DECIMALS, write_bytes
+from facial_expression.core.files import DECIMALS, in_store, write_bytes
 
 Columns = Mapping[str, type]
 """Names of columns, each with `str`, `int` or `float`."""
@@ -40,7 +40,7 @@ def read_table(
     """
     remedy = f"run {written_by} again" if written_by else "check the file"
     try:
-        source = stream or path
+        source = stream or (str(path) if in_store(path) else path)
         table = pd.read_csv(source, dtype=str, keep_default_na=False, encoding="utf-8-sig", **how)
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such table; {remedy}") from None

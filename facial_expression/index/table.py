@@ -3,8 +3,9 @@
 import sys
 from collections.abc import Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import pandas as pd
@@ -21,7 +22,8 @@ from facial_expression.index import audit, dropping, ferplus, near_duplicates, s
 from facial_expression.pictures.archive import members, read_members
 from facial_expression.pictures.images import decode, square
 
-FACTS = ("path", "class", "split", "sha256", "width", "height", "mode", "mean", "std")
+DECODED = ("sha256", "width", "height", "mode", "mean", "std")
+FACTS = ("path", "class", "split", *DECODED)
 COLUMNS = (
     *(*FACTS[:3], "group", *FACTS[3:]),
     *("duplicate_of", "dropped_because", "votes", "leak_free"),
@@ -56,11 +58,16 @@ class IndexParameters:
 
 
 def build_index(
-    images: Path, people: pd.DataFrame, params: IndexParameters, workers: int
+    images: Path,
+    people: pd.DataFrame,
+    params: IndexParameters,
+    workers: int,
+    scheduler: str = "",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows of index.csv, sorted by path, and of audit.csv.
 
     `people` has columns path and group; index.csv has a column group if any picture has one.
+    `workers` and `scheduler` say who decodes (`core.processes.spread`).
 
     Raises:
         ImageError: a picture cannot be decoded and `on_bad_image` is `error`.
@@ -75,7 +82,7 @@ def build_index(
         what = f"a search for near-duplicates, which {' and '.join(kinds)} needs"
         remedy = "set it to a similarity such as 0.8, or shorten drop"
         raise ParameterError.expected("index.drop", what, "index.near_duplicate null", remedy)
-    table, thumbnails = scan(images, workers, searched=least is not None)
+    table, thumbnails = scan(images, workers, least is not None, scheduler)
     bad = table.loc[table["dropped_because"] != "", ["path", "dropped_because"]]
     if len(bad) and params.on_bad_image == "error":
         listed = "; ".join(f"{path} ({reason})" for path, reason in bad[:SHOWN].to_numpy())
@@ -97,7 +104,9 @@ def build_index(
     near = pd.DataFrame(columns=["path", "partner", "score"])
     if least is not None:
         seen = audit.comparable(table)["path"]
-        near = near_duplicates.search(seen.to_numpy(), thumbnails[seen.index], least, workers)
+        thumbnails = _rows(thumbnails, seen.index.to_numpy())
+        near = near_duplicates.search(seen.to_numpy(), thumbnails, least, workers)
+    del thumbnails  # most of the memory of a large set
     found = audit.findings(table, near)
     if params.protocol == "clean":
         table["dropped_because"] = dropping.drop(table, found, params.drop, excluded)
@@ -118,7 +127,9 @@ def _excluded(params: IndexParameters) -> set[str]:
     return set(read_table(reviewed, {"path": str}, empty=True)["path"])
 
 
-def scan(images: Path, workers: int, searched: bool) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
+def scan(
+    images: Path, workers: int, searched: bool, scheduler: str = ""
+) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
     """`FACTS` about every member, in their order whatever the number of worker processes.
 
     sha256 is that of the decoded grey pixels; width and height are in pixels; mode is that of the
@@ -129,37 +140,48 @@ def scan(images: Path, workers: int, searched: bool) -> tuple[pd.DataFrame, NDAr
         The table, and a thumbnail of each picture, uint8 (N, SIDE, SIDE), if near-duplicates are
         searched; none otherwise, because a large set is not searched.
     """
-    places = list(members(images).items())
-    chunks = [places[start : start + CHUNK] for start in range(0, len(places), CHUNK)]
-    rows: list[tuple[Any, ...]] = []
-    thumbnails = [np.zeros((0, SIDE, SIDE), np.uint8)]
-    with processes.pool(min(workers, len(chunks))) as pool:
-        run = pool.map if len(chunks) > 1 else map
-        parts = run(partial(_describe_chunk, images, searched), chunks)
-        bar = tqdm(parts, "index", len(chunks), unit=" parts", leave=False, disable=None)
-        for part, squares in bar:
-            rows += part
-            thumbnails.append(squares)
-    return pd.DataFrame(rows, columns=[*FACTS, "dropped_because"]), np.concatenate(thumbnails)
+    places = members(images)
+    paths, unread = list(places), iter(places.items())
+    starts = range(0, len(paths), CHUNK)
+    chunks = (list(islice(unread, CHUNK)) for _ in starts)
+    parts = [pd.DataFrame()] * len(starts)
+    thumbnails = np.empty((len(paths) if searched else 0, SIDE, SIDE), np.uint8)
+    work = partial(_describe_chunk, images.absolute(), searched)
+    done = processes.spread(work, chunks, min(workers, len(starts)), scheduler)
+    bar = tqdm(done, "index", len(starts), unit=" parts", leave=False, disable=None)
+    for number, (part, squares) in bar:
+        parts[number] = part
+        thumbnails[starts[number] : starts[number] + len(squares)] = squares
+    table = pd.concat(parts, ignore_index=True)
+    for level, name in enumerate(("split", "class")):  # one text object for all rows
+        table.insert(0, name, [sys.intern(path.split("/", 2)[level]) for path in paths])
+    table.insert(0, "path", paths)
+    return table, thumbnails
+
+
+def _rows(array: NDArray[np.uint8], rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """`array[rows]` in the place of `array`, which has no room beside it; rows ascend."""
+    for start in range(0, len(rows), CHUNK):
+        part = rows[start : start + CHUNK]
+        array[start : start + len(part)] = array[part]
+    return array[: len(rows)]
 
 
 def _describe_chunk(
     images: Path, searched: bool, places: Sequence[tuple[str, int]]
-) -> tuple[list[tuple[Any, ...]], NDArray[np.uint8]]:
-    """The rows of some members, and their thumbnails if `searched`."""
+) -> tuple[pd.DataFrame, NDArray[np.uint8]]:
+    """The columns `DECODED` and dropped_because of some members, and thumbnails if `searched`."""
     rows = []
     thumbnails = np.zeros((len(places) if searched else 0, SIDE, SIDE), np.uint8)
-    for i, (name, data) in enumerate(read_members(images, places)):
-        folder, label, _ = map(sys.intern, name.split("/"))  # one text object for all rows
+    for i, (_, data) in enumerate(read_members(images, places)):
         try:
             picture = decode(data)
         except ImageError as error:
-            facts = ("", 0, 0, "", 0.0, 0.0, f"undecodable: {error}")
+            rows.append(("", 0, 0, "", 0.0, 0.0, f"undecodable: {error}"))
         else:
             pixels = np.asarray(picture.grey)
             grey = float(pixels.mean()), float(pixels.std())
-            facts = (picture.fingerprint, *picture.grey.size, picture.mode, *grey, "")
+            rows.append((picture.fingerprint, *picture.grey.size, picture.mode, *grey, ""))
             if searched:
                 thumbnails[i] = square(picture, SIDE)
-        rows.append((name, label, folder, *facts))
-    return rows, thumbnails
+    return pd.DataFrame(rows, columns=[*DECODED, "dropped_because"]), thumbnails

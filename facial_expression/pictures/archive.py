@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from facial_expression.core.errors import ArchiveError
-from facial_expression.core.files import EPOCH
+from facial_expression.core.files import EPOCH, in_store, reaching
 
 SUFFIXES = (
     *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg"),
@@ -24,6 +24,8 @@ SUFFIXES = (
 LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 """What stands before the name and the bytes of a member (PKWARE APPNOTE 4.3.7)."""
 
+PIECE = 1 << 20  # bytes read at a time: a store takes a while for each answer
+
 DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, EOFError, OSError),
     *(struct.error, ValueError, RuntimeError),  # nonsense in a header
@@ -33,9 +35,11 @@ DAMAGE = (
 def members(path: Path) -> dict[str, int]:
     """Name -> byte at which the member starts, for every member of a normalised archive.
 
+    `path` may be the address of an archive in a store, of which only the directory is read.
+
     An ArchiveError if the file is missing, corrupt, or not a normalised archive.
     """
-    with _reading(path), zipfile.ZipFile(path) as archive:
+    with _reading(path), path.open("rb", PIECE) as stream, zipfile.ZipFile(stream) as archive:
         infos = archive.infolist()
     names = [info.filename for info in infos]
     plain = all(i.compress_type == zipfile.ZIP_STORED and i.date_time == EPOCH for i in infos)
@@ -54,7 +58,7 @@ def read_members(path: Path, places: Iterable[tuple[str, int]]) -> Iterator[tupl
     `zipfile` would read the directory of all members first.  An ArchiveError if the archive is
     missing, or a member is damaged.
     """
-    with _reading(path), path.open("rb") as stream:
+    with _reading(path), path.open("rb", PIECE) as stream:
         for name, offset in places:
             stream.seek(offset)
             header = LOCAL_HEADER.unpack(stream.read(LOCAL_HEADER.size))
@@ -69,11 +73,14 @@ def read_members(path: Path, places: Iterable[tuple[str, int]]) -> Iterator[tupl
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise ArchiveError(f"{path}: no such archive; run the fetch stage") from None
-    except DAMAGE as error:
-        raise ArchiveError(
-            f"{path}: corrupt or unreadable ({error}); delete it and run the fetch stage again"
-        ) from None
+    with reaching(path):
+        try:
+            yield
+        except FileNotFoundError:
+            raise ArchiveError(f"{path}: no such archive; run the fetch stage") from None
+        except DAMAGE as error:
+            if in_store(path) and isinstance(error, OSError):
+                raise  # `reaching` says it
+            raise ArchiveError(
+                f"{path}: corrupt or unreadable ({error}); delete it and run the fetch stage again"
+            ) from None

@@ -13,9 +13,9 @@ from pydantic.dataclasses import dataclass
 from tqdm import tqdm
 
 from facial_expression.core import processes
-from facial_expression.core.arrays import ROWS, SPLITS, write_array
+from facial_expression.core.arrays import ROWS, SPLITS, npy, write_array
 from facial_expression.core.errors import DatasetError, damaged
-from facial_expression.core.files import atomic, write_json
+from facial_expression.core.files import atomic, in_store, write_bytes, write_json
 from facial_expression.core.params import CLOSED
 from facial_expression.core.tables import read_table, write_table
 from facial_expression.pictures.squares import decode_all, located
@@ -58,23 +58,36 @@ def shares(votes: Iterable[str], classes: Sequence[str]) -> NDArray[np.float32]:
     return (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def write_pictures(images: Path, side: int, shard: tuple[Path, Sequence[tuple[str, int]]]) -> None:
-    """Decode some members of the archive into one file."""
-    write_array(shard[0], decode_all(images, shard[1], side))
+def write_pictures(
+    images: Path, side: int, shard: tuple[Path | None, Sequence[tuple[str, int]]]
+) -> bytes | None:
+    """Decode some members of the archive into one file; without one, return what it is to hold."""
+    file, places = shard
+    array = decode_all(images, places, side)
+    if file is None:
+        return npy(array)
+    write_array(file, array)
+    return None
 
 
 def write_arrays(
-    images: Path, index: Path, out: Path, params: PreprocessParameters, workers: int
+    images: Path,
+    index: Path,
+    out: Path,
+    params: PreprocessParameters,
+    workers: int,
+    scheduler: str = "",
 ) -> None:
-    """Write every split's shards with `workers` processes, whole or not at all."""
+    """Write every split's shards, whole or not at all; in a store, classes.json comes last.
+
+    `workers` and `scheduler` say who decodes (`core.processes.spread`).
+    """
     used = read_index(index)
     classes = sorted(set(used["class"]))
     used["label"] = pd.Categorical(used["class"], classes).codes.astype(np.int64)
     used["member"] = located(images, used["path"])
     shards = []
     with atomic(out) as folder:
-        folder.mkdir()
-        write_json(folder / "classes.json", classes)
         for split, rows in used.groupby("split"):
             write_table(folder / split / "rows.csv", rows[list(ROWS)])
             for number, start in enumerate(range(0, len(rows), params.shard_size)):
@@ -83,7 +96,13 @@ def write_arrays(
                 if "votes" in part:
                     write_array(folder / split / f"targets-{end}", shares(part["votes"], classes))
                 shards.append((folder / split / f"images-{end}", part["member"].tolist()))
-        with processes.pool(min(workers, len(shards))) as pool:
-            done = pool.map(partial(write_pictures, images, params.side), shards)
-            list(tqdm(done, "preprocess", len(shards), unit=" shards", leave=False, disable=None))
+        here = scheduler and not in_store(out)  # the workers may be on other machines
+        tasks = [(None if here else file, places) for file, places in shards]
+        write = partial(write_pictures, images.absolute(), params.side)
+        done = processes.spread(write, tasks, min(workers, len(tasks)), scheduler)
+        bar = tqdm(done, "preprocess", len(shards), unit=" shards", leave=False, disable=None)
+        for number, data in bar:
+            if data is not None:
+                write_bytes(shards[number][0], data)
+        write_json(folder / "classes.json", classes)
     print(f"wrote {len(used)} pictures of {len(classes)} classes to {out}")

@@ -7,6 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from facial_expression.core.errors import PipelineError, run
+from facial_expression.core.processes import spread
+from tests.helpers import one_line
+
 SCRIPT = """
 import os, time
 from facial_expression.core.processes import pool
@@ -39,3 +43,38 @@ def test_the_processes_of_a_pool_end_with_a_parent_that_is_killed(tmp_path):
     while any((Path("/proc") / str(int(each)) / "cwd").exists() for each in workers):
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def square(number: int) -> int:
+    return number**2
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("tasks", [0, 1, 20])
+def test_every_task_is_done_once_and_results_carry_its_number(workers, tasks):
+    done = list(spread(square, iter(range(tasks)), workers))
+    assert sorted(done) == [(number, number**2) for number in range(tasks)]
+
+
+def test_tasks_are_made_when_they_are_needed():
+    made = []
+    tasks = (made.append(number) or number for number in range(100))
+    next(spread(square, tasks, 2))
+    assert len(made) < 10
+
+
+def exit_at_once(number: int) -> None:
+    os._exit(number)
+
+
+def test_a_process_that_is_killed_ends_the_work_with_one_line():
+    with pytest.raises(PipelineError, match=one_line("process", "killed", "--workers")):
+        list(spread(exit_at_once, [1, 2, 3], 2))
+
+
+def test_without_dask_a_scheduler_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(
+        SystemExit, match=r"^error: .*distributed of the extra dask is not installed"
+    ):
+        run(lambda: list(spread(square, [1, 2], 2, "tcp://127.0.0.1:9")))
