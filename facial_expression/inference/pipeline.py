@@ -18,7 +18,7 @@ from facial_expression.core.threads import map_ahead
 from facial_expression.inference.boxes import Box, crop, reading_order
 from facial_expression.inference.network import Network
 from facial_expression.inference.sources import Source
-from facial_expression.pictures.images import Picture, square, turn
+from facial_expression.pictures.images import Picture, in_turn, square
 
 BATCH = 64
 """Faces that the network predicts at once."""
@@ -28,6 +28,9 @@ MAX_PICTURES = 64
 
 MAX_PIXELS = 16_000_000
 """Pixels of a batch's pictures where `predict` keeps them; bounds the memory."""
+
+KEPT = 50_000_000
+"""Pixels of a picture that `predict` keeps; a larger one is kept at half its width and height."""
 
 Find = Callable[[Image.Image], list[Box]]
 """Finds the faces on an upright picture of mode "RGB", as `Detector.find` does."""
@@ -77,7 +80,7 @@ class Result:
         faces: in reading order (`boxes.reading_order`).
         error: why the picture could not be read; empty if it was.
         rgb: the upright picture, if `predict` was asked to keep it; smaller than `size` if it is
-            a very large JPEG (`facial_expression.pictures.images`).
+            very large (`KEPT`, and JPEGs in `facial_expression.pictures.images`).
     """
 
     path: str
@@ -127,8 +130,7 @@ def predict(
 
 def read_faces(picture: Picture, network: Network, find: Find | None) -> tuple[Face, ...]:
     """The faces of one picture, as `predict` gives them."""
-    with turn(picture.upright):
-        boxes, crops = find_and_crop(picture, network, find)
+    boxes, crops = find_and_crop(picture, network, find)
     clipped = [box.clipped(picture.size) for box in boxes]
     (result,) = _classify([_Crops(Result("", None), clipped, crops)], network)
     return result.faces
@@ -174,6 +176,7 @@ def _batches(prepared: Iterable[_Crops], size: int) -> Iterator[list[_Crops]]:
         yield batch
 
 
+@in_turn()
 def _prepare(source: Source, network: Network, find: Find | None, keep: bool) -> _Crops:
     result = Result(source.path, source.frame, seconds=source.seconds)
     try:
@@ -181,9 +184,10 @@ def _prepare(source: Source, network: Network, find: Find | None, keep: bool) ->
     except (ImageError, OSError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         return _Crops(replace(result, error=reason), [], [])
-    with turn(picture.upright):
-        boxes, crops = find_and_crop(picture, network, find)
-        rgb = picture.rgb if keep else None
+    boxes, crops = find_and_crop(picture, network, find)
+    rgb = picture.rgb if keep else None
+    if rgb and rgb.width * rgb.height > KEPT:
+        rgb = rgb.reduce(2)
     clipped = [box.clipped(picture.size) for box in boxes]
     return _Crops(replace(result, size=picture.size, rgb=rgb), clipped, crops)
 

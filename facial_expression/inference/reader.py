@@ -18,7 +18,7 @@ from facial_expression.inference.pipeline import Face, Result, predict, read_fac
 from facial_expression.inference.released import released
 from facial_expression.inference.sources import Source, read_picture
 from facial_expression.inference.video import video
-from facial_expression.pictures.images import Picture, from_image
+from facial_expression.pictures.images import Picture, from_image, in_turn
 
 COLOURS = ("rgb", "bgr")
 
@@ -65,6 +65,7 @@ class FaceReader:
         self._find = Detector(min_score, min_face, threads).find if detect else None
         self.classes, self.facts = self._network.classes, self._network.facts
 
+    @in_turn()
     def analyze(self, picture: Input, colour: str = "rgb") -> list[Face]:
         """The faces of a picture, in reading order.
 

@@ -19,11 +19,12 @@ from PIL import Image
 from facial_expression.core.errors import ImageError, SourceError
 from facial_expression.inference.containers import missing_bytes
 from facial_expression.inference.sources import Source, unreadable
-from facial_expression.pictures.images import MAX_PIXELS, Picture
+from facial_expression.pictures.images import Picture, wait_for_turn
 
 if TYPE_CHECKING:
     import av
 
+MAX_PIXELS = 36_000_000  # of a frame: 8K; several are in memory
 UNREADABLE, DAMAGED = "not a video that can be decoded", "damaged frame"
 COVER = 1024  # FFmpeg's disposition of a picture that comes with music
 FLATTEST = 10  # sides of a pixel have at most this ratio; others are errors in the file
@@ -73,6 +74,10 @@ def _decoded(path: str, every: int) -> Iterator[Source]:
             if not streams or streams[0].codec_context is None:  # of no known kind
                 return
             (stream, *_), start, number = streams, None, 0
+            if problem := _too_large(stream.codec_context.width, stream.codec_context.height):
+                yield unreadable(path, problem)
+                return
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}  # later frames
             shape = stream.sample_aspect_ratio
             wider = float(shape) if shape and 1 / FLATTEST <= shape <= FLATTEST else 1.0
             for packet in container.demux(stream):
@@ -94,6 +99,11 @@ def _decoded(path: str, every: int) -> Iterator[Source]:
         return
 
 
+def _too_large(width: int, height: int) -> str:
+    pixels = f"{width}x{height} pixels, at most {MAX_PIXELS} allowed in a frame"
+    return pixels if width * height > MAX_PIXELS else ""
+
+
 class _File(FileIO):
     """An open file, because FFmpeg reads some names as addresses and patterns."""
 
@@ -110,8 +120,9 @@ def _shown(frame: av.VideoFrame, wider: float) -> Picture:
     import av
 
     width, height = round(max(wider, 1) * frame.width), round(max(1 / wider, 1) * frame.height)
-    if width * height > MAX_PIXELS:
-        raise ImageError(f"{width}x{height} pixels, at most {MAX_PIXELS} allowed")
+    if problem := _too_large(width, height):
+        raise ImageError(problem)
+    wait_for_turn(width * height)
     try:
         rgb = Image.fromarray(frame.to_ndarray(format="rgb24"))
     except (av.FFmpegError, ValueError):

@@ -17,13 +17,13 @@ import re
 import struct
 import warnings
 import zlib
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Lock
-from typing import Any
+from threading import RLock, local
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,8 +64,7 @@ MAGIC = {
 MAX_SCANS = 100
 """Of a JPEG; progressive ones have some 10, and each costs a walk over the whole picture."""
 
-LARGE = 16_000_000  # pixels of the pictures of which only one is decoded at a time
-_TURN = Lock()
+LARGE = 16_000_000  # pixels of the pictures of which threads have only one at a time
 _MARKER = re.compile(rb"\xff([\xc0-\xcf\xd9-\xfe])")
 
 STRIP = 256  # rows that are converted at once; several large copies would take too much memory
@@ -155,7 +154,8 @@ def decode(data: bytes) -> Picture:
                 raise ImageError(f"{scans} scans, at most {MAX_SCANS} allowed in JPEG")
             if width * height > MAX_PIXELS:
                 image.draft(None, (width // 2, height // 2))
-            with turn(image):
+            with in_turn():
+                wait_for_turn(image.width * image.height)
                 upright = _plain(image)
                 if kind == "WEBP" and upright is image:
                     upright = image.copy()  # the file's decoder holds it twice more
@@ -169,15 +169,38 @@ def decode(data: bytes) -> Picture:
         raise ImageError(reason(error)) from None
 
 
-def turn(image: Image.Image) -> AbstractContextManager[Any]:
-    """What bounds the memory of several threads: while one has the turn, the others wait.
+class _Turn(local):
+    """The end of a thread's block of `in_turn`."""
 
-    For pictures of up to `LARGE` pixels there is no waiting.
+    end: ExitStack | None = None
+
+
+_TURN, _LARGE = _Turn(), RLock()
+
+
+@contextmanager
+def in_turn() -> Iterator[None]:
+    """A block that decodes pictures and uses them; bounds the memory of several threads.
+
+    From the first large picture on that it decodes, blocks of other threads wait before theirs.
+    A block in a block is part of it.
     """
-    if image.width * image.height <= LARGE:
-        return nullcontext()
-    _give_back_memory()
-    return _TURN
+    if _TURN.end:
+        yield
+        return
+    with ExitStack() as end:
+        _TURN.end = end
+        try:
+            yield
+        finally:
+            _TURN.end = None
+
+
+def wait_for_turn(pixels: int) -> None:
+    """Before so many pixels are decoded: wait while another thread's block has a large picture."""
+    if pixels > LARGE and _TURN.end:
+        _give_back_memory()
+        _TURN.end.enter_context(_LARGE)
 
 
 @cache

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from facial_expression.inference import pipeline
 from facial_expression.inference.boxes import Box, crop
 from facial_expression.inference.network import Network
 from facial_expression.inference.pipeline import predict
@@ -77,6 +78,15 @@ def test_boxes_are_pixels_of_the_file_where_it_was_read_smaller(network):
         for one, other in zip(whole.faces, halved.faces, strict=True):
             np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-6)
             assert find is None or other.box == one.box.scaled(2).clipped((96, 95))
+
+
+def test_a_very_large_picture_is_kept_at_half_its_size(network, monkeypatch):
+    sources = [Source("", None, partial(noise, seed, 49, 48)) for seed in range(3)]
+    before, *_ = predict(sources, network, two_boxes, keep=True)
+    monkeypatch.setattr(pipeline, "KEPT", 49 * 48 - 1)
+    smaller = list(predict(sources, network, two_boxes, keep=True))
+    assert {(each.size, each.rgb.size) for each in smaller} == {((49, 48), (25, 24))}
+    assert (before.rgb.size, str(before.faces)) == ((49, 48), str(smaller[0].faces))
 
 
 @pytest.mark.parametrize("find", [None, two_boxes])

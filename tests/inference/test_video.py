@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from facial_expression.core.errors import ImageError, SourceError
+from facial_expression.inference import video as video_module
 from facial_expression.inference.video import camera, video
 from tests.helpers import make_video, noise_video
 
@@ -149,6 +150,13 @@ def test_what_cannot_be_decoded_is_one_unreadable_source(tmp_path, capfd, conten
     with pytest.raises(ImageError, match=r"not a video that can be decoded|cut"):
         only.read()
     assert capfd.readouterr() == ("", ""), "FFmpeg prints nothing"
+
+
+def test_frames_that_take_too_much_memory_are_not_decoded(clip, monkeypatch):
+    monkeypatch.setattr(video_module, "MAX_PIXELS", 64 * 48 - 1)
+    (only,) = video(clip)
+    with pytest.raises(ImageError, match="64x48 pixels, at most 3071 allowed in a frame"):
+        only.read()
 
 
 class Capture:

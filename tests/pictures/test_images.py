@@ -3,7 +3,10 @@ import hashlib
 import io
 import random
 import struct
+import threading
+import time
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -214,6 +217,26 @@ def test_a_very_large_jpeg_is_read_at_half_its_size(monkeypatch):
     for kind, more in (("JPEG", {"progressive": True}), ("PNG", {})):
         with pytest.raises(ImageError, match="95x64 pixels, at most 6079 allowed in " + kind):
             decode(encoded(smooth, kind, **more))
+
+
+def test_threads_have_one_large_picture_at_a_time(monkeypatch):
+    monkeypatch.setattr(images, "LARGE", 7 * 7)
+    large, small = (encoded(Image.new("L", (side, side))) for side in (8, 7))
+    together, using = threading.Barrier(2), threading.Lock()
+
+    @images.in_turn()
+    def use(data: bytes) -> None:
+        decode(data)
+        if data == small:
+            together.wait(60)  # both are in their block
+            return
+        assert using.acquire(blocking=False)
+        decode(data)  # another one in the same block
+        time.sleep(0.01)
+        using.release()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(use, [small] * 2 + [large] * 6 + [small] * 2))
 
 
 # The fingerprint
