@@ -1,9 +1,11 @@
-"""What lies beside a model file: the names of its classes, and its temperature."""
+"""What lies beside a model file (names of its classes, temperature), or beside data/ of a run."""
 
 from pathlib import Path
+from typing import Any
 
-from facial_expression.core.errors import DatasetError, ModelError, damaged
+from facial_expression.core.errors import DatasetError, ModelError, ParameterError, damaged
 from facial_expression.core.files import read_json
+from facial_expression.core.params import read_yaml
 from tools.arguments import positive_float
 
 
@@ -33,3 +35,24 @@ def find_temperature(model: Path) -> float:
         return 1.0
     with damaged(path, "the export stage"):
         return positive_float(str(read_json(path, "the export stage")["temperature"]))
+
+
+def active_parameters(root: Path) -> dict[str, dict[str, Any]]:
+    """What stands in params.yaml of `root` and in the two files that it names, by their path.
+
+    Raises:
+        ParameterError: one is missing, or holds no keys.
+    """
+    found = {"params.yaml": read_yaml(root / "params.yaml")}
+    for kind in ("data", "recipe"):
+        active = found["params.yaml"]
+        if not isinstance(active, dict) or not isinstance(active.get(kind), str):
+            raise ParameterError(
+                f"{root / 'params.yaml'}: expected a key '{kind}' with the name of a file in "
+                f"conf/{kind}; add it"
+            )
+        name = f"conf/{kind}/{active[kind]}.yaml"
+        found[name] = read_yaml(root / name)
+        if not isinstance(found[name], dict):
+            raise ParameterError(f"{root / name}: expected sections such as train:, found none")
+    return found

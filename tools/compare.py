@@ -70,7 +70,7 @@ def read_run(revision: str, split: str) -> Predictions:
     try:
         # DVCFileSystem(rev=...) finds nothing if the pipeline is a folder of a larger repository
         with Repo() as repo, nullcontext() if revision in WORKSPACE else repo.switch(revision):
-            text = repo.dvcfs.read_text(path, encoding="utf-8", newline="")
+            data = repo.dvcfs.read_bytes(path)
     except DvcException as error:
         raise PipelineError(
             f"{name}: expected a commit, branch, tag or experiment of this repository: "
@@ -81,7 +81,7 @@ def read_run(revision: str, split: str) -> Predictions:
             f"{name}: expected {path}, found none ({error.strerror}); name a split that it scored, "
             "or bring its files with dvc fetch --all-commits"
         ) from None
-    return parse(text, name)
+    return parse(data, name)
 
 
 def check_seeds(revisions: Sequence[str]) -> None:
@@ -114,15 +114,15 @@ def check_seeds(revisions: Sequence[str]) -> None:
             )
 
 
-def parse(text: str, name: str) -> Predictions:
-    """Read the text of predictions/<split>.csv.
+def parse(data: bytes, name: str) -> Predictions:
+    """Read the bytes of predictions/<split>.csv.
 
     Raises:
         DatasetError: it has other columns, no picture, a picture twice, or an unknown class.
     """
     columns = dict.fromkeys(COLUMNS, str)
     again = "the evaluate stage of that version"
-    table = read_table(Path(name), columns, again, key="path", stream=io.BytesIO(text.encode()))
+    table = read_table(Path(name), columns, again, key="path", stream=io.BytesIO(data))
     classes = [column for column in table if column not in columns]
     known = table[["actual", "predicted"]].isin(classes).all(axis=1)
     if not known.all():

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import ModelError, run
+from facial_expression.core.files import read_text
 from facial_expression.inference.released import CLONE, PACKAGE, released
 
 PROJECT = "facial-expression-pipeline"
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.card:
         if not card.is_file():
             raise ModelError(f"{card}: no such card; export the network again")
-        print(card.read_text(encoding="utf-8"), end="")
+        print(read_text(card, "the export stage"), end="")
         return
     from facial_expression.inference.detection import SHA256, WEIGHTS
     from facial_expression.inference.network import Network

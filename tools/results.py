@@ -12,7 +12,6 @@ the run in data/ below those of README.md.
 """
 
 import datetime
-import json
 import re
 import shutil
 from collections.abc import Mapping, Sequence
@@ -24,10 +23,10 @@ import pandas as pd
 import yaml
 
 from facial_expression.core.command import parser
-from facial_expression.core.errors import PipelineError, run
-from facial_expression.core.files import write_text
-from facial_expression.core.params import read_yaml
+from facial_expression.core.errors import PipelineError, damaged, run
+from facial_expression.core.files import read_json, write_text
 from facial_expression.core.tables import markdown, read_table
+from tools.beside import active_parameters
 
 NUMBERS = (
     "data/evaluation/scores.json",
@@ -78,6 +77,7 @@ def recipes(results: Path) -> str:
     return _over_seeds(results, SHOWN)
 
 
+@damaged("scores.json or history.csv", "the evaluate or the train stage")
 def show(root: Path) -> str:
     """The runs of README.md and the one in `root`/data: accuracy in percent, 95 % interval.
 
@@ -156,7 +156,7 @@ TABLES = {"recipes": recipes, "seeds": seeds, "runs": runs, "notebook": notebook
 
 
 def _metrics(folder: Path) -> dict[str, Any]:
-    metrics: dict[str, Any] = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    metrics: dict[str, Any] = read_json(folder / "scores.json", "the evaluate stage")
     return metrics
 
 
@@ -181,6 +181,7 @@ def _spread(values: Sequence[float | None]) -> str:
     return f"{mean(found):.{digits}f}{deviation}"
 
 
+@damaged("scores.json or history.csv in results/", "tools.results keep")
 def filled(document: str, results: Path) -> str:
     """The document with every marked table written anew from the runs in `results`.
 
@@ -216,12 +217,12 @@ def write_tables(root: Path, *, check: bool) -> None:
 
 def write_parameters(source: Path, path: Path) -> None:
     """Write the parameters in force in the clone `source`: params.yaml and the files it names."""
-    active = read_yaml(source / "params.yaml")
-    for kind in ("data", "recipe"):
-        active |= read_yaml(source / "conf" / kind / f"{active[kind]}.yaml")
-    if Path(active["fetch"]["source"]).exists():
-        active["fetch"]["source"] = "a local copy"  # its path is nobody else's
-    _dump(active, path)
+    active = active_parameters(source)
+    merged = {key: value for document in active.values() for key, value in document.items()}
+    with damaged("params.yaml or a file of conf/ that it names", "git restore"):
+        if Path(merged["fetch"]["source"]).exists():
+            merged["fetch"]["source"] = "a local copy"  # its path is nobody else's
+        _dump(merged, path)
 
 
 def _dump(value: Any, path: Path) -> None:

@@ -137,10 +137,16 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, text + "\n")
 
 
+def read_text(path: Path, written_by: str) -> str:
+    """A text in UTF-8 of `the export stage` or such; a DatasetError if it is missing or none."""
+    with damaged(path, written_by):
+        return path.read_text(encoding="utf-8")
+
+
 def read_json(path: Path, written_by: str) -> Any:
     """A JSON file of `the index stage` or such; a DatasetError if it is missing or no JSON."""
     with damaged(path, written_by):
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(read_text(path, written_by))
 
 
 def rounded(value: Any) -> Any:

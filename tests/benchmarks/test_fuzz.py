@@ -1,9 +1,33 @@
-"""A few hundred damaged files; `python -m benchmarks.fuzz` tries more."""
+"""A few hundred damaged files, and what was found; `python -m benchmarks.fuzz` tries more."""
 
 import pytest
 
-from benchmarks.fuzz import fuzz
+from benchmarks import fuzz
+from benchmarks.readers import readers, tried
 from facial_expression.network.backend import configure
+from tests.clones import ROOT
+
+CORPUS = ROOT / "tests/corpus"
+ENDS = ["read", "refused"]
+
+
+@pytest.fixture(scope="module")
+def table(pulled, tmp_path_factory):
+    """The readers, on a copy of the sample's run."""
+    configure("tensorflow", 2)
+    return readers(pulled / "data", tmp_path_factory.mktemp("readers") / "run")
+
+
+@pytest.mark.parametrize("name", sorted(f"{p.parent.name}/{p.name}" for p in CORPUS.glob("*/*")))
+def test_what_was_found_stays_mended(table, name):
+    reader = table[name.partition("/")[0]]
+    file = reader.named(name.partition(".")[2])
+    whole = file.read_bytes()
+    file.write_bytes((CORPUS / name).read_bytes())
+    try:
+        assert tried(reader, file) in ENDS
+    finally:
+        file.write_bytes(whole)
 
 
 @pytest.mark.parametrize(
@@ -11,8 +35,17 @@ from facial_expression.network.backend import configure
 )
 def test_whatever_is_damaged_the_end_is_a_result_or_one_line(pulled, seed, cases):
     configure("tensorflow", 2)
-    ends = fuzz(pulled / "data", cases, seed)
-    faults = ends[~ends["end"].isin(["read", "refused"])]
+    ends = fuzz.fuzz(pulled / "data", cases, seed)
+    faults = ends[~ends["end"].isin(ENDS)]
     assert faults.empty, faults.to_string()
     assert (ends["end"] == "refused").sum() > 50
     assert (ends["end"] == "read").any()
+
+
+def test_the_files_of_faults_are_kept(pulled, tmp_path, monkeypatch):
+    configure("tensorflow", 2)
+    monkeypatch.setattr(fuzz, "tried", lambda reader, file: "traceback: of a test")
+    ends = fuzz.fuzz(pulled / "data", 20, 7, tmp_path / "corpus")
+    kept = {f"{path.parent.name}/{path.name}" for path in (tmp_path / "corpus").glob("*/*")}
+    named = enumerate(ends[["reader", "file"]].to_numpy())
+    assert kept == {f"{reader}/7-{case}.{name}" for case, (reader, name) in named}

@@ -163,13 +163,14 @@ TEXT = "path,actual,predicted,happy,sad\nb.png,sad,sad,0.2,0.8\na.png,happy,sad,
 )
 def test_what_is_no_table_is_refused(text, found):
     with pytest.raises(DatasetError, match=f"^main: .*{found}"):
-        compare.parse(text, "main")
+        compare.parse(text.encode(), "main")
 
 
 def test_runs_are_joined_by_path_whatever_their_order():
-    one = compare.parse(TEXT, "one")
+    one = compare.parse(TEXT.encode(), "one")
     header, first, second = TEXT.splitlines(keepends=True)
-    other = compare.parse(header + second.replace("happy,sad", "happy,happy") + first, "other")
+    changed = header + second.replace("happy,sad", "happy,happy") + first
+    other = compare.parse(changed.encode(), "other")
     actual, (a, b) = compare.aligned([one, other])
     assert actual.tolist() == [1, 0]
     assert a.tolist() == [1, 1]

@@ -9,11 +9,11 @@ from typing import Any
 
 import pandas as pd
 
-from facial_expression.core.errors import DatasetError, ParameterError
-from facial_expression.core.files import read_json
-from facial_expression.core.params import read_yaml
+from facial_expression.core.errors import DatasetError
+from facial_expression.core.files import read_json, read_text
 from facial_expression.core.tables import read_table
 from facial_expression.fetch.download import without_credentials
+from tools.beside import active_parameters
 from tools.report.pictures import Picture, embed
 
 CARD = "export/model_card.md"
@@ -105,7 +105,7 @@ def read(folder: Path) -> Run:
         raise DatasetError(
             f"{folder}: expected the data/ of a run with params.yaml beside it; mend --run"
         )
-    values = _parameters(root)
+    values = active_parameters(root)
     private = sorted(_private(list(values.values())), key=len, reverse=True)
 
     def public(text: str) -> str:
@@ -122,7 +122,7 @@ def read(folder: Path) -> Run:
             for name, columns in TABLES.items()
         },
         **dict(zip(("source", "audit", "metrics", "parity"), read, strict=True)),
-        card=public(_read(folder, CARD)),
+        card=public(read_text(folder / CARD, f"the {_stage(CARD)} stage")),
         plots={name: embed(folder / f"plots/{name}.png") for name in PLOTS},
         parameters={name: public((root / name).read_text("utf-8", "replace")) for name in values},
     )
@@ -136,29 +136,12 @@ def _json(folder: Path, name: str) -> dict[str, Any]:
     return dict(found)
 
 
-def _read(folder: Path, name: str) -> str:
-    try:
-        return (folder / name).read_text(encoding="utf-8")
-    except (FileNotFoundError, UnicodeDecodeError) as error:
-        raise _damaged(folder, name, f"expected a text in UTF-8: {error}") from None
-
-
 def _damaged(folder: Path, name: str, found: str) -> DatasetError:
     return DatasetError(f"{folder / name}: {found}; run the {_stage(name)} stage again (dvc repro)")
 
 
 def _stage(name: str) -> str:
     return STAGES[name.partition("/")[0]]
-
-
-def _parameters(root: Path) -> dict[str, Any]:
-    """What stands in params.yaml and in the two files that it names, by their path."""
-    active = read_yaml(root / "params.yaml")
-    for kind in ("data", "recipe"):
-        if not isinstance(active, dict) or kind not in active:
-            raise ParameterError(f"{root / 'params.yaml'}: expected a key '{kind}'; add it")
-    named = [f"conf/{kind}/{active[kind]}.yaml" for kind in ("data", "recipe")]
-    return {"params.yaml": active, **{name: read_yaml(root / name) for name in named}}
 
 
 def _private(values: Any) -> Iterator[str]:

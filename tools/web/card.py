@@ -5,6 +5,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from facial_expression.core.files import read_text
 from tools.report.card import render, without_metadata
 
 NAMES = {
@@ -26,7 +27,7 @@ DOCUMENTS = {
 def documents(model: Path) -> dict[str, Markup]:
     """What stands beside a model file, as HTML by what it is: the card, the release's notes."""
     return {
-        summary: render(without_metadata(path.read_text(encoding="utf-8")), deeper=2)
+        summary: render(without_metadata(read_text(path, "the export stage")), deeper=2)
         for name, summary in DOCUMENTS.items()
         if (path := model.with_name(name)).is_file()
     }  # their headings go below those of the page
