@@ -13,11 +13,12 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.clones import environment
@@ -55,9 +56,14 @@ class Server:
         raise AssertionError((self.folder / "log").read_text("utf-8"))
 
     def kill(self) -> None:
-        if self.process:
+        """Kill it and the processes that it started."""
+        if self.process and self.process.poll() is None:
+            children = psutil.Process(self.process.pid).children(recursive=True)
             self.process.kill()
             self.process.wait()
+            for child in children:
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
 
 
 class S3(Server):

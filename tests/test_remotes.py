@@ -188,6 +188,10 @@ def test_ssh(finished, tmp_path):
             },
         )
         shell(clone, address, *mine)
+        sent = tmp_path / "srv"
+        half_way = "dvc push --jobs 1", lambda: len(objects(sent)) >= 5
+        interrupted(clone, *half_way, lambda _: server.kill())
+        server.start()
         push(clone)
         colleague = copy_of_git(clone, tmp_path / "colleague")
         shell(colleague, mine[0], mine[1].replace("/key", "/host"))
