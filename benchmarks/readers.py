@@ -136,7 +136,7 @@ def handed(root: Path) -> dict[str, Reader]:
     rules = params.load(root / "conf/data/sample.yaml", "fetch", FetchParameters)
 
     def fetched(path: Path) -> None:
-        normalise(path, root / "out/images.zip", rules, "it")
+        normalise({"it": path}, root / "out/images.zip", rules)
 
     def picture(path: Path) -> None:
         decode(path.read_bytes())

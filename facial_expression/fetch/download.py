@@ -71,6 +71,15 @@ def from_drive(file_id: str, folder: Path, max_bytes: int = UNBOUNDED) -> Path:
     return _watched(f"gdrive:{file_id}", receive, folder, max_bytes)
 
 
+def matching(url: str) -> list[str]:
+    """The URLs of the files that match a URL with `*`, sorted; errors as `from_url`."""
+    import fsspec
+
+    with _one_line(url):
+        system, path = fsspec.core.url_to_fs(url)
+        return sorted(map(system.unstrip_protocol, system.glob(path)))
+
+
 RECEIVERS = {"url": from_url, "kaggle": from_kaggle, "gdrive": from_drive}
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from math import ceil, floor
 from operator import itemgetter
 from pathlib import Path
@@ -38,18 +38,23 @@ class Normalised(NamedTuple):
     people: str  # the text of people.csv
 
 
-def normalise(source: Path, out: Path, params: FetchParameters, where: str) -> Normalised:
-    """Write the pictures of `source` to `out` as a normalised archive.
+def normalise(sources: Mapping[str, Path], out: Path, params: FetchParameters) -> Normalised:
+    """Write the pictures of all `sources` to `out` as one normalised archive.
 
     The same pictures give the same bytes, however they are packed, wrapped in folders and ordered.
     A picture with a box is cut out and encoded as PNG; the bytes of others stay.  One line on
-    stderr says what is passed over.  Messages call the source `where`; temporary files lie beside
-    `out`.
+    stderr says what is passed over.  Temporary files lie beside `out`.
+
+    Args:
+        sources: what messages call each, and where it is.
+        out: the file.
+        params: section `fetch`.
 
     Raises:
-        ArchiveError: the source is empty, corrupt, dangerous, or not laid out in a known way.
+        ArchiveError: a source is empty, corrupt or dangerous, or they are not one set that is laid
+            out in a known way.
     """
-    with opened(source, params, where, out.parent) as files:
+    with opened(sources, params, out.parent) as files:
         layout, reader = choose(files)
         found: list[Row] = []
         try:
@@ -125,24 +130,24 @@ def _named(rows: list[Row], files: Files) -> Named:
         if not name or "/" in name or is_junk(name) or safe_path(name, files.where) != name:
             what, remedy = "a class that can be the name of a folder", "name it by fetch.classes"
             raise files.fault(what, repr(name), remedy)
-    _refuse_alike(((name, name) for name in sorted(set(names.values()))), files)
+    _refuse_alike(((name, repr(name)) for name in sorted(set(names.values()))), files)
     named = []
     for row in rows:
         name = Path(row.name).with_suffix(".png").name if row.box else row.name
         named.append((f"{row.split}/{names[row.label]}/{name}", row))
     named.sort(key=itemgetter(0))
-    _refuse_alike(((name, row.file.path) for name, row in named), files)
+    _refuse_alike(((name, row.file) for name, row in named), files)
     return named
 
 
-def _refuse_alike(names: Iterable[tuple[str, str]], files: Files) -> None:
-    """Refuse names, each with its path, that would be one on a disk that ignores case."""
-    known: dict[str, str] = {}
-    for name, path in names:
+def _refuse_alike(names: Iterable[tuple[str, object]], files: Files) -> None:
+    """Refuse names, each with what has it, that would be one on a disk that ignores case."""
+    known: dict[str, object] = {}
+    for name, owner in names:
         if name.casefold() in known:
-            both = " and ".join(sorted([repr(known[name.casefold()]), repr(path)]))
-            raise files.fault("distinct names", both, "rename one")
-        known[name.casefold()] = path
+            both = " and ".join(sorted([str(known[name.casefold()]), str(owner)]))
+            raise files.fault("distinct names", both, "rename one, or leave it out")
+        known[name.casefold()] = owner
 
 
 def _people(rows: Named, files: Files) -> str:

@@ -38,7 +38,9 @@ class Table:
 class FetchParameters:
     """Section `fetch` of conf/data/*.yaml."""
 
-    source: str  # a local path, a URL, `kaggle:owner/name` or `gdrive:<id>`
+    # a local path, a URL, `kaggle:owner/name` or `gdrive:<id>`; or a list of them, read together;
+    # `*` in a path or URL stands for any characters
+    source: str | Annotated[tuple[str, ...], Field(min_length=1)]
     licence: str  # who may use the pictures, and for what; copied to source.json
     # of the normalised archive; None where DVC itself notices a change
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")] | None = None

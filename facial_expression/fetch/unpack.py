@@ -22,7 +22,7 @@ import tempfile
 import unicodedata
 import zipfile
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -60,6 +60,10 @@ class File(NamedTuple):
     size: int  # bytes, as declared
     place: Any  # what `opener` opens: a path, or a member of a zip or tar
     opener: Callable[[Any], IO[bytes]]
+    origin: str = ""  # which of several sources it comes from
+
+    def __str__(self) -> str:
+        return f"{self.path!r} in {self.origin}" if self.origin else repr(self.path)
 
     @property
     def name(self) -> str:
@@ -74,7 +78,7 @@ class File(NamedTuple):
 
 @dataclass
 class Files:
-    """The files of one source by what they are; hidden ones are left out."""
+    """The files of a source, or of several, by what they are; hidden ones are left out."""
 
     where: str  # the source, for messages
     params: FetchParameters
@@ -90,6 +94,7 @@ class Files:
     total: int = 0  # bytes of the files, as declared
     spooled: int = 0  # bytes unpacked to the disk
     packed: int = 0  # bytes that all of these came from
+    origin: str = ""  # of the files that are being added
 
     def admit(self, name: str, where: str) -> str:
         """The safe path of one more file of the folder, or member of the archive, `where`."""
@@ -103,6 +108,8 @@ class Files:
             return
         pictured = file.path.lower().endswith(archive.SUFFIXES)
         kind = "picture" if pictured else _kind(self.head(file), file.path)
+        if self.origin:
+            file = file._replace(origin=self.origin)
         (self.pictures if kind == "picture" else self.others[kind]).append(file)
         if kind != "archive":  # what is in it counts
             self.total += file.size
@@ -186,36 +193,50 @@ class Files:
 
 
 @contextmanager
-def opened(source: Path, params: FetchParameters, where: str, scratch: Path) -> Iterator[Files]:
-    """The files of `source`, checked and listed; messages call it `where`.
+def opened(sources: Mapping[str, Path], params: FetchParameters, scratch: Path) -> Iterator[Files]:
+    """The files of one source, or of several together, checked and listed.
 
-    Where there are neither pictures nor tables, all archives among the files are read together.
-    `scratch` is a folder for temporary files.
+    Where a source has neither pictures nor tables, all archives among its files are read together.
+
+    Args:
+        sources: what messages call each, and where it is.
+        params: the limits.
+        scratch: a folder for temporary files.
 
     Raises:
-        ArchiveError: the source is empty, of another kind, damaged or dangerous.
+        ArchiveError: a source is empty, of another kind, damaged or dangerous.
     """
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(dir=scratch))
-        files = Files(where, params, Path(folder), stack)
-        with reading(where):
-            if source.is_dir():
-                _list_folder(source, files)
-            else:
-                files.packed = source.stat().st_size
-                files.add(File(source.name, files.packed, str(source), _open_path))
-        for file in files.others[""] if source.is_file() else ():
-            head, remedy = files.head(file)[:16], "a download may have given an error page"
-            found = f"a file that begins with {head!r}" if head else "an empty file"
-            raise files.fault("a zip, a tar, fer2013.csv or a folder", found, remedy)
-        for _ in range(DEEPEST):
-            if files.pictures or files.others["table"]:
-                break
-            for file in files.others.pop("archive", []):
-                inside = where if file.place == str(source) else f"{where}/{file.path}"
-                with reading(inside):
-                    files.unpack(file, inside)
+        files = Files(", ".join(sources)[:300], params, Path(folder), stack)
+        for where, source in sources.items():
+            files.origin = where if len(sources) > 1 else ""
+            passed_over = files.others.pop("archive", [])  # of the sources before
+            _list_source(where, source, files)
+            files.others["archive"] += passed_over
         yield files
+
+
+def _list_source(where: str, source: Path, files: Files) -> None:
+    known = len(files.pictures) + len(files.others["table"])
+    others = len(files.others[""])
+    with reading(where):
+        if source.is_dir():
+            _list_folder(source, files)
+        else:
+            files.packed += (size := source.stat().st_size)
+            files.add(File(source.name, size, str(source), _open_path))
+    for file in files.others[""][others:] if source.is_file() else ():
+        head, remedy = files.head(file)[:16], "a download may have given an error page"
+        found = f"a file that begins with {head!r}" if head else "an empty file"
+        raise ArchiveError.expected(where, "a zip, a tar, fer2013.csv or a folder", found, remedy)
+    for _ in range(DEEPEST):
+        if len(files.pictures) + len(files.others["table"]) > known:
+            break
+        for file in files.others.pop("archive", []):
+            inside = where if file.place == str(source) else f"{where}/{file.path}"
+            with reading(inside):
+                files.unpack(file, inside)
 
 
 @contextmanager

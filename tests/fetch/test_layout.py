@@ -45,7 +45,7 @@ def fetched(
 ) -> dict[str, bytes]:
     """The pictures that a folder with these files, or one file of them, gives."""
     source, out = make_folder(folder / "source", files), folder / "images.zip"
-    normalise(source / source_name, out, FetchParameters("", "", **section), "here")
+    normalise({"here": source / source_name}, out, FetchParameters("", "", **section))
     with zipfile.ZipFile(out) as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 

@@ -41,7 +41,7 @@ class Set:
             source.write_bytes(zipped(files))
         images = folder / "images.zip"
         params = FetchParameters("", "", **section)  # type: ignore[arg-type]
-        self.made = normalise(source, images, params, "here")
+        self.made = normalise({"here": source}, images, params)
         with zipfile.ZipFile(images) as archive:
             self.members = {name: archive.read(name) for name in archive.namelist()}
         self.counts = Counter(name.rpartition("/")[0] for name in self.members)

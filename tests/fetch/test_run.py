@@ -52,9 +52,9 @@ def test_a_download_is_normalised_and_removed(tmp_path, monkeypatch):
     monkeypatch.setitem(download.RECEIVERS, "kaggle", unpacked)
     out = tmp_path / "out" / "images.zip"
     out.parent.mkdir()
-    write_archive(parse("kaggle:a/b"), out, LIMITS)
+    write_archive([parse("kaggle:a/b")], out, LIMITS)
     expected = make_archive(tmp_path / "expected.zip", tiny_pictures())
     assert out.read_bytes() == expected.read_bytes()
     with pytest.raises(ArchiveError, match=r"^kaggle:a/b: expected at most 3 files"):
-        write_archive(parse("kaggle:a/b"), out, FetchParameters("", "", max_files=3))
+        write_archive([parse("kaggle:a/b")], out, FetchParameters("", "", max_files=3))
     assert list(out.parent.iterdir()) == [out]

@@ -36,7 +36,7 @@ def packed(source: Path, allowed: FetchParameters = LIMITS) -> bytes:
     """What `normalise` makes of the source, in a folder in which it must leave nothing else."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "images.zip"
-        count = normalise(source, out, allowed, "the source").files
+        count = normalise({"the source": source}, out, allowed).files
         assert os.listdir(folder) == [out.name]  # noqa: PTH208
         assert count == len(archive.members(out))
         return out.read_bytes()
@@ -295,4 +295,4 @@ def test_an_unreadable_folder_is_one_line(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", deny)
     with pytest.raises(ArchiveError, match=r"cannot be read: .*Permission denied"):
-        normalise(source, tmp_path / "o.zip", LIMITS, "the source")
+        normalise({"the source": source}, tmp_path / "o.zip", LIMITS)

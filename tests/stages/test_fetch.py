@@ -1,5 +1,6 @@
 import errno
 import json
+import re
 import shutil
 import socket
 from collections.abc import Iterable, Iterator
@@ -8,7 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from facial_expression.core.errors import ChecksumError, ParameterError, SourceError, run
+from facial_expression.core.errors import (
+    ArchiveError,
+    ChecksumError,
+    ParameterError,
+    SourceError,
+    run,
+)
 from facial_expression.core.files import HALF, sha256_of
 from facial_expression.core.params import load
 from facial_expression.fetch import download, layout
@@ -155,6 +162,9 @@ def test_a_remote_source_without_a_pin_fails_before_it_downloads(project, monkey
         ({"source": "kaggle:fer2013"}, "expected a path.* found 'kaggle:fer2013'"),
         ({"source": "data/none.zip"}, "data/none.zip: no such file or folder"),
         ({"source": "set.zip", "sha256": "abc"}, "fetch.sha256"),
+        ({"source": []}, "fetch.source"),
+        ({"source": 3}, "fetch.source"),
+        ({"source": ["set.zip", "none.zip"]}, "set.zip: no such file or folder"),
         ({"source": "set.zip", "max_bytes": 0}, "fetch.max_bytes"),
         ({"source": "set.zip", "checksum": "x"}, "unknown parameter 'fetch.checksum'"),
     ],
@@ -188,6 +198,88 @@ def test_secrets_of_a_url_are_neither_printed_nor_written(project):
         project.fetch(source="nonsense://me:secret@host/a.zip?token=secret", sha256="0" * 64)
     assert "secret" not in str(caught.value)
     assert "nonsense://host/a.zip" in str(caught.value)
+
+
+# Several sources
+
+
+def packed(folder: Path, *names: str) -> list[str]:
+    """The tiny set, its pictures dealt out to archives of these names; their paths."""
+    items = sorted(tiny_pictures().items())
+    for start, name in enumerate(names):
+        part = make_folder(
+            folder.parent / f"{folder.name}-{name}", dict(items[start :: len(names)])
+        )
+        kind = "zip" if name.endswith(".zip") else "gztar"
+        shutil.move(shutil.make_archive(str(part), kind, part), folder / name)
+        shutil.rmtree(part)
+    return [str(folder / name) for name in names]
+
+
+PARTS = ("part-0.zip", "part-1.tar.gz", "part-2.zip")
+
+
+def test_several_archives_by_list_or_pattern_give_the_bytes_of_one(project, expected, capsys):
+    paths = packed(project.watched, *PARTS)
+    patterns = [f"{project.watched}/part-*"], f"{project.watched}/*-*"
+    for source in (paths, paths[::-1], *patterns):
+        project.fetch(source=source)
+        assert sha256_of(project.out / "images.zip") == expected
+        assert project.written() == WRITTEN
+    told = [f"fetching {path}" for path in (*paths, *paths[::-1])]
+    told += [f"fetching {project.watched}/{name}: 3 files" for name in ("part-*", "*-*")]
+    assert capsys.readouterr().err.splitlines() == told
+    record = json.loads((project.out / "source.json").read_text())
+    assert (record["kind"], record["source"], record["files"]) == ("local", "*-*", 30)
+    project.fetch("--print-sha256", source=paths)
+    assert capsys.readouterr().out == f"{expected}\n"
+
+
+def test_several_urls_need_a_pin_and_may_be_mixed_with_paths(project, expected):
+    import fsspec
+
+    *local, last = packed(project.watched, *PARTS)
+    for name in ("fetch/parts/c.zip", "fetch/parts/other.txt"):
+        with fsspec.open(f"memory://{name}", "wb") as stream:
+            stream.write(Path(last).read_bytes())
+    mixed = [*local, "memory://fetch/parts/*.zip"]
+    with pytest.raises(SourceError, match=r"is remote, so pin it"):
+        project.fetch(source=mixed)
+    project.fetch(source=mixed, sha256=expected)
+    record = json.loads((project.out / "source.json").read_text())
+    assert record["kind"] == "local, url"
+    assert record["source"] == "part-0.zip, part-1.tar.gz, memory://fetch/parts/*.zip"
+
+
+def test_addresses_that_differ_in_a_secret_only_are_all_read(project, expected, monkeypatch):
+    paths = dict(zip(["h/a?key=1", "h/a?key=2"], packed(project.watched, *PARTS[1:]), strict=True))
+
+    def receive(url: str, folder: Path, max_bytes: int) -> Path:
+        return Path(paths[url.removeprefix("https://")])
+
+    monkeypatch.setitem(download.RECEIVERS, "url", receive)
+    project.fetch(source=[f"https://{each}" for each in paths], sha256=expected)
+    assert "key" not in (project.out / "source.json").read_text()
+
+
+@pytest.mark.parametrize("pattern", ["none-*.zip", "memory://fetch/none-*.zip"])
+def test_a_pattern_that_nothing_matches_is_named(project, pattern):
+    with pytest.raises(SourceError, match=rf"^{re.escape(pattern)}: nothing matches; correct"):
+        project.fetch(source=pattern, sha256="0" * 64)
+    assert project.written() == []
+
+
+def test_a_picture_in_two_archives_and_an_archive_that_is_none_are_named(project):
+    paths = packed(project.watched, *PARTS)
+    twice = project.watched / "twice.zip"
+    shutil.copy(paths[0], twice)
+    one, two = (rf"'test/angry/PrivateTest_0.jpg' in \S*{name}" for name in (PARTS[0], twice.name))
+    with pytest.raises(ArchiveError, match=f"expected distinct names, found {one} and {two}; "):
+        project.fetch(source=[*paths, str(twice)])
+    twice.write_text("<html>")
+    with pytest.raises(ArchiveError, match=r"/twice.zip: expected a zip, .* begins with b'<html>'"):
+        project.fetch(source=[*paths, str(twice)])
+    assert project.written() == []
 
 
 @pytest.mark.parametrize("source", ["kaggle:a/b", "gdrive:134M73bJ", "https://me:secret@h/a.zip"])
