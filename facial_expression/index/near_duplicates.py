@@ -1,8 +1,7 @@
 """Near-duplicates: one photograph in two files that differ in encoding, light, mark or crop.
 
-Two steps, as usual: a perceptual hash finds candidates cheaply, then the correlation of the
-pictures decides.  Both use a thumbnail, so the cost does not grow with the size of the pictures;
-comparing all hashes is quadratic in their number (35,000: 1.5 s of one core).
+A perceptual hash names candidates, a coarse look dismisses most of them, and the correlation of the
+pictures decides.  All three use a thumbnail, so their cost does not grow with the pictures' size.
 
 - The hash: the signs of the 63 lowest frequencies of the thumbnail's cosine transform (Zauner 2010,
   "Implementation and benchmarking of perceptual image hash functions", with the sign in place of
@@ -11,12 +10,21 @@ comparing all hashes is quadratic in their number (35,000: 1.5 s of one core).
   Gaussians, Marr and Hildreth 1980), the best over moves of one thumbnail pixel.  Faces that a
   detector has cropped share their coarse shading, so plain correlation calls strangers alike;
   the finest detail is left out because encoders change it.
+- The look: nearly the same on half as many rows and columns, several times as fast.
+
+Up to `CELL` * `PROBED` pictures are compared each with each.  More are put into cells of similar
+pictures by k-means, and each is compared with those in the `PROBED` cells nearest to it (an
+inverted file: Sivic and Zisserman 2003, "Video Google"), so the hashes to compare grow with the
+number of pictures and not with its square.  docs/protocol.md says what that misses.
 
 The threshold depends on how alike the pictures of a set are anyway, so it is a parameter of the
 set; docs/protocol.md says how FER2013's was chosen and how often a pair above it is true.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -24,6 +32,7 @@ import numpy as np
 import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 SIDE = 24
 """Pixels of a thumbnail's side."""
@@ -31,12 +40,80 @@ RADIUS = 12
 """Bits of 63 by which the hashes of candidates differ at most."""
 LOW, HIGH = 0.75, 2.0  # standard deviations of the band-pass, in thumbnail pixels
 REACH = 1  # thumbnail pixels by which a picture may be moved
-ROWS, PAIRS = 32, 512  # of hashes, and of candidates, compared at a time
+STEPS = 256  # of a look, in eight bits
+MARGIN = 0.12  # by which two pictures may look less alike than they are
+CELL = 2500  # pictures of a cell, on average
+PROBED = 16  # cells that a picture is compared with
+SAMPLED = 64  # pictures a cell that k-means sees
+TASK = 4096  # pictures that a thread compares with others at a time
+BLOCK, BATCH, PAIRS = 1 << 17, 1 << 16, 512  # hashes, looks and thumbnails compared at a time
 
 Thumbnails = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
 Floats = NDArray[np.float32]
 Positions = NDArray[np.intp]
+Pairs = tuple[Positions, Positions]
+
+
+@dataclass(frozen=True)
+class Cells:
+    """N pictures, each in one cell, and the cells where the partners of each are sought."""
+
+    own: NDArray[np.uint16]  # (N,)
+    probed: NDArray[np.uint16]  # (N, number of cells)
+
+    @cached_property
+    def members(self) -> list[Positions]:
+        """The pictures in each cell, in their order."""
+        order = np.argsort(self.own, kind="stable")
+        sizes = np.bincount(self.own, minlength=int(self.probed.max(initial=0)) + 1)
+        return np.split(order, np.cumsum(sizes)[:-1])
+
+    def tasks(self) -> Iterator[Positions]:
+        """All pictures, some of one cell at a time."""
+        for cell in self.members:
+            yield from (cell[i : i + TASK] for i in range(0, max(len(cell), 1), TASK))
+
+
+@dataclass(frozen=True)
+class _Pictures:
+    """N pictures among which partners are sought, upright or mirrored."""
+
+    thumbnails: Thumbnails  # (N, SIDE, SIDE)
+    hashes: Hashes  # (N,)
+    looks: NDArray[np.int8]  # (N, SIDE**2 / 4)
+    cells: Cells
+    mirrored: bool
+    least: float  # similarity of near-duplicates
+
+    def near_duplicates(self, queries: Positions) -> tuple[Positions, Positions, Floats]:
+        """Pairs of `queries`, pictures of one cell, with others: first, second, similarity."""
+        others = self.hashes ^ MIRROR if self.mirrored else self.hashes
+        near = candidates(self.hashes, others, self.cells, queries)
+        alike = [self._alike(*batch) for batch in _joined(near)]
+        first, second = np.sort(np.concatenate(alike, axis=1), axis=0)
+        blocks = [slice(i, i + PAIRS) for i in range(0, max(len(first), 1), PAIRS)]
+        scores = [similarity(self._seen(first[b]), self._seen(second[b], True)) for b in blocks]
+        enough = (score := np.concatenate(scores)) >= self.least
+        return first[enough], second[enough], score[enough]
+
+    def _alike(self, one: Positions, two: Positions) -> NDArray[np.intp]:
+        """Those of the pairs, int (2, N), that look alike: a similarity above `least`, perhaps."""
+        different, place = np.unique(one, return_inverse=True)
+        parts = (different[i : i + PAIRS] for i in range(0, max(len(different), 1), PAIRS))
+        moved = np.concatenate([looks(self._seen(part, True), REACH) for part in parts])
+        best = [np.zeros(0, np.float32)]
+        for i in range(0, len(one), PAIRS):
+            still = self.looks[two[i : i + PAIRS]].astype(np.float32)
+            products = moved[place[i : i + PAIRS]] @ still[:, :, None]  # (N, moves, 1)
+            best.append(products.max(axis=(1, 2)))
+        enough = np.concatenate(best) >= (self.least - MARGIN) * STEPS
+        return np.stack([one[enough], two[enough]])
+
+    def _seen(self, pictures: Positions, turned: bool = False) -> Thumbnails:
+        """Their thumbnails; mirror images if that is what is sought and they are `turned`."""
+        seen = self.thumbnails[pictures]
+        return np.ascontiguousarray(seen[:, :, ::-1]) if turned and self.mirrored else seen
 
 
 def search(
@@ -55,54 +132,128 @@ def search(
     Returns:
         Columns path, partner (which comes earlier in `paths`), score (the similarity, up to 1).
     """
-    with ThreadPoolExecutor(threads) as pool:
-        blocks = range(0, max(len(paths), 1), PAIRS)
-        parts = pool.map(perceptual_hashes, (thumbnails[i : i + PAIRS] for i in blocks))
-        hashes = np.concatenate(list(parts))
-        upright, mirrored = (candidates(hashes, flip, pool) for flip in (False, True))
-        first, second = np.concatenate([upright, mirrored], axis=1)
-        flip = np.arange(len(first)) >= len(upright[0])
-
-        def scored(start: int) -> Floats:
-            part = slice(start, start + PAIRS)
-            one, two = thumbnails[first[part]], thumbnails[second[part]]
-            two[flip[part]] = two[flip[part], :, ::-1]
-            return similarity(one, two)
-
-        scores = np.concatenate(list(pool.map(scored, range(0, max(len(first), 1), PAIRS))))
-    pairs = pd.DataFrame({"first": first, "second": second, "score": scores})
-    pairs = pairs[scores >= np.where(flip, least + (1 - least) / 4, least)]
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:  # sums in one order
+        blocks = [thumbnails[i : i + PAIRS] for i in range(0, max(len(paths), 1), PAIRS)]
+        described = list(pool.map(_described, blocks))
+        hashes, still = map(np.concatenate, zip(*described, strict=True))
+        parts: list[tuple[Positions, Positions, Floats]] = []
+        for mirrored, cells in enumerate(_cells(thumbnails, blocks, pool)):
+            enough = least + (1 - least) / 4 if mirrored else least
+            pictures = _Pictures(thumbnails, hashes, still, cells, bool(mirrored), enough)
+            parts += pool.map(pictures.near_duplicates, cells.tasks())
+    first, second, score = map(np.concatenate, zip(*parts, strict=True))
+    pairs = pd.DataFrame({"first": first, "second": second, "score": score})
     best = pairs.groupby(["first", "second"], as_index=False).max()
     partners = {"path": paths[best["second"]], "partner": paths[best["first"]]}
     return pd.DataFrame(partners | {"score": best["score"].astype(float)})
 
 
+def frequencies(thumbnails: Thumbnails) -> NDArray[np.float64]:
+    """The lowest of the cosine transform (DCT-II, up to its scale), (N, 8, 8)."""
+    places = np.arange(SIDE) + 0.5
+    waves = np.cos(np.pi / SIDE * np.arange(8)[:, None] * places)
+    lowest: NDArray[np.float64] = waves @ thumbnails.astype(float) @ waves.T
+    return lowest
+
+
 def perceptual_hashes(thumbnails: Thumbnails) -> Hashes:
     """64 bits a thumbnail, the highest always 0: uint64 (N,) of uint8 (N, SIDE, SIDE)."""
-    places = np.arange(SIDE) + 0.5
-    waves = np.cos(np.pi / SIDE * np.arange(8)[:, None] * places)  # DCT-II, up to its scale
-    bits = waves @ thumbnails @ waves.T > 1e-6  # (N, 8, 8); not 0: rounding must not set a bit
+    bits = frequencies(thumbnails) > 1e-6  # not 0: rounding must not set a bit
     bits[:, 0, 0] = False  # mean grey
     return np.packbits(bits.reshape(-1, 64), axis=1).view(">u8").ravel().astype(np.uint64)
 
 
 MIRROR = np.uint64(0x5555555555555555)
 """The bits of a hash that a mirror image flips: those of odd horizontal frequencies."""
+TURNED = np.tile(np.array([1, -1], np.float32), 32)[1:]
+"""The same as signs of the 63 frequencies."""
 
 
-def candidates(hashes: Hashes, mirrored: bool, pool: Executor) -> tuple[Positions, Positions]:
-    """Positions (first, second), first < second, of all hashes within `RADIUS` of each other."""
-    others = hashes ^ MIRROR if mirrored else hashes
+def candidates(hashes: Hashes, others: Hashes, cells: Cells, queries: Positions) -> Iterator[Pairs]:
+    """Pairs (q, p) with hashes[q] within `RADIUS` of others[p], where q probes p's cell.
 
-    def block(start: int) -> tuple[Positions, Positions]:
-        distances = np.bitwise_count(hashes[start : start + ROWS, None] ^ others[start:])
-        near = np.flatnonzero(distances <= RADIUS)  # three times as fast as nonzero in 2-D
-        first, second = np.divmod(near, max(distances.shape[1], 1))
-        later = second > first
-        return first[later] + start, second[later] + start
+    Each pair comes once, in one order, when all pictures have been `queries`; those are pictures of
+    one cell in their order.
+    """
+    home = cells.own[queries[:1]]
+    for cell in np.unique(cells.probed[queries]):
+        probing = queries[(cells.probed[queries] == cell).any(axis=1)]
+        members = cells.members[cell]
+        returned = (cells.probed[members] == home).any(axis=1)  # they probe the queries, too
+        rows = max(1, BLOCK // max(len(members), 1))
+        for i in range(0, len(probing), rows):
+            block = probing[i : i + rows]
+            start = np.searchsorted(members, block[0]) if returned.all() else 0
+            later, back = members[start:], returned[start:]
+            distances = np.bitwise_count(hashes[block, None] ^ others[later])
+            near = np.flatnonzero(distances <= RADIUS)  # three times as fast as nonzero in 2-D
+            row, column = np.divmod(near, max(len(later), 1))
+            one, two = block[row], later[column]
+            once = (two > one) | (two < one) & ~back[column]
+            yield one[once], two[once]
 
-    firsts, seconds = zip(*pool.map(block, range(0, max(len(hashes), 1), ROWS)), strict=True)
-    return np.concatenate(firsts), np.concatenate(seconds)
+
+def _joined(parts: Iterable[Pairs]) -> Iterator[NDArray[np.intp]]:
+    """The same pairs, int (2, N), at least `BATCH` at a time."""
+    held: list[Pairs] = []
+    count = 0
+    for part in parts:
+        held.append(part)
+        count += len(part[0])
+        if count >= BATCH:
+            yield np.concatenate(held, axis=1)
+            held, count = [], 0
+    yield np.concatenate([np.zeros((2, 0), np.intp), *held], axis=1)
+
+
+def _described(thumbnails: Thumbnails) -> tuple[Hashes, NDArray[np.int8]]:
+    """Hashes, and looks in `STEPS`."""
+    steps = np.clip(np.rint(looks(thumbnails, 0)[:, 0] * STEPS), -127, 127)
+    return perceptual_hashes(thumbnails), steps.astype(np.int8)
+
+
+def _cells(
+    thumbnails: Thumbnails, blocks: Sequence[Thumbnails], pool: Executor
+) -> tuple[Cells, Cells]:
+    """Where the partners of pictures are sought, and those of their mirror images."""
+    if len(thumbnails) <= CELL * PROBED:
+        same = np.zeros(len(thumbnails), np.uint16)
+        everywhere = Cells(same, same[:, None])
+        return everywhere, everywhere
+    from sklearn.cluster import KMeans
+
+    def described(part: Thumbnails) -> Floats:
+        return frequencies(part).reshape(-1, 64)[:, 1:].astype(np.float32)
+
+    count = len(thumbnails) // CELL
+    sample = described(thumbnails[:: CELL // SAMPLED])
+    scale = np.sqrt((sample**2).mean(axis=0)) + np.float32(1e-6)  # low frequencies are stronger
+    means = KMeans(count, init="random", n_init=1, max_iter=10, random_state=0)
+    centres = means.fit(_unit(sample / scale)).cluster_centers_
+    half = (centres**2).sum(axis=1) / 2
+
+    def nearest(part: Thumbnails) -> list[NDArray[np.uint16]]:
+        """Of each picture: its cell, and the nearest cells of it and of its mirror image."""
+        one = _unit(described(part) / scale)
+        upright, mirrored = one @ centres.T - half, (one * TURNED) @ centres.T - half
+        probed = [np.argpartition(-each, PROBED)[:, :PROBED] for each in (upright, mirrored)]
+        return [each.astype(np.uint16) for each in (upright.argmax(axis=1), *probed)]
+
+    own, upright, mirrored = map(np.concatenate, zip(*pool.map(nearest, blocks), strict=True))
+    return Cells(own, upright), Cells(own, mirrored)
+
+
+def looks(thumbnails: Thumbnails, reach: int) -> Floats:
+    """Band-passed thumbnails at half their resolution, float32 (N, moves, SIDE**2 / 4), norm 1.
+
+    The moves are those by up to `reach` pixels of the thumbnail, in both directions.
+    """
+    detail = np.pad(_detail(thumbnails), ((0, 0), (reach, reach), (reach, reach)), "edge")
+    sums = detail[:, :-1] + detail[:, 1:]
+    sums = sums[:, :, :-1] + sums[:, :, 1:]  # of 2x2 pixels, (N, SIDE + 2 reach - 1, the same)
+    starts = [slice(move, move + SIDE, 2) for move in range(2 * reach + 1)]
+    moved = [sums[:, down, right] for down, right in product(starts, repeat=2)]
+    return _unit(np.stack(moved, axis=1).reshape(len(thumbnails), len(moved), SIDE**2 // 4))
 
 
 def similarity(one: Thumbnails, two: Thumbnails) -> Floats:
@@ -141,3 +292,8 @@ def _correlation(one: Floats, two: Floats) -> Floats:
     product = np.einsum("nij,nij->n", one, two)
     norms = np.einsum("nij,nij->n", one, one) * np.einsum("nij,nij->n", two, two)
     return product / np.sqrt(np.maximum(norms, np.finfo(np.float32).tiny))
+
+
+def _unit(vectors: Floats) -> Floats:
+    """The same vectors, along the last axis, with norm 1."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-9)

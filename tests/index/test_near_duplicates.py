@@ -1,21 +1,32 @@
 import io
-from concurrent.futures import ThreadPoolExecutor
 from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from facial_expression.index import audit
 from facial_expression.index import near_duplicates as module
-from facial_expression.index.near_duplicates import RADIUS, SIDE, candidates, search, similarity
+from facial_expression.index.near_duplicates import (
+    RADIUS,
+    SIDE,
+    Cells,
+    candidates,
+    search,
+    similarity,
+)
+from facial_expression.index.table import scan
 from facial_expression.pictures.images import decode, square
 from facial_expression.sample.faces import contraction, identity
 from facial_expression.sample.portraits import looks, portrait
+from stages import fetch
+from tests.clones import ROOT
 
 Grey = NDArray[np.uint8]
 
@@ -76,8 +87,8 @@ def test_threads_and_blocks_do_not_change_the_result(monkeypatch):
     faces = np.stack([thumbnail(face(seed)) for seed in range(30)])
     expected = found(faces, 0.5)
     assert len(expected) > 10
-    monkeypatch.setattr(module, "ROWS", 7)
-    monkeypatch.setattr(module, "PAIRS", 3)
+    for name, size in {"BLOCK": 70, "BATCH": 11, "PAIRS": 3, "TASK": 7}.items():
+        monkeypatch.setattr(module, name, size)
     again = found(faces, 0.5, threads=2)
     pd.testing.assert_frame_equal(again, expected, rtol=1e-6)
 
@@ -96,24 +107,116 @@ def test_a_mirrored_pair_needs_more():
     assert found(pair, edge + 1e-4).empty
 
 
-@given(st.lists(st.integers(0, 2**63 - 1), max_size=80), st.booleans(), st.integers(1, 7))
-def test_candidates_are_those_of_a_naive_loop(values, mirrored, block):
+NUMBERS = st.lists(st.integers(0, 2**63 - 1), max_size=80)
+
+
+@given(NUMBERS, st.booleans(), st.integers(1, 300), st.integers(1, 9), st.randoms())
+def test_candidates_are_those_of_a_naive_loop(values, mirrored, block, task, random):
     values += [value ^ 0b1011 << place for place, value in enumerate(values[:20])]
     values += [value ^ int(module.MIRROR) for value in values[:5]]
+    own = [random.randrange(3) for _ in values]
+    probed = [random.sample(range(4), 2) for _ in values]
     flip = int(module.MIRROR) if mirrored else 0
     naive = {
         (i, j)
         for j in range(len(values))
         for i in range(j)
         if (values[i] ^ values[j] ^ flip).bit_count() <= RADIUS
+        and (own[j] in probed[i] or own[i] in probed[j])
     }
+    hashes = np.array(values, np.uint64)
+    cells = Cells(np.array(own, np.uint16), np.array(probed, np.uint16).reshape(-1, 2))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "ROWS", block)
-        with ThreadPoolExecutor(2) as pool:
-            first, second = candidates(np.array(values, np.uint64), mirrored, pool)
-    pairs = list(zip(first.tolist(), second.tolist(), strict=True))
+        patch.setattr(module, "BLOCK", block)
+        patch.setattr(module, "TASK", task)
+        parts = [
+            np.sort(part, axis=0).T.tolist()
+            for queries in cells.tasks()
+            for part in candidates(hashes, hashes ^ np.uint64(flip), cells, queries)
+        ]
+    pairs = [tuple(pair) for part in parts for pair in part]
     assert len(pairs) == len(set(pairs))
     assert set(pairs) == naive
+
+
+def planted(number: int) -> Grey:
+    """Thumbnails of smooth noise; the second half shows the first with other light and noise."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (number // 2, 9, 9), dtype=np.uint8)
+    drawn = (Image.fromarray(grey).resize((SIDE, SIDE)) for grey in coarse)
+    first = np.stack([np.asarray(grey) for grey in drawn])
+    light = rng.uniform(0.7, 1, (len(first), 1, 1)) * first + rng.normal(0, 5, first.shape)
+    mirrored = rng.random(len(first)) < 0.3
+    light[mirrored] = light[mirrored, :, ::-1]
+    return np.concatenate([first, light.clip(0, 255).astype(np.uint8)])
+
+
+def naive_search(thumbnails: Grey, least: float) -> dict[tuple[int, int], float]:
+    """Every pair of hashes, and the similarity of those that are near."""
+    hashes = module.perceptual_hashes(thumbnails)
+    pairs: dict[tuple[int, int], float] = {}
+    for turned, enough in ((False, least), (True, least + (1 - least) / 4)):
+        others = hashes ^ module.MIRROR if turned else hashes
+        near = np.bitwise_count(hashes[:, None] ^ others) <= RADIUS
+        one, two = np.nonzero(np.triu(near, 1))
+        seen = thumbnails[two][:, :, ::-1] if turned else thumbnails[two]
+        scores = similarity(thumbnails[one], np.ascontiguousarray(seen))
+        for i, j, score in zip(one, two, scores, strict=True):
+            if score >= enough:
+                pairs[i, j] = max(score, pairs.get((i, j), 0))
+    return pairs
+
+
+@pytest.mark.parametrize("least", [0.6, 0.8, 0.95])
+def test_all_pairs_of_a_small_set_are_found(least):
+    thumbnails = np.concatenate([planted(600), [thumbnail(face(seed)) for seed in range(60)]])
+    expected = naive_search(thumbnails, least)
+    assert len(expected) > 100
+    table = found(thumbnails, least)
+    pairs = list(zip(table["partner"], table["path"], strict=True))
+    assert pairs == sorted(expected)
+    assert table["score"].tolist() == [expected[pair] for pair in pairs]
+
+
+def test_a_large_set_is_searched_in_cells(monkeypatch):
+    thumbnails = planted(3_000)
+    expected = found(thumbnails, 0.8)
+    assert len(expected) >= 1_490
+    monkeypatch.setattr(module, "CELL", 64)
+    cells = found(thumbnails, 0.8)
+    both = cells.merge(expected)
+    assert len(both) == len(cells)  # nothing else
+    assert len(both) >= 0.99 * len(expected)
+    pd.testing.assert_frame_equal(found(thumbnails, 0.8, threads=2), cells)
+
+
+@pytest.mark.slow
+@pytest.mark.fer2013
+def test_a_million_pictures_would_have_cells_that_keep_fer2013s_pairs(
+    fer2013_zip, tmp_path, monkeypatch
+):
+    """With the cells of a million pictures; docs/protocol.md states the recall."""
+    conf = yaml.safe_load((ROOT / "conf/data/fer2013.yaml").read_text(encoding="utf-8"))
+    conf["fetch"]["source"] = str(fer2013_zip)
+    params, images = tmp_path / "fer2013.yaml", tmp_path / "images.zip"
+    params.write_text(yaml.safe_dump(conf), encoding="utf-8")
+    fetch.main(["--params", str(params), "--out", str(tmp_path)])
+    table, thumbnails = scan(images, workers=2, searched=True)
+    images.unlink()  # 59 MiB that pytest would keep
+    table["duplicate_of"] = audit.duplicate_of(table)
+    thumbnails = thumbnails[audit.comparable(table).index]
+    expected = found(thumbnails, 0.8, threads=2)
+    assert len(expected) == pytest.approx(4_305, abs=20)  # rounding of pixels
+    monkeypatch.setattr(module, "CELL", len(thumbnails) // 400)
+    cells = found(thumbnails, 0.8, threads=2)
+    assert len(cells.merge(expected)) == len(cells) >= 0.997 * len(expected)
+
+
+def test_a_family_of_copies_is_found_whole():
+    rng = np.random.default_rng(0)
+    copies = face(0) * 0.9 + rng.normal(0, 2, (300, 48, 48))
+    copies = copies.clip(0, 255).astype(np.uint8).reshape(-1, 24, 2, 24, 2).mean(axis=(2, 4))
+    assert len(found(copies.astype(np.uint8), 0.9)) == 300 * 299 // 2
 
 
 def naive_similarity(one: Grey, two: Grey) -> float:
