@@ -9,6 +9,7 @@ import re
 import shutil
 import tarfile
 import time
+import warnings
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -96,7 +97,11 @@ def tried(reader: Reader, file: Path) -> str:
     """How it ends, as a person would see it: "read", "refused", or a fault."""
     start, peak, end = time.process_time(), peak_memory(), "read"
     try:
-        with contextlib.redirect_stderr(io.StringIO()), contextlib.redirect_stdout(io.StringIO()):
+        with (
+            contextlib.redirect_stderr(io.StringIO()),
+            contextlib.redirect_stdout(io.StringIO()),
+            warnings.catch_warnings(action="ignore"),
+        ):
             run(partial(reader.read, file))
     except SystemExit as error:
         end = "refused" if re.fullmatch("error: .+", str(error)) else f"lines: {error}"

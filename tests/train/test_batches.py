@@ -1,11 +1,13 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facial_expression.core.arrays import Split
+from facial_expression.core.errors import ParameterError
+from facial_expression.core.params import checked
 from facial_expression.network.recipe import Recipe, Teacher
 from facial_expression.train.batches import Batch, batch_order, epoch_batches
 from tests.train.recipes import PLAIN, RECIPE
@@ -75,3 +77,25 @@ def test_a_teacher_sees_the_augmented_pictures_and_takes_its_share():
     one_hot = np.eye(3)[LABELS[batch_order(recipe, 70, 1)[0]]]
     expected = 0.25 * one_hot + 0.75 * np.array([0.2, 0.3, 0.5])
     np.testing.assert_allclose(first.targets, expected, rtol=1e-6)
+
+
+NUMBERS = st.integers(0, 9) | st.floats(0, 1) | st.floats(0, 600) | st.integers() | st.floats()
+OFF = dict.fromkeys([name for name in vars(PLAIN) if name != "flip"], 0)
+OTHERS = st.sampled_from(["seed", "batch_size", "label_smoothing"])
+
+
+@settings(max_examples=150)
+@given(
+    st.dictionaries(st.sampled_from(list(OFF)), NUMBERS, max_size=2),
+    st.sampled_from(["none", "random", "alternating"]),
+    st.dictionaries(OTHERS, NUMBERS, max_size=1),
+)
+def test_every_recipe_is_refused_or_makes_a_batch(varied, flip, changed):
+    values = asdict(RECIPE) | changed | {"augmentation": OFF | {"flip": flip} | varied}
+    try:
+        recipe = checked(values, "train", Recipe, "it")
+    except ParameterError:
+        return
+    batch = next(epoch_batches(recipe, SPLIT, 3, 1, batch_order(recipe, len(SPLIT), 1)))
+    assert batch.images.dtype == np.uint8
+    np.testing.assert_allclose(batch.targets.sum(axis=1), 1, rtol=1e-5)
