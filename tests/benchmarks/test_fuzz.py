@@ -3,6 +3,8 @@
 import pytest
 
 from benchmarks import fuzz
+from facial_expression.core.errors import ParameterError
+from facial_expression.core.files import write_json
 from facial_expression.network.backend import configure
 
 ENDS = ["read", "refused"]
@@ -27,3 +29,9 @@ def test_the_files_of_faults_are_kept(pulled, tmp_path, monkeypatch):
     kept = {f"{path.parent.name}/{path.name}" for path in (tmp_path / "corpus").glob("*/*")}
     named = enumerate(ends[["reader", "file"]].to_numpy())
     assert kept == {f"{reader}/7-{case}.{name}" for case, (reader, name) in named}
+
+
+def test_pictures_of_others_are_not_kept(tmp_path):
+    write_json(tmp_path / "raw/source.json", {"sha256": "0" * 64})
+    with pytest.raises(ParameterError, match="expected a run of the sample"):
+        fuzz.main(["--data", str(tmp_path), "--keep", str(tmp_path / "kept")])
