@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -143,6 +143,27 @@ def describe_machine(packages: Sequence[str]) -> str:
         f"{_processor()}, {processors()} cores, {memory:.0f} GiB, {platform.system()}, "
         f"Python {platform.python_version()}{versions}"
     )
+
+
+def watched(command: Sequence[str | Path], folder: Path) -> tuple[Measured, int]:
+    """`timed` and `tree_peak` in one run, for commands too long to run twice.
+
+    The longer it runs, the more rarely its memory is looked at: that costs some 1 % of its time.
+
+    Raises:
+        SystemExit: the command failed.
+    """
+    started, peak = time.perf_counter(), 0
+    with _running(command, folder) as process:
+        tree = psutil.Process(process.pid)
+        while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                peak = max(peak, sum(map(_memory, [tree, *tree.children(recursive=True)])))
+            time.sleep(max(SAMPLING, (time.perf_counter() - started) / 500))
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(ended[1])
+    usage = ended[2]
+    return Measured(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * MAXRSS), peak
 
 
 @contextmanager

@@ -1,0 +1,306 @@
+"""How time and memory grow from ten thousand pictures to a million.
+
+    python -m benchmarks.scale --sizes 10000 100000 1000000
+
+Makes an archive of so many small JPEGs, runs fetch, index and preprocess as whole processes, as
+`dvc repro` starts them, and reads one epoch's training batches, without a network.  The pictures
+are drawn faces under random affine maps, light and noise, varied so far that as many pairs of
+hashes are near by chance as in FER2013; one in a hundred is there twice, darker and encoded again.
+The rivals: Pillow decoding the same pictures in a plain pool of processes, and the pool that stage
+preprocess would have without its own.  With --dask, one worker of a Dask cluster against two.
+
+Targets on two cores, at the largest size: 1.5 GB for all processes together; an exponent of .95 to
+1.05; index without near-duplicates in 1.15 times Pillow's time; two Dask workers 1.7 times as fast
+as one; the local pool within 3 % of a plain one.  Needs 8 KB of disk a picture.
+"""
+
+import io
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache, partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+from PIL import Image
+
+from benchmarks.measuring import MEBI, ROOT, Measured, describe_machine, watched
+from benchmarks.prepare import commands
+from facial_expression.core import processes
+from facial_expression.core.command import parser, processors
+from facial_expression.core.files import write_zip
+from facial_expression.core.params import load, read_yaml
+from facial_expression.core.tables import markdown, read_table
+
+SIZES = [10_000, 100_000, 1_000_000]
+GIGABYTES, TIMES = 1.5, 1.15  # the targets
+EXPONENTS = 0.95, 1.05
+GAIN, OVERHEAD = 1.7, 1.03
+FACES, BLOCK = 300, 1000  # drawn faces; pictures varied at a time
+TWICE = 100  # one in so many pictures is there again
+FIELD = 32.0  # of the light, in grey levels: near hashes are as frequent as in FER2013
+AGAIN = "-again.jpg"
+DATA, RECIPE = ROOT / "conf/data/fer2013.yaml", ROOT / "conf/recipe/best.yaml"
+SPLITS = (*("train",) * 8, "val", "test")
+CHUNK = 4096  # pictures that Pillow decodes in one task
+
+HEADER = ("step", "s", "CPU s", "µs a picture", "MB written", "peak of all processes, MiB")
+
+Grey = NDArray[np.uint8]
+Member = tuple[str, bytes]
+
+
+@cache
+def faces() -> Grey:
+    """Drawn faces, uint8 (FACES, 48, 48); the class of each is its number modulo 7."""
+    from facial_expression.sample.faces import EXPRESSIONS, contraction, identity  # noqa: PLC0415
+    from facial_expression.sample.portraits import looks, portrait  # noqa: PLC0415
+
+    def drawn(number: int) -> Grey:
+        rng = np.random.default_rng([0, number])
+        muscles = contraction(classes()[number % len(EXPRESSIONS)], 1.0, rng)
+        return portrait(identity(rng), muscles, looks(rng), rng)
+
+    return np.stack([drawn(number) for number in range(FACES)])
+
+
+def classes() -> list[str]:
+    """The names of the classes."""
+    from facial_expression.sample.faces import EXPRESSIONS  # noqa: PLC0415
+
+    return sorted(EXPRESSIONS)
+
+
+def varied(pictures: int, start: int) -> list[Member]:
+    """Members `start` and the following of a set of so many pictures, up to BLOCK of them."""
+    from facial_expression.network.resampling import about_centre, resample  # noqa: PLC0415
+
+    rng = np.random.default_rng([1, start])
+    count = min(BLOCK, pictures - start)
+    chosen = rng.integers(0, FACES, count)
+    turns, sizes, moves = (
+        rng.uniform(low, high, shape)
+        for low, high, shape in ((-15, 15, count), (0.85, 1.2, count), (-4, 4, (count, 2)))
+    )
+    maps = about_centre(48, rng.random(count) < 0.5, turns, sizes, moves)
+    waves = np.cos(np.pi / 48 * np.arange(8)[:, None] * (np.arange(48) + 0.5)) / 8**0.5
+    light = FIELD * waves.T @ rng.normal(size=(count, 8, 8)) @ waves
+    gain = rng.uniform(0.6, 1.1, (count, 1, 1))
+    grey = gain * resample(faces()[chosen], *maps) + light + rng.normal(0, 4, light.shape)
+    images = grey.clip(0, 255).astype(np.uint8)
+    members: list[Member] = []
+    for number in range(start, start + count):
+        again = number % TWICE == TWICE - 1  # the picture before it
+        of = number - again
+        place = f"{SPLITS[of // 7 % 10]}/{classes()[of % 7]}"
+        image = (images[of - start] * (0.8 if again else 1)).astype(np.uint8)
+        stream = io.BytesIO()
+        Image.fromarray(image).save(stream, "JPEG", quality=75 if again else 90)
+        members.append((f"{place}/{of:08d}{AGAIN if again else '.jpg'}", stream.getvalue()))
+    return members
+
+
+def make(path: Path, pictures: int, workers: int) -> None:
+    """Write the archive; which processes draw does not change it, and nothing waits in memory."""
+    with processes.pool(workers) as pool:
+        starts = range(0, pictures, BLOCK)
+        blocks = pool.map(partial(varied, pictures), starts)
+        write_zip(path, (member for block in blocks for member in block))
+
+
+def steps(folder: Path, archive: Path, workers: int) -> dict[str, list[str | Path]]:
+    """The command of each step, below `folder`."""
+    todo = commands(folder, DATA, archive)
+    document = read_yaml(folder / "pictures.yaml")
+    document["index"]["near_duplicate"] = None
+    alone = folder / "alone.yaml"
+    alone.write_text(yaml.safe_dump(document), encoding="utf-8")
+    raw, arrays = folder / "data/raw", folder / "data/arrays"
+    index: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "stages.index",
+        "--params",
+        alone,
+        "--raw",
+        raw,
+    ]
+    here = "from pathlib import Path; from benchmarks.scale import epoch, pillow; {{}}"
+    called = {  # in processes of their own
+        "one epoch's batches": f"epoch(Path({str(arrays)!r}))",
+        "Pillow alone": f"pillow(Path({str(raw / 'images.zip')!r}), {workers})",
+    }
+    return {
+        "fetch": todo["fetch"],
+        "index": todo["index"],
+        "index, no near-duplicates": [*index, "--out", folder / "data/alone"],
+        "preprocess": todo["preprocess"],
+        **{name: [sys.executable, "-c", here.format(call)] for name, call in called.items()},
+    }
+
+
+def epoch(arrays: Path) -> None:
+    """Make one epoch's batches of recipe `best`."""
+    from facial_expression.core.arrays import read_split  # noqa: PLC0415
+    from facial_expression.network.recipe import Recipe  # noqa: PLC0415
+    from facial_expression.train.batches import batch_order, epoch_batches  # noqa: PLC0415
+
+    recipe, split = load(RECIPE, "train", Recipe), read_split(arrays, "train", classes())
+    order = batch_order(recipe, len(split), 1)
+    for _ in epoch_batches(recipe, split, len(classes()), 1, order):
+        pass
+
+
+def pillow(images: Path, workers: int) -> None:
+    """Decode every picture of an archive in a plain pool."""
+    from facial_expression.pictures.archive import members  # noqa: PLC0415
+
+    with ProcessPoolExecutor(workers) as pool:
+        for _ in pool.map(partial(decoded, images), chunks(list(members(images).items()))):
+            pass
+
+
+def decoded(images: Path, places: Sequence[tuple[str, int]]) -> int:
+    """Decode some members as Pillow's users do; how many there are."""
+    from facial_expression.pictures.archive import read_members  # noqa: PLC0415
+
+    return sum(
+        len(np.asarray(Image.open(io.BytesIO(data)).convert("L"))) > 0
+        for _, data in read_members(images, places)
+    )
+
+
+def chunks(places: Sequence[Any]) -> list[Sequence[Any]]:
+    """The tasks of a pool."""
+    return [places[start : start + CHUNK] for start in range(0, len(places), CHUNK)]
+
+
+def overhead(images: Path, workers: int, repeats: int) -> float:
+    """How many times as long the stages' local pool takes as a plain one, median of some rounds."""
+    from facial_expression.pictures.archive import members  # noqa: PLC0415
+
+    work, tasks = partial(decoded, images), chunks(list(members(images).items()))
+
+    def plain() -> None:
+        with ProcessPoolExecutor(workers) as pool:
+            list(pool.map(work, tasks))
+
+    def ours() -> None:
+        list(processes.spread(work, tasks, workers))
+
+    def seconds(function: Callable[[], None]) -> float:
+        started = time.perf_counter()
+        function()
+        return time.perf_counter() - started
+
+    return median(seconds(ours) / seconds(plain) for _ in range(repeats))
+
+
+def gain(command: Sequence[str | Path], folder: Path) -> float:
+    """How many times as fast a stage is with two Dask workers as with one."""
+    from distributed import LocalCluster  # noqa: PLC0415
+
+    def seconds(workers: int) -> float:
+        size = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": ":0"}
+        with LocalCluster(**size) as cluster:
+            return watched([*command, "--scheduler", cluster.scheduler_address], folder)[0].seconds
+
+    return seconds(1) / seconds(2)
+
+
+def twins(folder: Path, pictures: int) -> tuple[int, int]:
+    """Pictures that are there twice, and those of them that the index found."""
+    audit = read_table(folder / "data/index/audit.csv", {"path": str, "partner": str}, empty=True)
+    pairs = {frozenset(pair) for pair in audit[["path", "partner"]].to_numpy().tolist()}
+    again = [path for path in {*audit["path"], *audit["partner"]} if path.endswith(AGAIN)]
+    found = sum(frozenset([path, f"{path.removesuffix(AGAIN)}.jpg"]) in pairs for path in again)
+    return pictures // TWICE, found
+
+
+def report(pictures: int, workers: int, dask: bool) -> dict[str, Measured]:
+    """Measure one size, print its table, and return what the steps took."""
+    with tempfile.TemporaryDirectory(prefix="scale-") as temporary:
+        folder = Path(temporary)
+        # where an archive needs no pin, because DVC would notice a change of it
+        archive = folder / "data/source/pictures/pictures.zip"
+        archive.parent.mkdir(parents=True)
+        make(archive, pictures, workers)
+        todo, outs = steps(folder, archive, workers), folder / "data"
+        taken: dict[str, Measured] = {}
+        rows: list[Sequence[str]] = [HEADER]
+        for name, command in todo.items():
+            before = weight(outs)
+            taken[name], peak = watched(command, ROOT)
+            one = taken[name]
+            written = (weight(outs) - before) / 1e6
+            cost = one.seconds / pictures * 1e6
+            figures = (one.seconds, one.cpu, cost, written)
+            together = f"{peak / MEBI:,.0f}"
+            if name in ("index", "preprocess"):
+                together += judged(peak <= GIGABYTES * 1e9, f"{GIGABYTES} GB")
+            rows.append((name, *(f"{figure:,.1f}" for figure in figures), together))
+        print(f"\n{pictures:,} pictures, {archive.stat().st_size / pictures:.0f} bytes each\n")
+        print(markdown(rows), flush=True)
+        there, found = twins(folder, pictures)
+        print(f"\n{there:,} pictures are there twice, {found:,} of them were found")
+        for name in ("index, no near-duplicates", "preprocess"):
+            times = taken[name].seconds / taken["Pillow alone"].seconds
+            print(f"{name}: {times:.2f} times Pillow alone{judged(times <= TIMES, TIMES)}")
+        images = outs / "raw/images.zip"
+        times = overhead(images, workers, 3)
+        print(f"the local pool: {times:.3f} times a plain one{judged(times <= OVERHEAD, OVERHEAD)}")
+        if dask:
+            shutil.rmtree(outs / "arrays")
+            times = gain(todo["preprocess"], ROOT)
+            print(
+                f"two Dask workers: {times:.2f} times as fast as one{judged(times >= GAIN, GAIN)}"
+            )
+    return taken
+
+
+def judged(kept: bool, target: object) -> str:
+    """A target and whether it was kept, for the end of a line."""
+    return f" ({target} {'met' if kept else 'MISSED'})"
+
+
+def weight(folder: Path) -> int:
+    """The bytes of all files below a folder."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float:
+    """The power of the size with which time grows, by a least-squares fit of the logarithms.
+
+    >>> round(exponent([10, 100, 1000], [2.0, 20.0, 200.0]), 3)
+    1.0
+    """
+    return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure every size and print everything."""
+    command = parser("benchmarks.scale", __doc__)
+    command.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="pictures of each set")
+    command.add_argument("--workers", type=int, default=processors(), help="processes of a stage")
+    command.add_argument("--dask", action="store_true", help="also one Dask worker against two")
+    args = command.parse_args(argv)
+    print(describe_machine(["pillow", "numpy", "scikit-learn"]))
+    runs = [report(pictures, args.workers, args.dask) for pictures in args.sizes]
+    if len(runs) > 1:
+        print("\nexponent of time:")
+        for name in runs[0]:
+            power = exponent(args.sizes, [run[name].seconds for run in runs])
+            low, high = EXPONENTS
+            kept = judged(low <= power <= high, f"{low} to {high}")
+            print(f"- {name}: {power:.3f}{kept if name == 'index' else ''}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+import io
+import sys
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from benchmarks import scale
+from facial_expression.core.files import sha256_of
+from tests.clones import ROOT
+from tests.index.test_stage import indexed
+
+
+def test_the_set_is_the_same_for_any_number_of_processes(tmp_path, monkeypatch):
+    monkeypatch.setattr(scale, "BLOCK", 100)
+    monkeypatch.setattr(scale, "FACES", 10)
+    scale.faces.cache_clear()
+    one, two = tmp_path / "one.zip", tmp_path / "two.zip"
+    scale.make(one, 250, workers=1)
+    scale.make(two, 250, workers=2)
+    scale.faces.cache_clear()
+    assert sha256_of(one) == sha256_of(two)
+    with zipfile.ZipFile(one) as archive:
+        names = archive.namelist()
+        first, other, *_ = (Image.open(io.BytesIO(archive.read(name))) for name in names)
+    assert len(set(names)) == 250
+    assert sum(name.endswith(scale.AGAIN) for name in names) == 2
+    assert {name.split("/")[0] for name in names} == {"train", "val", "test"}
+    assert {name.split("/")[1] for name in names} == set(scale.classes())
+    assert first.size == (48, 48)
+    assert np.std(first) > 8
+    assert np.abs(np.subtract(first, other, dtype=float)).mean() > 8
+
+
+@pytest.mark.slow
+def test_every_step_is_measured(capsys):
+    scale.main(["--sizes", "200", "300", "--workers", "2"])
+    printed = capsys.readouterr().out
+    steps = ["fetch", "index", "preprocess", "one epoch's batches", "Pillow alone"]
+    for step in steps:
+        assert printed.count(f"\n| {step} | ") == 2
+        assert f"- {step}: " in printed
+    assert "2 pictures are there twice, 2 of them were found" in printed
+    assert "3 pictures are there twice, 3 of them were found" in printed
+
+
+@pytest.mark.slow
+@pytest.mark.extra
+def test_two_dask_workers_are_compared_with_one(tiny_archive, tmp_path):
+    pytest.importorskip("distributed", reason="the extra dask is not installed")
+    out = indexed(tiny_archive, tmp_path / "index")
+    stage = [sys.executable, "-m", "stages.preprocess", "--params", ROOT / "params.yaml"]
+    files = ["--images", tiny_archive, "--index", out / "index.csv", "--out", tmp_path / "arrays"]
+    assert 0 < scale.gain([*stage, *files], ROOT) < 10
+    assert (tmp_path / "arrays/classes.json").exists()
