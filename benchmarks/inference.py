@@ -142,7 +142,8 @@ def scores(form: Form, split: Split) -> dict[str, float]:
     """Scores of a whole split: those of `headline`, and the calibration errors."""
     size = form.most or 64
     starts = range(0, len(split), size)
-    parts = (form.prepare(split.images[start : start + size]) for start in starts)
+    images = np.asarray(split.images)
+    parts = (form.prepare(images[start : start + size]) for start in starts)
     found = np.concatenate([form.read(form.predict(part)) for part in parts]).astype(np.float64)
     return headline(split.labels, found) | calibration_scores(split.labels, found)
 
@@ -205,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     splits = {name: read_split(args.arrays, name) for name in args.splits}
     if args.leak_free:
         splits |= {f"{name}, leak-free": s.where(s.leak_free) for name, s in splits.items()}
-    images = next(iter(splits.values())).images
+    images = np.asarray(next(iter(splits.values())).images)
     with tempfile.TemporaryDirectory() as folder:
         forms = [ours(path, args.threads, classes) for path in args.models]
         forms += named(args.rival, args.threads, classes)

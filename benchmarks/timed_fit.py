@@ -1,8 +1,8 @@
 """One fit of one recipe, timed and scored; benchmarks call it in a process of its own.
 
-The clock starts with the data in memory and stops with the model that is kept: augmentation,
-validation and weight averaging count.  Building the network and the graph of a step is part of it
-and is reported separately.
+The clock starts with the arrays open and stops with the model that is kept: reading pictures,
+augmentation, validation and weight averaging count.  Building the network and the graph of a step
+is part of it and is reported separately.
 """
 
 import time
@@ -64,8 +64,9 @@ def score(predict: Predict, splits: Mapping[str, Split]) -> Scores:
     """Scores of each split, and of all together, plain and averaged with the mirror images."""
     from facial_expression.metrics.scores import headline  # noqa: PLC0415  slow to import
 
-    plain = {name: predict(split.images) for name, split in splits.items()}
-    flip = {name: predict(split.images[:, :, ::-1]) for name, split in splits.items()}
+    images = {name: np.asarray(split.images) for name, split in splits.items()}
+    plain = {name: predict(each) for name, each in images.items()}
+    flip = {name: predict(each[:, :, ::-1]) for name, each in images.items()}
     labels = {name: split.labels for name, split in splits.items()}
     if len(splits) > 1:
         for parts in (plain, flip, labels):
@@ -111,7 +112,7 @@ def fit(recipe: Recipe, arrays: Path, test: bool) -> Result:
     def predict(images: NDArray[np.uint8]) -> NDArray[np.float64]:
         return fit.predicted(model, images).astype(np.float64)
 
-    hits = predict(data.val.images).argmax(axis=1) == data.val.labels
+    hits = predict(np.asarray(data.val.images)).argmax(axis=1) == data.val.labels
     return {
         "recipe": asdict(recipe),
         "parameters": model.count_params(),

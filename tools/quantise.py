@@ -87,12 +87,13 @@ def quantise(source: Path, pictures: NDArray[Any], target: Path, name: str = INP
 
 def compare(before: Network, after: Network, val: Split, batch_size: int) -> dict[str, Any]:
     """Accuracy of both on validation pictures, their agreement, and seconds in paired rounds."""
+    images = np.asarray(val.images)
     seconds: dict[str, list[float]] = {"before": [], "after": []}
     predicted = {}
     for _ in range(1 + ROUNDS):  # the first one warms up
         for name, network in (("before", before), ("after", after)):
             start = time.perf_counter()
-            output = network.predict(val.images, batch_size)
+            output = network.predict(images, batch_size)
             seconds[name].append(time.perf_counter() - start)
             predicted[name] = output.probabilities.argmax(axis=1)
     pairs = zip(seconds["before"][1:], seconds["after"][1:], strict=True)

@@ -7,10 +7,11 @@ Saliency maps: saliency.npz.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,63 @@ ROWS = {"row": int, "path": str, "leak_free": int}
 """Columns of rows.csv: row of index.csv, member path of images.zip, 1 if leak-free else 0."""
 
 
+class Rows(Protocol):
+    """N pictures, uint8 (N, side, side), in memory or on the disk; `np.asarray` reads them all."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...  # noqa: D102
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: NDArray[np.int64], /) -> NDArray[np.uint8]: ...
+
+
+@dataclass(frozen=True)
+class Shards:
+    """The rows of some `.npy` files after one another, each read when it is asked for.
+
+    The files are read, not mapped: mapped pages count as memory of the process, and a file that
+    is cut short would end it without a word (docs/decisions.md).
+    """
+
+    files: list[Path]
+    starts: NDArray[np.int64]  # (files,), the first row of each
+    offsets: list[int]  # bytes before the first row of each
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> NDArray[Any]:
+        """The rows at positions int (B,), in that order; of each file once, in its order."""
+        if len(rows) and not (rows.min() >= 0 and rows.max() < len(self)):
+            raise IndexError(f"rows {rows.min()} to {rows.max()} of {len(self)}")
+        found = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        size = self.dtype.itemsize * math.prod(self.shape[1:])  # bytes of a row
+        order = np.argsort(rows, kind="stable")
+        numbers = np.searchsorted(self.starts, rows[order], side="right") - 1
+        for number in np.unique(numbers):
+            path, mine = self.files[number], order[numbers == number]
+            places = self.offsets[number] + (rows[mine] - self.starts[number]) * size
+            with path.open("rb", buffering=0) as stream:
+                for target, place in zip(mine.tolist(), places.tolist(), strict=True):
+                    stream.seek(place)
+                    if stream.readinto(found[target]) != size:
+                        what, remedy = "the rows of its header", "run the preprocess stage again"
+                        raise DatasetError.expected(path, what, "fewer", remedy)
+        return found
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        whole = np.concatenate([np.load(path, mmap_mode="r") for path in self.files])
+        return whole.astype(dtype or self.dtype, copy=False)
+
+
 @dataclass(frozen=True)
 class Split:
     """The N pictures of one split, in the order of index.csv."""
 
-    images: NDArray[np.uint8]  # (N, side, side), grey, 0 black to 255 white
+    images: Rows  # (N, side, side), grey, 0 black to 255 white
     labels: NDArray[np.int64]  # (N,), positions in classes.json
     paths: list[str]  # member paths of images.zip
     leak_free: NDArray[np.bool_]  # (N,), no duplicate or near-duplicate was found in any split
@@ -39,9 +92,10 @@ class Split:
 
     def where(self, mask: NDArray[np.bool_]) -> Split:
         """The pictures where `mask`, bool (N,), is true, in their order."""
-        targets = None if self.targets is None else self.targets[mask]
-        paths = [self.paths[row] for row in np.flatnonzero(mask)]
-        return Split(self.images[mask], self.labels[mask], paths, self.leak_free[mask], targets)
+        rows = np.flatnonzero(mask)
+        targets = None if self.targets is None else self.targets[rows]
+        paths = [self.paths[row] for row in rows]
+        return Split(self.images[rows], self.labels[rows], paths, self.leak_free[rows], targets)
 
 
 def choose(rows: NDArray[np.int64], number: int, seed: int | Sequence[int]) -> NDArray[np.int64]:
@@ -74,7 +128,7 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
 
 
 def read_split(folder: Path, split: str, classes: Sequence[str] | None = None) -> Split:
-    """Read all shards of a split.
+    """Read a split; its pictures stay on the disk until they are asked for.
 
     Raises:
         DatasetError: the split is absent, empty, or its arrays do not fit together, or a label is
@@ -90,16 +144,17 @@ def read_split(folder: Path, split: str, classes: Sequence[str] | None = None) -
     if any(where.glob("targets-*.npy")):
         kinds["targets"] = ("float32", 2)
     with damaged(where, "the preprocess stage"):
-        arrays = {name: _concatenated(where, name) for name in kinds}
-        labels = arrays["labels"]
-        read = {name: (str(array.dtype), array.ndim) for name, array in arrays.items()}
-        if read != kinds or any(len(array) != len(rows) for array in arrays.values()):
-            shapes = ", ".join(f"{name} {a.dtype} {a.shape}" for name, a in arrays.items())
+        shards = {name: _shards(where, name) for name in kinds}
+        read = {name: (str(each.dtype), len(each.shape)) for name, each in shards.items()}
+        if read != kinds or any(len(each) != len(rows) for each in shards.values()):
+            shapes = ", ".join(f"{name} {a.dtype} {a.shape}" for name, a in shards.items())
             raise ValueError(f"{len(rows)} rows, {shapes}")
+        labels = np.asarray(shards["labels"])
+        targets = np.asarray(shards["targets"]) if "targets" in shards else None
         if labels.min() < 0 or (classes and labels.max() >= len(classes)):
             raise ValueError(f"labels {labels.min()} to {labels.max()} of {classes}")
     paths, leak_free = rows["path"].tolist(), rows["leak_free"].to_numpy() == 1
-    return Split(arrays["images"], labels, paths, leak_free, arrays.get("targets"))
+    return Split(shards["images"], labels, paths, leak_free, targets)
 
 
 def write_saliency(path: Path, saliency: Saliency) -> None:
@@ -118,8 +173,15 @@ def read_saliency(path: Path) -> Saliency:
         return read
 
 
-def _concatenated(folder: Path, name: str) -> NDArray[Any]:
+def _shards(folder: Path, name: str) -> Shards:
     paths = sorted(folder.glob(f"{name}-*.npy"), key=lambda path: (len(path.name), path.name))
     if not paths:
         raise FileNotFoundError(f"no {name}-000.npy")
-    return np.concatenate([np.load(path, mmap_mode="r") for path in paths])
+    heads = [np.load(path, mmap_mode="r") for path in paths]  # checks the size of the file too
+    rows = [(head.dtype, head.shape[1:], head.flags.c_contiguous) for head in heads]
+    if set(rows) != {(rows[0][0], rows[0][1], True)}:
+        raise ValueError(f"{name}: files with other types, shapes or orders of their rows")
+    lengths = [len(head) for head in heads]
+    starts = np.cumsum([0, *lengths[:-1]])
+    offsets = [head.offset for head in heads]
+    return Shards(paths, starts, offsets, (sum(lengths), *rows[0][1]), rows[0][0])

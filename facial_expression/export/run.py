@@ -152,7 +152,7 @@ def convert(
     from facial_expression.network import keras_file
     from facial_expression.network.predict import predicted_logits
 
-    keras_model, images = keras_file.load(model), read_split(arrays, split).images
+    keras_model, images = keras_file.load(model), np.asarray(read_split(arrays, split).images)
     expected = with_temperature(predicted_logits(keras_model, images), temperature)
     with atomic(out) as temporary:
         network = onnx_file.serving_network(keras_model, temperature)

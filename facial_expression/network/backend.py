@@ -28,6 +28,7 @@ def configure(backend: Backend, threads: int) -> None:
         flags = ["--xla_cpu_multi_thread_eigen=" + str(threads > 1).lower()]
         flags += bfloat16_flags(_version("jaxlib"))
         os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()
+        os.environ["JAX_ENABLE_PREEMPTION_SERVICE"] = "false"  # it would catch SIGTERM
     running = sys.modules["keras"].backend.backend() if "keras" in sys.modules else backend
     if running != backend:
         raise ModelError(
@@ -35,7 +36,7 @@ def configure(backend: Backend, threads: int) -> None:
             "start a new process"
         )
     try:
-        with _quiet_stderr():
+        with quiet(2):
             importlib.import_module(backend)
             import keras  # noqa: F401  with any backend it imports TensorFlow if that is installed
     except ImportError:
@@ -69,13 +70,13 @@ def _version(distribution: str) -> str:
 
 
 @contextmanager
-def _quiet_stderr() -> Iterator[None]:
-    """Hide what TensorFlow's C++ code prints while it is imported: no log level covers that."""
-    saved = os.dup(2)
+def quiet(descriptor: int) -> Iterator[None]:
+    """Hide what C++ code prints to stdout (1) or stderr (2), where no log level covers it."""
+    saved = os.dup(descriptor)
     with Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
+        os.dup2(nowhere.fileno(), descriptor)
     try:
         yield
     finally:
-        os.dup2(saved, 2)
+        os.dup2(saved, descriptor)
         os.close(saved)

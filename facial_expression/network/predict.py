@@ -7,21 +7,25 @@ import numpy as np
 from keras import layers
 from numpy.typing import NDArray
 
+from facial_expression.core.arrays import Rows
+from facial_expression.network.devices import ALONE, Devices
 from facial_expression.network.resampling import shifted
 
 MOVE = 3  # pixels between two views
 
 
 def predicted(
-    model: keras.Model, images: NDArray[np.uint8], batch_size: int = 512
+    model: keras.Model, images: Rows, batch_size: int = 512, devices: Devices = ALONE
 ) -> NDArray[np.float32]:
     """A network's output, float32 (N, classes), for uint8 pictures (N, side, side), N at least 1.
 
     The last batch is filled up with earlier pictures: another size would be compiled again.
+    `devices` share the network and each batch.
     """
-    size = min(batch_size, len(images))
+    size = -(-min(batch_size, len(images)) // devices.number) * devices.number
     rows = np.resize(np.arange(len(images)), (-(-len(images) // size), size))
-    parts = [np.asarray(model.predict_on_batch(images[row][..., None])) for row in rows]
+    batches = (devices.joined(images[devices.part(row)][..., None]) for row in rows)
+    parts = [np.asarray(model.predict_on_batch(batch)) for batch in batches]
     return np.concatenate(parts)[: len(images)].astype(np.float32)
 
 
@@ -31,7 +35,7 @@ def logits_of(model: keras.Model) -> keras.Model:
 
 
 def predicted_logits(
-    model: keras.Model, images: NDArray[np.uint8], batch_size: int = 512
+    model: keras.Model, images: Rows, batch_size: int = 512
 ) -> NDArray[np.float64]:
     """The logits, float64 (N, classes), of a network of probabilities; arguments as in `predicted`.
 

@@ -7,6 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from facial_expression.core.params import CLOSED, Seed
 from facial_expression.network.backend import Backend
+from facial_expression.network.devices import Distribution
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -84,6 +85,7 @@ class Recipe:
     backend: Backend  # of Keras
     precision: Literal["float32", "mixed_bfloat16"]  # in training; the saved network is float32
     threads: Threads  # of one operation; part of a run's identity: the last bits depend on it
+    distribution: Distribution  # data_parallel: all devices share each batch, see `network.devices`
     seed: Seed  # of weights, dropout, order of the pictures, augmentation
     epochs: Count  # passes over the training split
     batch_size: Count  # pictures a step

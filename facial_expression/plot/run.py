@@ -116,7 +116,8 @@ def read_predictions(
             f"found {len(table)} other rows; run evaluate again"
         )
     guesses = table["predicted"].map(classes.index).to_numpy()
-    return sheets.Predicted(pictures.images, pictures.labels, guesses, table[[*classes]].to_numpy())
+    images, probabilities = np.asarray(pictures.images), table[[*classes]].to_numpy()
+    return sheets.Predicted(images, pictures.labels, guesses, probabilities)
 
 
 def draw_samples(arrays: Path, classes: Sequence[str], params: PlotParameters) -> Figure:

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from facial_expression.core.arrays import Split
 from facial_expression.core.threads import map_ahead
+from facial_expression.network.devices import ALONE, Devices
 from facial_expression.network.recipe import Recipe
-from facial_expression.train.augmentation import augment, mirrored, mixup
+from facial_expression.train.augmentation import augment, draw, mirrored, mixup
 
 AHEAD = 3  # batches prepared before they are needed
 
@@ -43,12 +44,14 @@ def epoch_batches(
     epoch: int,
     order: Iterable[Positions],
     teacher: Predict | None = None,
+    devices: Devices = ALONE,
 ) -> Iterator[Batch]:
     """The batches of one epoch (from 1), prepared ahead of their use by a second thread.
 
     Seed, epoch and step determine a batch; `order` is from `batch_order`.  Label smoothing applies
     to the soft targets of `split` too.  `teacher` gives class probabilities (B, classes) of uint8
-    pictures (B, side, side).
+    pictures (B, side, side).  Of each batch this process makes, and reads, its part: every choice
+    is drawn for the whole batch, so that the parts together are the batch of one process.
     """
     flips = mirrored(recipe.augmentation, recipe.seed, epoch, len(split))
     labels, soft = split.labels, split.targets
@@ -58,9 +61,16 @@ def epoch_batches(
     def prepare(item: tuple[int, Positions]) -> Batch:
         step, chosen = item
         rng = np.random.default_rng([recipe.seed, epoch, 3, step])  # 2: `mirrored`
-        images = augment(split.images[chosen], flips[chosen], rng, recipe.augmentation)
-        targets = smooth[labels[chosen] if soft is None else chosen]
-        images, targets = mixup(images, targets, rng, recipe.augmentation.mixup)
+        changes = draw(rng, len(chosen), split.images.shape[1], recipe.augmentation)
+        mine = devices.part(np.arange(len(chosen)))
+        partners = changes.partners[mine]
+        needed = np.concatenate([mine, np.setdiff1d(partners, mine)])  # positions in the batch
+        rows = chosen[needed]
+        images = augment(split.images[rows], flips[rows], changes.of(needed), recipe.augmentation)
+        targets = smooth[labels[rows] if soft is None else rows]
+        if recipe.augmentation.mixup:
+            place = np.argsort(needed)[np.searchsorted(np.sort(needed), partners)]
+            images, targets = mixup(images, targets, changes.weight, place)
         if teacher:
             share = np.float32(recipe.teacher.share)
             targets = (1 - share) * targets + share * teacher(images)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -27,6 +27,7 @@ Variables = list[NDArray[Any]]
 LIBRARY = Path(__file__).parents[1]
 CODE = ("core", "network", "train")
 """The packages that training runs: the code deps of stage train in dvc.yaml but for its script."""
+FILE = "state.npz"
 ARRAYS = ("variables", "average", "kept")  # of a state, as they are named in its file
 
 
@@ -88,23 +89,29 @@ def write(folder: Path, state: State) -> None:
     parts = ((name, enumerate(getattr(state, name))) for name in ARRAYS)
     arrays = {f"{name}-{i:04d}": value for name, values in parts for i, value in values}
     arrays["history"] = np.frombuffer(json.dumps(state.history).encode(), np.uint8)
-    with atomic(folder / "state.npz") as temporary:
+    with atomic(folder / FILE) as temporary:
         # NumPy's own zips have the date, which must lie between 1980 and 2107
         write_zip(temporary, ((f"{name}.npy", npy(array)) for name, array in arrays.items()))
         with temporary.open("rb+") as stream:
             os.fsync(stream.fileno())
 
 
+def unpacked(file: Path | IO[bytes]) -> State:
+    """The state in a file of `write`."""
+    with np.load(file, allow_pickle=False) as stored:
+        names = sorted(stored.files)
+        arrays = {kind: [stored[name] for name in names if kind in name] for kind in ARRAYS}
+        return State(json.loads(stored["history"].tobytes()), **arrays)
+
+
 def read(folder: Path) -> State:
     """The state that `write` left, otherwise an empty one; a damaged file is renamed and told."""
-    path = folder / "state.npz"
+    path = folder / FILE
     if not path.exists():
         return State()
     try:
-        with damaged(path, "the train stage"), np.load(path, allow_pickle=False) as stored:
-            names = sorted(stored.files)
-            arrays = {kind: [stored[name] for name in names if kind in name] for kind in ARRAYS}
-            return State(json.loads(stored["history"].tobytes()), **arrays)
+        with damaged(path, "the train stage"):
+            return unpacked(path)
     except DatasetError:
         aside = path.replace(path.with_suffix(".damaged"))
         print(f"{path}: damaged, kept as {aside.name}; training starts anew", file=sys.stderr)

@@ -10,7 +10,8 @@ import numpy as np
 from scipy.special import log_softmax
 
 from facial_expression.core.arrays import Split
-from facial_expression.core.errors import ModelError, TrainingError
+from facial_expression.core.errors import ModelError, ParameterError, TrainingError
+from facial_expression.network.devices import ALONE, Devices
 from facial_expression.network.predict import logits_of, predicted
 from facial_expression.network.recipe import Recipe
 from facial_expression.train.batches import Batch, batch_order, epoch_batches
@@ -47,26 +48,48 @@ def fit(
     state: State | None = None,
     after_epoch: Report = lambda state: None,
     progress: Progress = lambda batches, epoch, steps: batches,
+    devices: Devices = ALONE,
 ) -> tuple[keras.Model, list[dict[str, float]]]:
     """Fit a network, from scratch or from the state of an interrupted run, with the same bits.
 
     Gives the fitted model in float32 and one history row an epoch: epoch, learning_rate (of the
     last step), loss and accuracy (means over its batches while training), val_loss (nats) and
-    val_accuracy (both of the averaged weights, once averaging has begun).  A TrainingError if the
-    loss is not finite, a ModelError if the network does not fit pictures or initial network.
+    val_accuracy (both of the averaged weights, once averaging has begun).  `devices` share each
+    batch; all processes must call this, with equal arguments.  A TrainingError if the loss is not
+    finite, a ModelError if the network does not fit pictures or initial network, a ParameterError
+    if the devices cannot share a batch.
     """
+    size = min(recipe.batch_size, len(data.train))
+    if size % devices.number:
+        what = f"a multiple of the {devices.number} devices"
+        raise ParameterError.expected("train.batch_size", what, size, "choose another one")
     keras.utils.set_random_seed(recipe.seed)  # first: weight initialisation draws from it
-    model = _start(recipe, data)
+    with devices.scope():
+        state = _fitted(recipe, data, state or State(), after_epoch, progress, devices)
+    kept = build(recipe.model, data.train.images.shape[1], data.classes)
+    _restore(kept.variables, state.kept)
+    return kept, state.history
+
+
+def _fitted(
+    recipe: Recipe,
+    data: Data,
+    state: State,
+    after_epoch: Report,
+    progress: Progress,
+    devices: Devices,
+) -> State:
+    """The state after the last epoch; a block in which the devices share every network."""
+    model = _start(recipe, data, devices)
     variables = [*model.variables, *model.optimizer.variables]
-    state = state or State()
     if state.variables:
         _restore(variables, state.variables)
     for epoch in range(len(state.history) + 1, recipe.epochs + 1):
-        row = _train_epoch(model, recipe, data, progress, epoch, state)
+        row = _train_epoch(model, recipe, data, progress, epoch, state, devices)
         state.variables = _values(variables)
         if state.average:  # until the end of the epoch
             _restore(model.variables, state.average)
-        logits = predicted(model, data.val.images).astype(np.float64)
+        logits = predicted(model, data.val.images, devices=devices).astype(np.float64)
         hits = logits.argmax(axis=1) == data.val.labels
         losses = -log_softmax(logits, axis=1)[np.arange(len(hits)), data.val.labels]
         loss, accuracy = float(losses.mean()), float(hits.mean())
@@ -81,15 +104,13 @@ def fit(
         if state.average:
             _restore(variables, state.variables)
         after_epoch(state)
-    kept = build(recipe.model, data.train.images.shape[1], data.classes)
-    _restore(kept.variables, state.kept)
-    return kept, state.history
+    return state
 
 
-def _start(recipe: Recipe, data: Data) -> keras.Model:
+def _start(recipe: Recipe, data: Data, devices: Devices) -> keras.Model:
     """The network without its softmax, ready for its first step."""
     model = build(recipe.model, data.train.images.shape[1], data.classes, recipe.precision)
-    initialise(model, data.train.images)
+    initialise(model, data.train.images, devices)
     speed_up(model)
     if data.initial:
         adopt(model, data.initial, recipe.initial.weights)
@@ -106,12 +127,18 @@ def _start(recipe: Recipe, data: Data) -> keras.Model:
 
 
 def _train_epoch(
-    model: keras.Model, recipe: Recipe, data: Data, progress: Progress, epoch: int, state: State
+    model: keras.Model,
+    recipe: Recipe,
+    data: Data,
+    progress: Progress,
+    epoch: int,
+    state: State,
+    devices: Devices,
 ) -> dict[str, float]:
     """One pass over the training split; updates `state.average`; the epoch's part of its row."""
     order = batch_order(recipe, len(data.train), epoch)
     teacher = data.teacher and partial(predicted, data.teacher)
-    batches = epoch_batches(recipe, data.train, data.classes, epoch, order, teacher)
+    batches = epoch_batches(recipe, data.train, data.classes, epoch, order, teacher, devices)
     steps, averaging = len(order), recipe.averaging
     sums = {"loss": 0.0, "accuracy": 0.0}
     for step, batch in enumerate(progress(batches, epoch, steps)):

@@ -107,7 +107,9 @@ def build(name: str, side: int, classes: int, precision: str = "float32") -> ker
     """
     if name not in BUILDERS:
         raise ModelError(f"train.model: expected one of {', '.join(BUILDERS)}, found '{name}'")
+    devices = keras.distribution.distribution()
     keras.utils.clear_session()  # automatic names restart, so that equal models are equal bytes
+    keras.distribution.set_distribution(devices)  # it was cleared too
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -14,16 +15,19 @@ import pandas as pd
 from tqdm import tqdm
 
 from facial_expression.core.arrays import read_split
+from facial_expression.core.files import remove_leftovers
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import pinned
 from facial_expression.core.tables import write_table
 from facial_expression.network.backend import configure, versions
+from facial_expression.network.devices import Devices, connected
 from facial_expression.network.recipe import Initial, Recipe, Teacher
 from facial_expression.train import checkpoints
 
 if TYPE_CHECKING:
     import keras
 
+    from facial_expression.train import fit
     from facial_expression.train.batches import Batch
 
 
@@ -50,20 +54,38 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
     """Fit `recipe` on the folder `arrays` of stage preprocess; write model.keras and history.csv.
 
     `resume` is the folder for the states of interrupted runs, which are continued; `script` is the
-    caller's file, part of what identifies a run.
+    caller's file, part of what identifies a run.  Of several processes only the first one writes.
     """
     configure(recipe.backend, recipe.threads)
+    with connected(recipe.distribution, recipe.backend) as devices:
+        from facial_expression.train import fit
+
+        classes = read_classes(arrays / "classes.json")
+        splits = [read_split(arrays, split, classes) for split in ("train", "val")]
+        data = fit.Data(splits[0], splits[1], len(classes), *read_networks(recipe))
+        identity = {"recipe": asdict(recipe), "versions": versions(recipe.backend)}
+        without_pictures = [*arrays.glob("*/labels-*.npy"), *arrays.glob("*/rows.csv"), script]
+        devices.check_equal(checkpoints.key_of(without_pictures, identity))
+        if devices.process > 0:
+            started = devices.shared_bytes(b"")
+            state = checkpoints.unpacked(io.BytesIO(started)) if started else None
+            fit.fit(recipe, data, state, devices=devices)
+            return
+        remove_leftovers(out)
+        key = checkpoints.key_of([arrays, script], identity)
+        _fit_and_write(recipe, data, out, resume, key, devices)
+
+
+def _fit_and_write(
+    recipe: Recipe, data: fit.Data, out: Path, resume: Path, key: str, devices: Devices
+) -> None:
     from facial_expression.network import keras_file
     from facial_expression.network.macs import macs
     from facial_expression.train import fit
 
-    classes = read_classes(arrays / "classes.json")
-    splits = [read_split(arrays, split, classes) for split in ("train", "val")]
-    data = fit.Data(splits[0], splits[1], len(classes), *read_networks(recipe))
-    identity = {"recipe": asdict(recipe), "versions": versions(recipe.backend)}
-    key = checkpoints.key_of([arrays, script], identity)
     with checkpoints.held(resume, key) as checkpoint:
         state = checkpoints.read(checkpoint)
+        devices.shared_bytes((checkpoint / checkpoints.FILE).read_bytes() if state.history else b"")
         if state.history:
             print(f"continuing an interrupted run after epoch {len(state.history)}")
             write_table(out / "history.csv", pd.DataFrame(state.history))
@@ -84,7 +106,7 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
                 flush=True,
             )
 
-        model, _ = fit.fit(recipe, data, state, after_epoch, progress)
+        model, _ = fit.fit(recipe, data, state, after_epoch, progress, devices)
         keras_file.save(model, out / "model.keras")
     print(
         f"wrote {out / 'model.keras'}: {model.count_params():,} parameters, "

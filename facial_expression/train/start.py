@@ -8,7 +8,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from facial_expression.core.arrays import Rows
 from facial_expression.core.errors import ModelError
+from facial_expression.network.devices import ALONE, Devices
 
 PATCHES = 40_000  # enough for a covariance of 25 pixels
 FLOOR = 5e-4  # added to each variance, so that weak components are not amplified (airbench)
@@ -16,18 +18,21 @@ FLOOR = 5e-4  # added to each variance, so that weak components are not amplifie
 Floats = NDArray[np.float32]
 
 
-def initialise(model: keras.Model, images: NDArray[np.uint8]) -> None:
+def initialise(model: keras.Model, images: Rows, devices: Devices = ALONE) -> None:
     """Fill the layers named `whitening...`, for these pictures, and `identity...`; no others."""
     for layer in model.layers:
         if layer.name.startswith("whitening"):
             size, _, _, filters = layer.kernel.shape
-            layer.set_weights(list(whitening(images, size, filters // 2)))
+            weights = layer.get_weights()
+            if devices.process == 0:  # another processor's would differ in the last bits
+                weights = list(whitening(images, size, filters // 2))
+            layer.set_weights(devices.shared(weights))
         elif layer.name.startswith("identity"):
             kernel, *rest = layer.get_weights()
             layer.set_weights([identity(kernel), *rest])
 
 
-def whitening(images: NDArray[np.uint8], size: int, components: int) -> tuple[Floats, Floats]:
+def whitening(images: Rows, size: int, components: int) -> tuple[Floats, Floats]:
     """A convolution whose outputs are uncorrelated and of about equal variance.
 
     The leading `components` of the patches of `size` pixels a side at fixed random places, each
@@ -40,7 +45,8 @@ def whitening(images: NDArray[np.uint8], size: int, components: int) -> tuple[Fl
     which = rng.integers(0, len(images), PATCHES)
     rows, columns = rng.integers(0, images.shape[1] - size + 1, (2, PATCHES, 1, 1))
     steps = np.arange(size)
-    patches = images[which[:, None, None], rows + steps[:, None], columns + steps]
+    chosen, which = np.unique(which, return_inverse=True)
+    patches = images[chosen][which[:, None, None], rows + steps[:, None], columns + steps]
     patches = patches.reshape(PATCHES, -1) / 255
     mean = patches.mean(axis=0)
     values, vectors = np.linalg.eigh(np.cov(patches, rowvar=False))

@@ -1,6 +1,8 @@
 import errno
 import os
 import signal
+import tempfile
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from facial_expression.core.arrays import (
     write_saliency,
 )
 from facial_expression.core.errors import DatasetError
-from tests.helpers import one_line, write_rows
+from tests.helpers import make_split, one_line, write_rows
 
 
 def write_split(folder: Path, split: str, sizes: list[int], first: int = 0) -> None:
@@ -37,10 +39,42 @@ def test_shards_are_read_as_one_in_their_order(tmp_path, sizes, first):
     split = read_split(tmp_path, "val")
     count = sum(sizes)
     assert len(split) == count
-    assert (split.images.dtype, split.labels.dtype) == (np.uint8, np.int64)
+    pictures = np.asarray(split.images)
+    assert (pictures.dtype, split.labels.dtype) == (np.uint8, np.int64)
     np.testing.assert_array_equal(split.labels, np.arange(count))
-    np.testing.assert_array_equal(split.images[:, 0, 0], np.arange(count))
+    np.testing.assert_array_equal(pictures[:, 0, 0], np.arange(count))
     assert split.paths == [f"val/a/{i}.png" for i in range(count)]
+
+
+@given(st.data(), st.lists(st.integers(1, 9), min_size=1, max_size=5))
+def test_any_rows_are_those_of_the_whole_array_and_no_others_are_read(data, sizes):
+    with tempfile.TemporaryDirectory() as folder:
+        write_split(Path(folder), "val", sizes)
+        images = read_split(Path(folder), "val").images
+        whole = np.asarray(images)
+        rows = data.draw(st.lists(st.integers(0, len(whole) - 1), max_size=20))
+        np.testing.assert_array_equal(images[np.array(rows, int)], whole[np.array(rows, int)])
+        for row in (-1, len(whole)):
+            with pytest.raises(IndexError):
+                images[np.array([0, row])]
+        last = Path(folder, "val", f"images-{len(sizes) - 1:03}.npy")
+        os.truncate(last, last.stat().st_size - 1)
+        images[np.arange(len(whole) - 1)]
+        with pytest.raises(DatasetError, match=one_line(str(last), "preprocess")):
+            images[np.array([len(whole) - 1])]
+
+
+def test_memory_grows_with_the_rows_that_are_asked_for(tmp_path):
+    pictures = np.zeros((4000, 48, 48), np.uint8)
+    make_split(tmp_path, "train", pictures, np.zeros(4000, np.int64), shards=3)
+    images = read_split(tmp_path, "train").images
+    tracemalloc.start()
+    try:
+        for first in range(0, 4000, 100):
+            images[np.arange(first, first + 100)]
+        assert tracemalloc.get_traced_memory()[1] < 1e6  # 100 pictures are 230 kB, all are 9.2 MB
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_part_of_a_split_keeps_every_column_together(tmp_path):
@@ -49,7 +83,7 @@ def test_a_part_of_a_split_keeps_every_column_together(tmp_path):
     write_rows(tmp_path, "val", [(i, f"{i}.png", i > 2) for i in range(5)])
     part = (split := read_split(tmp_path, "val")).where(split.leak_free)
     assert (part.paths, part.labels.tolist()) == (["3.png", "4.png"], [3, 4])
-    np.testing.assert_array_equal(part.images, split.images[3:])
+    np.testing.assert_array_equal(part.images, np.asarray(split.images)[3:])
     np.testing.assert_array_equal(part.targets, np.eye(5)[3:])
     assert part.leak_free.all()
 

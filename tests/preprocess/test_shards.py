@@ -84,7 +84,9 @@ def test_arrays_are_what_a_plain_loop_over_the_files_makes(images, tmp_path, sid
     for name in SPLITS:
         split = read_split(tmp_path / "arrays", name)
         assert split.images.shape == (len(split), side, side)
-        for image, label, path in zip(split.images, split.labels, split.paths, strict=True):
+        for image, label, path in zip(
+            np.asarray(split.images), split.labels, split.paths, strict=True
+        ):
             np.testing.assert_array_equal(image, square(decode(pictures[path]), side))
             assert path.split("/")[1] == classes[label]
             assert SPLIT[path.split("/")[2].partition("_")[0]] == name

@@ -17,6 +17,7 @@ RECIPE = Recipe(
     backend="tensorflow",
     precision="float32",
     threads=2,
+    distribution="none",
     seed=0,
     epochs=3,
     batch_size=16,

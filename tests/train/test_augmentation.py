@@ -9,7 +9,7 @@ from scipy import stats
 
 from facial_expression.network.recipe import Augmentation
 from facial_expression.network.resampling import shifted
-from facial_expression.train.augmentation import ASPECT, augment, mirrored, mixup
+from facial_expression.train.augmentation import ASPECT, augment, draw, mirrored, mixup
 
 COUNT, SIDE = 60, 24  # more pictures than one part holds
 BATCH = np.random.default_rng(0).integers(0, 256, (COUNT, SIDE, SIDE), dtype=np.uint8)
@@ -24,9 +24,15 @@ def only(flip: Any = "none", **some: float) -> Augmentation:
     return Augmentation(flip=flip, **{**OFF, **some})
 
 
-def varied(images: np.ndarray = BATCH, seed: int = 0, **some: Any) -> np.ndarray:
-    nobody = np.zeros(len(images), bool)
-    return augment(images, nobody, np.random.default_rng(seed), only(**some))
+def varied(images: np.ndarray = BATCH, seed: int = 0, mirror: Any = False, **some: Any) -> Any:
+    settings = only(**some)
+    changes = draw(np.random.default_rng(seed), len(images), images.shape[1], settings)
+    return augment(images, np.broadcast_to(mirror, len(images)), changes, settings)
+
+
+def mixed(images: np.ndarray, targets: np.ndarray, seed: int, alpha: float) -> Any:
+    changes = draw(np.random.default_rng(seed), len(images), SIDE, only(mixup=alpha))
+    return mixup(images, targets, changes.weight, changes.partners)
 
 
 @pytest.mark.parametrize("flip", ["random", "alternating"])
@@ -46,7 +52,7 @@ def test_alternating_flips_mirror_each_picture_in_every_other_epoch():
 
 
 def test_mirrored_pictures_are_mirrored_left_to_right_and_the_others_stay():
-    out = augment(BATCH, EVERY_OTHER, np.random.default_rng(0), only())
+    out = varied(mirror=EVERY_OTHER)
     np.testing.assert_array_equal(out[::2], BATCH[::2, :, ::-1])
     np.testing.assert_array_equal(out[1::2], BATCH[1::2])
 
@@ -56,7 +62,7 @@ def test_shifts_alone_copy_pixels_and_go_exactly_as_far_as_they_may():
     moves = {tuple(step): shifted(BATCH, EVERYBODY, *np.full((COUNT, 2), step).T) for step in steps}
     used = set()
     for seed in range(6):
-        out = augment(BATCH, EVERYBODY, np.random.default_rng(seed), only(shift=2.9))
+        out = varied(seed=seed, mirror=EVERYBODY, shift=2.9)
         fitting = {move: (out == seen).all(axis=(1, 2)) for move, seen in moves.items()}
         assert np.any(list(fitting.values()), axis=0).all()
         used |= {move for move, fits in fitting.items() if fits.any()}
@@ -134,7 +140,7 @@ def _box(changed: np.ndarray) -> tuple[tuple[int, int], tuple[int, int]]:
 @given(st.integers(0, 1000), st.floats(0.1, 5))
 def test_mixup_mixes_pictures_and_targets_by_one_weight(seed, alpha):
     few = BATCH[:12]
-    images, shares = mixup(few, np.eye(12, dtype=np.float32), np.random.default_rng(seed), alpha)
+    images, shares = mixed(few, np.eye(12, dtype=np.float32), seed, alpha)
     assert (images.dtype, shares.dtype) == (np.uint8, np.float32)
     # one target a picture: the mixed targets are the weights of the pictures
     assert (shares.sum(axis=0) == 1).all()  # every picture has one partner and is the partner once
@@ -146,7 +152,7 @@ def test_mixup_mixes_pictures_and_targets_by_one_weight(seed, alpha):
 
 def test_mixups_weights_follow_the_beta_distribution():
     images, targets = BATCH[:2], np.eye(2, dtype=np.float32)
-    drawn = [mixup(images, targets, np.random.default_rng(s), 0.4)[1][0, 0] for s in range(600)]
+    drawn = [mixed(images, targets, s, 0.4)[1][0, 0] for s in range(600)]
     # half of the permutations of two leave both where they are, and then the share is 1
     swapped = [share for share in drawn if share < 1]
     assert stats.kstest(swapped, stats.beta(0.4, 0.4).cdf).pvalue > 0.001
@@ -163,12 +169,13 @@ def test_the_generator_determines_everything(asked):
 
 def test_nothing_is_done_and_nothing_drawn_unless_asked():
     rng = np.random.default_rng(0)
-    out = augment(BATCH, NOBODY, rng, only())
+    changes = draw(rng, COUNT, SIDE, only())
+    out = augment(BATCH, NOBODY, changes, only())
     np.testing.assert_array_equal(out, BATCH)
     assert not np.shares_memory(out, BATCH)
     assert not mirrored(only(), seed=1, epoch=1, pictures=50).any()
     targets = np.eye(COUNT, dtype=np.float32)
-    same_images, same_targets = mixup(BATCH, targets, rng, 0.0)
+    same_images, same_targets = mixup(BATCH, targets, changes.weight, changes.partners)
     np.testing.assert_array_equal(same_images, BATCH)
     np.testing.assert_array_equal(same_targets, targets)
     assert rng.bit_generator.state == np.random.default_rng(0).bit_generator.state

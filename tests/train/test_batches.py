@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from facial_expression.core.arrays import Split
 from facial_expression.core.errors import ParameterError
 from facial_expression.core.params import checked
+from facial_expression.network.devices import Devices
 from facial_expression.network.recipe import Recipe, Teacher
 from facial_expression.train.batches import Batch, batch_order, epoch_batches
 from tests.train.recipes import PLAIN, RECIPE
@@ -58,6 +59,23 @@ def test_seed_epoch_and_step_determine_a_batch():
     first, second = (np.concatenate(batch_order(RECIPE, 70, epoch)) for epoch in (1, 2))
     assert not np.array_equal(first, second)
     np.testing.assert_allclose(whole[0].targets.sum(axis=1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("soft", [None, SOFT], ids=["labels", "soft"])
+@pytest.mark.parametrize("mixup", [0, 0.2])
+@pytest.mark.parametrize("processes", [2, 4])
+def test_the_parts_of_all_processes_are_the_batch_of_one(processes, mixup, soft):
+    augmentation = replace(VARIED, mixup=mixup, brightness=9, contrast=0.1)
+    recipe = replace(RECIPE, augmentation=augmentation, label_smoothing=0.1)
+    split = replace(SPLIT, targets=soft)
+    whole = made(recipe, 2, split)
+    devices = [Devices(processes, processes, process) for process in range(processes)]
+    parts = [made(recipe, 2, split, devices=each) for each in devices]
+    for batch, *shares in zip(whole, *parts, strict=True):
+        assert {len(share.images) for share in shares} == {16 // processes}
+        for name in Batch._fields:
+            joined = np.concatenate([getattr(share, name) for share in shares])
+            np.testing.assert_array_equal(joined, getattr(batch, name))
 
 
 def test_a_teacher_sees_the_augmented_pictures_and_takes_its_share():

@@ -8,10 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facial_expression.core.arrays import Split
-from facial_expression.core.errors import TrainingError
+from facial_expression.core.errors import ParameterError, TrainingError
+from facial_expression.network.devices import Devices
 from facial_expression.network.recipe import Averaging, Optimizer, Teacher
 from facial_expression.train import fit, models
 from facial_expression.train.checkpoints import State
+from tests.helpers import one_line
 from tests.train.recipes import PLAIN, RECIPE
 
 
@@ -131,9 +133,16 @@ def test_the_best_epoch_follows_the_monitored_value(monitor, expected):
 
 def test_a_network_that_does_not_predict_is_noticed(monkeypatch):
     """As with JAX 0.12 in bfloat16: the training loss was finite, predictions were not."""
-    monkeypatch.setattr(fit, "predicted", lambda model, images: np.full((len(images), 3), np.nan))
+    nothing = np.full((len(DATA.val), 3), np.nan)
+    monkeypatch.setattr(fit, "predicted", lambda *given, **named: nothing)
     with pytest.raises(TrainingError, match=r"validation loss is nan after epoch 1: .*float32"):
         fit.fit(replace(RECIPE, epochs=1), DATA)
+
+
+def test_devices_that_cannot_share_a_batch_are_refused():
+    message = one_line("train.batch_size", "a multiple of the 3 devices, found 16")
+    with pytest.raises(ParameterError, match=message):
+        fit.fit(RECIPE, DATA, devices=Devices(3))
 
 
 def test_half_precision_leaves_a_float32_network():

@@ -71,7 +71,8 @@ def draw(
     """The figures of these tables and two sheets of pictures, by name."""
     from facial_expression.plot import figures, sheets
 
-    scored = sheets.Predicted(pictures.images, pictures.labels, plain.argmax(axis=1), plain)
+    images, labels = np.asarray(pictures.images), pictures.labels
+    scored = sheets.Predicted(images, labels, plain.argmax(axis=1), plain)
     return {
         "confusion": figures.confusion(tables["confusion"], classes, name, COLOUR),
         "reliability": figures.reliability(tables["reliability"], calibration, name, COLOUR),
@@ -98,7 +99,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
 
     model, side = load_classifier(args.model, len(classes))
     pictures = folders.read_pictures(args.pictures, listed, labels, side, trained_on)
-    means = averaged_predictions(model, pictures.images, args.batch_size)
+    means = averaged_predictions(model, np.asarray(pictures.images), args.batch_size)
     plain, name = means["plain"], args.split or NAME
     check_probabilities(args.model, plain)
     logits = predicted_logits(model, pictures.images, args.batch_size)

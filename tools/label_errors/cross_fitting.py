@@ -42,8 +42,8 @@ def assign_folds(
 
     if folds < 2:
         raise ParameterError(f"--folds: expected 2 or more, found {folds}; 5 is usual")
-    numbers: dict[bytes, int] = {}
-    pixels = [str(numbers.setdefault(image.tobytes(), len(numbers))) for image in split.images]
+    images, numbers = np.asarray(split.images), dict[bytes, int]()
+    pixels = [str(numbers.setdefault(image.tobytes(), len(numbers))) for image in images]
     named = [persons.get(path, "") for path in split.paths]
     table = pd.DataFrame({"path": split.paths, "sha256": pixels, "group": named})
     groups = units(table).to_numpy()
@@ -56,7 +56,7 @@ def assign_folds(
             )
     found = np.empty(len(split), np.int64)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    for fold, (_, held_out) in enumerate(splitter.split(split.images, split.labels, groups)):
+    for fold, (_, held_out) in enumerate(splitter.split(images, split.labels, groups)):
         found[held_out] = fold
     for label in np.unique(split.labels):
         if len(np.unique(found[split.labels == label])) < 2:

@@ -57,9 +57,9 @@ def measure(model: keras.Model, split: Split, seed: int, batch_size: int) -> pd.
         for name, corruption in CORRUPTIONS.items()
         for strength, value in zip(STRENGTHS, corruption.values, strict=True)
     ]
-    rows = []
+    images, rows = np.asarray(split.images), []
     for name, strength, value in tqdm(cases, disable=None, unit="corruption"):
-        pictures = corrupted(split.images, name, strength, seed)
+        pictures = corrupted(images, name, strength, seed)
         scores = headline(split.labels, predicted(model, pictures, batch_size).astype(float))
         rows.append((name, strength, float(value), *(scores[key] for key in SCORES)))
     return pd.DataFrame(rows, columns=["corruption", "strength", "value", *SCORES])
@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     tables.write_table(args.out / "robustness.csv", table)
     drawings = {"robustness": accuracy_by_strength(table, args.split, COLOUR)}
     if args.sheet:
-        drawings["corruptions"] = corruption_sheet(split.images[0], args.seed)
+        drawings["corruptions"] = corruption_sheet(np.asarray(split.images)[0], args.seed)
     for name, figure in drawings.items():
         write_bytes(args.out / f"{name}.png", png(figure, DPI))
 

@@ -1,0 +1,39 @@
+"""What a set-up of devices refuses; tests/train/test_distribution.py trains with several."""
+
+import pytest
+
+from facial_expression.core.errors import ParameterError
+from facial_expression.network.devices import ALONE, VARIABLES, connected
+from tests.helpers import one_line
+
+
+def test_without_a_distribution_there_is_one_device():
+    with connected("none", "tensorflow") as devices:
+        assert devices == ALONE
+
+
+def test_only_jax_distributes():
+    with (
+        pytest.raises(ParameterError, match=one_line("train.distribution", "jax", "tensorflow")),
+        connected("data_parallel", "tensorflow"),
+    ):
+        pass
+
+
+def test_a_launcher_and_a_recipe_that_disagree_are_told_so(monkeypatch):
+    monkeypatch.setenv(VARIABLES[1], "2")
+    with (
+        pytest.raises(ParameterError, match=one_line(VARIABLES[1], "found none; set it in the")),
+        connected("none", "jax"),
+    ):
+        pass
+
+
+@pytest.mark.extra
+def test_all_variables_are_needed(monkeypatch):
+    monkeypatch.setenv(VARIABLES[1], "2")
+    with (
+        pytest.raises(ParameterError, match=one_line("found no KERAS_DISTRIBUTION_JOB_ADDRESSES")),
+        connected("data_parallel", "jax"),
+    ):
+        pass
