@@ -114,7 +114,9 @@ def test_the_files_and_entries_are_those_of_the_contract(done):
 @pytest.mark.parametrize("name", SIZES)
 def test_predictions_and_scores_are_those_of_the_model(done, folder, name):
     split = read_split(folder / "arrays", name)
-    expected = np.asarray(keras_file.load(folder / "model.keras")(split.images[..., None]))
+    expected = np.asarray(
+        keras_file.load(folder / "model.keras")(np.asarray(split.images)[..., None])
+    )
     rows = pd.read_csv(done / "predictions" / f"{name}.csv")
     assert list(rows) == ["path", "actual", "predicted", *CLASSES]
     assert rows["path"].tolist() == split.paths
@@ -171,10 +173,10 @@ def test_however_sure_the_network_what_is_measured_is_what_is_exported(folder, t
     path = tmp_path / "model.onnx"
     convert(tmp_path / "model.keras", tmp_path / "arrays", "val", temperature, {}, 2, path)
     test, val = (read_split(tmp_path / "arrays", name) for name in ("test", "val"))
-    exported = run_onnx(path, test.images, 2).astype(np.float64)
+    exported = run_onnx(path, np.asarray(test.images), 2).astype(np.float64)
     found = calibration.calibration_scores(test.labels, exported)
     assert measured["after"] == pytest.approx(found, abs=2e-6)
-    exported = run_onnx(path, val.images, 2).astype(np.float64)
+    exported = run_onnx(path, np.asarray(val.images), 2).astype(np.float64)
     losses = [log_loss(val.labels, sharpened(exported, power)) for power in (1, 0.9, 1.1)]
     assert losses[0] == min(losses), "another temperature is better"
 

@@ -53,7 +53,7 @@ def test_the_table_holds_the_accuracy_under_every_corruption(place, done):
     split = read_split(place / "arrays", "val")
     model = keras_file.load(place / "model.keras")
     for name, strength in [("blur", 0), ("noise", 2), ("rotation", 5), ("jpeg", 1)]:
-        images = corrupted(split.images, name, strength, 0)
+        images = corrupted(np.asarray(split.images), name, strength, 0)
         guesses = model.predict(images[..., None], verbose=0).argmax(axis=1)
         key = (name, strength) if strength else ("none", 0)
         assert found[key] == pytest.approx(np.mean(guesses == split.labels), abs=1e-6)
