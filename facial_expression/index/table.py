@@ -152,6 +152,7 @@ def scan(
     for number, (part, squares) in bar:
         parts[number] = part
         thumbnails[starts[number] : starts[number] + len(squares)] = squares
+    del places, unread, chunks, done, bar  # a large set leaves little room for a copy
     table = pd.concat(parts, ignore_index=True)
     for level, name in enumerate(("split", "class")):  # one text object for all rows
         table.insert(0, name, [sys.intern(path.split("/", 2)[level]) for path in paths])

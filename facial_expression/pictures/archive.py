@@ -8,6 +8,7 @@ data set.
 import struct
 import zipfile
 import zlib
+from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,17 +40,27 @@ def members(path: Path) -> dict[str, int]:
 
     An ArchiveError if the file is missing, corrupt, or not a normalised archive.
     """
+    names, offsets = _directory(path)
+    return dict(zip(names.split("\0"), offsets, strict=True))
+
+
+def _directory(path: Path) -> "tuple[str, array[int]]":
+    """The names, joined, and the places of all members.
+
+    `zipfile` takes 0.6 KB a member, which return to the system only if nothing among them stays.
+    """
     with _reading(path), path.open("rb", PIECE) as stream, zipfile.ZipFile(stream) as archive:
         infos = archive.infolist()
-    names = [info.filename for info in infos]
+    names = [info.filename for info in infos]  # without NUL, at which zipfile cuts them
     plain = all(i.compress_type == zipfile.ZIP_STORED and i.date_time == EPOCH for i in infos)
     placed = all(len(parts := name.split("/")) == 3 and not {"", ".."} & {*parts} for name in names)
+    placed &= all(0 <= info.header_offset < 1 << 63 for info in infos)
     if not (infos and plain and placed) or names != sorted(set(names)):
         raise ArchiveError(
             f"{path}: expected the archive that the fetch stage writes, found another; run that "
             "stage"
         )
-    return {info.filename: info.header_offset for info in infos}
+    return "\0".join(names), array("q", (info.header_offset for info in infos))
 
 
 def read_members(path: Path, places: Iterable[tuple[str, int]]) -> Iterator[tuple[str, bytes]]:
