@@ -115,3 +115,10 @@ def test_recipes_data_sets_and_their_keys_exist(document):
                 assert (ROOT / "conf" / kind / f"{name}.yaml").exists(), line
         for file, key in OVERRIDE.findall(line):
             leaf(file, key)
+
+
+def test_reliability_names_tests_that_exist():
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", (ROOT / "docs/reliability.md").read_text("utf-8"))
+    assert named
+    assert [name for name in named if f"def {name}(" not in tests] == []
