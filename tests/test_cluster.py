@@ -22,7 +22,7 @@ from tests.clones import ROOT, environment
 from tests.helpers import make_archive, make_folder, one_line, tiny_pictures
 from tests.index.test_stage import indexed
 from tests.preprocess.test_shards import arguments, contents
-from tests.remote_servers import BUCKET, Moto, running
+from tests.remote_servers import BUCKET, Moto, free_port, running
 
 distributed = pytest.importorskip("distributed", reason="the extra dask is not installed")
 pytestmark = [pytest.mark.slow, pytest.mark.extra]
@@ -182,13 +182,33 @@ def test_a_scheduler_without_workers_is_one_line(monkeypatch):
             list(spread(bad_picture, range(9), 2, address))
 
 
+def test_a_scheduler_that_ends_is_one_line(tmp_path):
+    address = f"tcp://127.0.0.1:{(port := free_port())}"
+    command = [sys.executable, "-m", "dask"]
+    arguments_of = {"scheduler": ["--port", str(port), "--no-dashboard"], "worker": [address]}
+    how = {"cwd": ROOT, "env": environment(), "stderr": subprocess.DEVNULL}
+    scheduler, worker = (
+        subprocess.Popen([*command, name, "--host", "127.0.0.1", *given], **how)
+        for name, given in arguments_of.items()
+    )
+    try:
+        done = spread(partial(waits_once, tmp_path), range(9), 2, address)
+        assert next(done)
+        scheduler.kill()
+        with pytest.raises(PipelineError, match=one_line(address, "the scheduler has ended")):
+            list(done)
+    finally:
+        for process in (scheduler, worker):
+            process.kill()
+            process.wait()
+
+
 def test_a_scheduler_that_does_not_answer_is_one_line(project):
     """In a process of its own: a client of Dask that found no scheduler blocks the next one."""
     made = project.made()
-    command = [sys.executable, "-m", "stages.preprocess"]
     argv = arguments(project.images, project.out / "arrays")
     done = subprocess.run(
-        [*command, *argv, "--scheduler", "tcp://127.0.0.1:9"],
+        [sys.executable, "-m", "stages.preprocess", *argv, "--scheduler", "tcp://127.0.0.1:9"],
         cwd=ROOT, env=environment(), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 1

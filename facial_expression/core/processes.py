@@ -100,6 +100,8 @@ def _on(scheduler: str) -> Iterator[Pool]:
     for name in ("distributed", "distributed.client"):  # what went wrong is said in one line
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
+    ended = f"{scheduler}: the scheduler has ended; start it and run again"
+
     def call(*packed: bytes) -> Any:  # a function in a function travels as code, not as a name
         from facial_expression.core.processes import perform
 
@@ -114,6 +116,8 @@ def _on(scheduler: str) -> Iterator[Pool]:
         except TimeoutError:
             remedy = f"start some by `python -m dask worker {scheduler}`"
             raise PipelineError(f"{scheduler}: no worker for {PATIENCE} s; {remedy}") from None
+        except OSError:
+            raise PipelineError(ended) from None
         return sum(client.nthreads().values())
 
     try:
@@ -134,7 +138,7 @@ def _on(scheduler: str) -> Iterator[Pool]:
             fault = f"{scheduler}: one task ended several workers, one after the other"
             raise PipelineError(f"{fault}; read their logs, or give them more memory") from None
         except futures.CancelledError:
-            raise PipelineError(f"{scheduler}: the scheduler has ended; run again") from None
+            raise PipelineError(ended) from None
 
 
 def perform(expected: bytes, packed: bytes) -> Any:
