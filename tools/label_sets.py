@@ -55,8 +55,15 @@ def compared(table: pd.DataFrame, votes: ferplus.Votes, classes: Sequence[str]) 
     """The Markdown table, and below it how often the two label sets agree.
 
     `table` is predictions/<split>.csv, N rows; `votes` are of its pictures, (N, 10).
+
+    Raises:
+        DatasetError: a path names no folder, or see `scored`.
     """
     guess, folders = table["predicted"], table["path"].str.split("/").str[1]
+    if folders.isna().any():
+        what, found = "paths <split>/<class>/<name>", repr(table["path"][folders.isna()].iloc[0])
+        again = "run the evaluate stage again"
+        raise DatasetError.expected("predictions", what, f"{found:.200}", again)
     rows = [("all", "folders", scored(guess, folders, classes))]
     agreement = []
     count: Literal[7, 8] = 8 if "contempt" in classes else 7
