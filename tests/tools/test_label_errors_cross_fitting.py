@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facial_expression.core.arrays import Split
+from facial_expression.core.arrays import Split, npy
 from facial_expression.core.errors import DatasetError, ParameterError
-from tools.label_errors.cross_fitting import assign_folds
+from tests.train.recipes import RECIPE
+from tools.label_errors.cross_fitting import assign_folds, out_of_fold
 
 CLASSES = ["angry", "happy", "sad"]
 
@@ -60,3 +61,12 @@ def test_too_few_folds_or_pictures_are_refused():
     equal = split_of([*range(18), 5, 5], [0] * 17 + [2] * 3)
     with pytest.raises(DatasetError, match=r"expected 3 distinct pictures .* found 2 of sad"):
         assign_folds(equal, CLASSES, 3, 0)
+
+
+@pytest.mark.parametrize("kept", [b"", b"x", b"PK\3\4", npy(np.zeros((2, 2))), npy(np.zeros((2, 3)))[:-8]])
+def test_a_damaged_fold_that_was_kept_is_one_line(tmp_path, kept):
+    split, fold_of = split_of(list(range(4)), [0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    (tmp_path / "fold-0.npy").write_bytes(npy(np.full((2, 3), 1 / 3)))
+    (tmp_path / "fold-1.npy").write_bytes(kept)
+    with pytest.raises(DatasetError, match=r"fold-1\.npy: .* delete it and run again"):
+        out_of_fold(RECIPE, split, CLASSES, fold_of, tmp_path)

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from facial_expression.core.arrays import Split, write_array
-from facial_expression.core.errors import DatasetError, ParameterError
+from facial_expression.core.errors import DatasetError, ParameterError, reason
 from facial_expression.index.splits import units
 from facial_expression.network.recipe import Recipe
 from facial_expression.train.run import Pace, read_networks, shown
@@ -85,7 +85,11 @@ def out_of_fold(
         if path in missing:
             title = f"fold {fold + 1}/{folds}"
             write_array(path, judged(recipe, train, len(classes), fold_of == fold, title, pace))
-        found[fold_of == fold] = np.load(path)
+        try:
+            found[fold_of == fold] = np.load(path)
+        except Exception as error:  # noqa: BLE001  NumPy's and those of zips
+            what, remedy = "the probabilities of a fold", "delete it and run again"
+            raise DatasetError.expected(path, what, reason(error), remedy) from None
     return found
 
 
