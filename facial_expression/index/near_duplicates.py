@@ -21,7 +21,7 @@ The threshold depends on how alike the pictures of a set are anyway, so it is a 
 set; docs/protocol.md says how FER2013's was chosen and how often a pair above it is true.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
@@ -100,8 +100,9 @@ class _Pictures:
     def _alike(self, one: Positions, two: Positions) -> NDArray[np.intp]:
         """Those of the pairs, int (2, N), that look alike: a similarity above `least`, perhaps."""
         different, place = np.unique(one, return_inverse=True)
-        parts = (different[i : i + PAIRS] for i in range(0, max(len(different), 1), PAIRS))
-        moved = np.concatenate([looks(self._seen(part, True), REACH) for part in parts])
+        moved = np.empty((len(different), (2 * REACH + 1) ** 2, SIDE**2 // 4), np.float32)
+        for i in range(0, len(different), PAIRS):
+            moved[i : i + PAIRS] = looks(self._seen(different[i : i + PAIRS], True), REACH)
         best = [np.zeros(0, np.float32)]
         for i in range(0, len(one), PAIRS):
             still = self.looks[two[i : i + PAIRS]].astype(np.float32)
@@ -133,11 +134,9 @@ def search(
         Columns path, partner (which comes earlier in `paths`), score (the similarity, up to 1).
     """
     with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:  # sums in one order
-        blocks = [thumbnails[i : i + PAIRS] for i in range(0, max(len(paths), 1), PAIRS)]
-        described = list(pool.map(_described, blocks))
-        hashes, still = map(np.concatenate, zip(*described, strict=True))
+        hashes, still = _filled(pool, _described, thumbnails)
         parts: list[tuple[Positions, Positions, Floats]] = []
-        for mirrored, cells in enumerate(_cells(thumbnails, blocks, pool)):
+        for mirrored, cells in enumerate(_cells(thumbnails, pool)):
             enough = least + (1 - least) / 4 if mirrored else least
             pictures = _Pictures(thumbnails, hashes, still, cells, bool(mirrored), enough)
             parts += pool.map(pictures.near_duplicates, cells.tasks())
@@ -176,9 +175,11 @@ def candidates(hashes: Hashes, others: Hashes, cells: Cells, queries: Positions)
     one cell in their order.
     """
     home = cells.own[queries[:1]]
-    for cell in np.unique(cells.probed[queries]):
-        probing = queries[(cells.probed[queries] == cell).any(axis=1)]
-        members = cells.members[cell]
+    probed = cells.probed[queries]
+    order = np.argsort(probed, axis=None, kind="stable")
+    found, starts = np.unique(probed.ravel()[order], return_index=True)
+    for cell, places in zip(found, np.split(order, starts[1:]), strict=False):
+        probing, members = queries[places // probed.shape[1]], cells.members[cell]
         returned = (cells.probed[members] == home).any(axis=1)  # they probe the queries, too
         rows = max(1, BLOCK // max(len(members), 1))
         for i in range(0, len(probing), rows):
@@ -212,9 +213,22 @@ def _described(thumbnails: Thumbnails) -> tuple[Hashes, NDArray[np.int8]]:
     return perceptual_hashes(thumbnails), steps.astype(np.int8)
 
 
-def _cells(
-    thumbnails: Thumbnails, blocks: Sequence[Thumbnails], pool: Executor
-) -> tuple[Cells, Cells]:
+def _filled(
+    pool: Executor, function: Callable[[Thumbnails], Sequence[NDArray[Any]]], thumbnails: Thumbnails
+) -> list[NDArray[Any]]:
+    """What a function makes of thumbnails, as arrays of N rows; no part has a second copy."""
+    starts = range(0, max(len(thumbnails), 1), PAIRS)
+    filled: list[NDArray[Any]] = []
+    blocks = (thumbnails[start : start + PAIRS] for start in starts)
+    for start, parts in zip(starts, pool.map(function, blocks), strict=True):
+        if not filled:
+            filled = [np.empty((len(thumbnails), *part.shape[1:]), part.dtype) for part in parts]
+        for whole, part in zip(filled, parts, strict=True):
+            whole[start : start + len(part)] = part
+    return filled
+
+
+def _cells(thumbnails: Thumbnails, pool: Executor) -> tuple[Cells, Cells]:
     """Where the partners of pictures are sought, and those of their mirror images."""
     if len(thumbnails) <= CELL * PROBED:
         same = np.zeros(len(thumbnails), np.uint16)
@@ -226,7 +240,7 @@ def _cells(
         return frequencies(part).reshape(-1, 64)[:, 1:].astype(np.float32)
 
     count = len(thumbnails) // CELL
-    sample = described(thumbnails[:: CELL // SAMPLED])
+    (sample,) = _filled(pool, lambda part: [described(part)], thumbnails[:: CELL // SAMPLED])
     scale = np.sqrt((sample**2).mean(axis=0)) + np.float32(1e-6)  # low frequencies are stronger
     means = KMeans(count, init="random", n_init=1, max_iter=10, random_state=0)
     centres = means.fit(_unit(sample / scale)).cluster_centers_
@@ -239,7 +253,7 @@ def _cells(
         probed = [np.argpartition(-each, PROBED)[:, :PROBED] for each in (upright, mirrored)]
         return [each.astype(np.uint16) for each in (upright.argmax(axis=1), *probed)]
 
-    own, upright, mirrored = map(np.concatenate, zip(*pool.map(nearest, blocks), strict=True))
+    own, upright, mirrored = _filled(pool, nearest, thumbnails)
     return Cells(own, upright), Cells(own, mirrored)
 
 
