@@ -68,6 +68,8 @@ def drop(
             of_kind = dict.fromkeys(found["path"][found["kind"] == kind], kind.replace("_", " "))
             why = named.get(kind, path.map(of_kind))
             reasons = reasons.mask(train & (reasons == "") & why.notna(), why)
+    if {"duplicate", "near_duplicate"}.isdisjoint(kinds):
+        return reasons
     left = train & (reasons == "")
     return reasons.mask(left, _later(original[left], near, kinds))
 
