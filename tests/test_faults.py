@@ -262,7 +262,7 @@ def test_a_full_or_read_only_disk_is_one_line_and_leaves_what_was_there(
 
 
 def test_dvc_on_a_full_or_read_only_disk_says_so_and_loses_nothing(small, tmp_path):
-    with mounted(tmp_path / "disk", "size=64m") as disk:
+    with mounted(tmp_path / "disk", "size=128m") as disk:
         clone = copied(small[0], disk / "clone")
         remount(disk, "ro")
         assert "Read-only file system" in run(clone, *INDEX, check=False)
