@@ -291,7 +291,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     command.add_argument("--workers", type=int, default=processors(), help="processes of a stage")
     command.add_argument("--dask", action="store_true", help="also one Dask worker against two")
     args = command.parse_args(argv)
-    print(describe_machine(["pillow", "numpy", "scikit-learn"]))
+    print(describe_machine(["pillow", "numpy", "scipy"]))
     runs = [report(pictures, args.workers, args.dask) for pictures in args.sizes]
     if len(runs) > 1:
         print("\nexponent of time:")
