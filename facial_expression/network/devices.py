@@ -7,6 +7,7 @@ and every sum over a batch (loss, gradients, batch statistics, metrics) is over 
 import atexit
 import ctypes
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -27,7 +28,7 @@ VARIABLES = tuple(
 )
 """Keras' names: the address of process 0 with a port, how many processes, which one this is."""
 HEARTBEAT = 20  # seconds of silence after which JAX takes a process for lost
-LOST = "another process of this training was lost; start all of them again to continue"
+LOST = "another process of this training did not come, or was lost; start all of them again"
 LAST_WORD = threading.Lock()  # of a process that ends: one line, whichever thread is first
 
 
@@ -68,6 +69,21 @@ class Devices:
 
         layout = keras.distribution.distribution().get_data_layout(part.shape)
         return jax.make_array_from_process_local_data(layout.backend_layout, part)
+
+    def everywhere(self, value: NDArray[Any]) -> Any:
+        """A value that all processes have alike, for a variable inside `scope`.
+
+        Keras would compare those of all processes: one exchange an assignment, several a step.
+        """
+        if self.number == 1:
+            return value
+        import jax
+        import keras
+
+        layout = keras.distribution.TensorLayout(
+            [None] * value.ndim, keras.distribution.distribution().device_mesh
+        )
+        return jax.make_array_from_process_local_data(layout.backend_layout, value)
 
     def shared(self, arrays: Any) -> Any:
         """The arrays of process 0, in lists or alone; each process gives some of these shapes."""
@@ -131,6 +147,14 @@ def connected(distribution: Distribution, backend: Backend) -> Iterator[Devices]
         with quiet(1):  # Gloo tells of its connections
             devices = Devices(jax.device_count(), jax.process_count(), jax.process_index())
             jax.experimental.multihost_utils.sync_global_devices("connected")
+        if jax.local_device_count() * devices.processes != devices.number:
+            found = f"{jax.local_device_count()} of {devices.number} here"
+            raise TrainingError.expected(
+                f"process {devices.process} of {devices.processes}",
+                "as many devices in each process",
+                found,
+                "choose them by CUDA_VISIBLE_DEVICES",
+            )
         yield devices
     except BaseException as error:
         LAST_WORD.acquire()
@@ -154,13 +178,17 @@ def _join(given: dict[str, str]) -> None:
         what = f"all of {', '.join(VARIABLES)}"
         raise ParameterError.expected("environment", what, f"no {absent[0]}", f"set them: {remedy}")
     addresses, number, process = (given[name] for name in VARIABLES)
+    first = addresses.split(",")[0]
+    if not re.fullmatch(r".+:\d+", first):  # JAX crashes
+        raise ParameterError.expected(VARIABLES[0], "host:port", f"'{first}'", "correct it")
     where = f"{VARIABLES[0]}={addresses}, process {process} of {number}"
     _hide_what_jax_prints()
     try:
         jax.distributed.initialize(
-            addresses.split(",")[0],
+            first,
             int(number),
             int(process),
+            cluster_detection_method="deactivate",  # SLURM's takes one GPU of each machine
             heartbeat_timeout_seconds=HEARTBEAT,
         )
     except (ValueError, RuntimeError) as error:

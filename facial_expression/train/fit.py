@@ -1,4 +1,4 @@
-"""The training loop, the same for every recipe and backend.  It reads and writes no file."""
+"""The training loop, the same for every recipe and backend.  It knows no path."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -83,12 +83,12 @@ def _fitted(
     model = _start(recipe, data, devices)
     variables = [*model.variables, *model.optimizer.variables]
     if state.variables:
-        _restore(variables, state.variables)
+        _restore(variables, state.variables, devices)
     for epoch in range(len(state.history) + 1, recipe.epochs + 1):
         row = _train_epoch(model, recipe, data, progress, epoch, state, devices)
         state.variables = _values(variables)
         if state.average:  # until the end of the epoch
-            _restore(model.variables, state.average)
+            _restore(model.variables, state.average, devices)
         logits = predicted(model, data.val.images, devices=devices).astype(np.float64)
         hits = logits.argmax(axis=1) == data.val.labels
         losses = -log_softmax(logits, axis=1)[np.arange(len(hits)), data.val.labels]
@@ -102,7 +102,7 @@ def _fitted(
         if recipe.keep == "last" or best_epoch(recipe.monitor, state.history) == epoch:
             state.kept = _values(model.variables)
         if state.average:
-            _restore(variables, state.variables)
+            _restore(variables, state.variables, devices)
         after_epoch(state)
     return state
 
@@ -123,7 +123,15 @@ def _start(recipe: Recipe, data: Data, devices: Devices) -> keras.Model:
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     trained.compile(create(recipe.optimizer), loss, metrics=["accuracy"])
     trained.optimizer.build(trained.trainable_variables)
+    if devices.number > 1:
+        trained.reset_metrics = partial(_reset_metrics, trained, devices)
     return trained
+
+
+def _reset_metrics(model: keras.Model, devices: Devices) -> None:
+    """As Keras' own, which compares the zeros of all processes."""
+    zeros = [np.zeros(variable.shape, variable.dtype) for variable in model.metrics_variables]
+    _restore(model.metrics_variables, zeros, devices)
 
 
 def _train_epoch(
@@ -145,7 +153,7 @@ def _train_epoch(
         done = ((epoch - 1) * steps + step + 0.5) / (recipe.epochs * steps)
         rate = recipe.optimizer.learning_rate
         rate *= triangular(done) if recipe.schedule == "triangular" else 1
-        model.optimizer.learning_rate.assign(rate)
+        model.optimizer.learning_rate.assign(devices.everywhere(np.array(rate, np.float32)))
         scores = model.train_on_batch(batch.images, batch.targets, return_dict=True)
         if not math.isfinite(scores["loss"]):
             raise TrainingError(
@@ -200,6 +208,6 @@ def _values(variables: list[keras.Variable]) -> Variables:
     return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
-def _restore(variables: list[keras.Variable], values: Variables) -> None:
+def _restore(variables: list[keras.Variable], values: Variables, devices: Devices = ALONE) -> None:
     for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)
+        variable.assign(devices.everywhere(value))

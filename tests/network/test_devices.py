@@ -37,3 +37,15 @@ def test_all_variables_are_needed(monkeypatch):
         connected("data_parallel", "jax"),
     ):
         pass
+
+
+@pytest.mark.extra
+@pytest.mark.parametrize("address", ["host", "host:port", ":80"])
+def test_an_address_without_a_port_is_refused(monkeypatch, address):
+    for name, value in zip(VARIABLES, (address, "2", "0"), strict=True):
+        monkeypatch.setenv(name, value)
+    with (
+        pytest.raises(ParameterError, match=one_line(f"{VARIABLES[0]}: expected host:port")),
+        connected("data_parallel", "jax"),
+    ):
+        pass

@@ -18,7 +18,7 @@ from facial_expression.core.files import write_json
 from facial_expression.core.tables import read_table
 from facial_expression.network import keras_file
 from facial_expression.network.devices import VARIABLES
-from facial_expression.network.recipe import Averaging
+from facial_expression.network.recipe import Averaging, Recipe
 from tests.clones import ROOT
 from tests.helpers import drawn_face, make_split
 from tests.train.recipes import PLAIN, RECIPE
@@ -31,20 +31,20 @@ ONE = replace(
     model="fast",
     backend="jax",
     threads=1,
-    epochs=4,
+    epochs=3,
     schedule="triangular",
     augmentation=replace(PLAIN, flip="alternating", shift=2, erasing=0.3, mixup=0.3),
     averaging=Averaging(decay=0.5, start=0.5),
 )
 SHARED = replace(ONE, distribution="data_parallel")
-LOSS, WEIGHT = 1e-3, 1e-2
+LOSS, WEIGHT = 1e-4, 1e-3
 """Largest differences in a loss and, as a share of a layer's largest, in a weight."""
 
 
 @pytest.fixture(scope="module")
 def arrays(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("set") / "arrays"
-    for split, count in (("train", 90), ("val", 35)):
+    for split, count in (("train", 70), ("val", 35)):
         labels = np.arange(count) % 2
         faces = [drawn_face(len(split) + 7 * i, ("happy", "sad")[i % 2]) for i in range(count)]
         make_split(folder, split, np.stack(faces), labels, shards=2)
@@ -115,9 +115,9 @@ def assert_equal(run: Run, other: Run) -> None:
         np.testing.assert_allclose(mine, theirs, atol=WEIGHT * np.abs(theirs).max(), rtol=0)
 
 
-def lose(run: Run, victim: int) -> None:
+def lose(run: Run, victim: int, recipe: Recipe = SHARED) -> None:
     """Two processes, of which one is killed after the first epoch; the other says so and ends."""
-    with run.started([SHARED, SHARED]) as running:
+    with run.started([recipe, recipe]) as running:
         deadline = time.monotonic() + PATIENCE
         while not (run.folder / "out-0/history.csv").exists():
             assert time.monotonic() < deadline
@@ -127,7 +127,9 @@ def lose(run: Run, victim: int) -> None:
         other = running[1 - victim]
         _, said = other.communicate(timeout=30)
     assert (other.returncode, said.count("\n")) == (1, 1), said
-    assert said.startswith("error: another process of this training was lost; start all of them")
+    assert said.startswith(
+        "error: another process of this training did not come, or was lost; start"
+    )
 
 
 def test_two_devices_of_one_process_train_what_one_device_trains(alone, arrays, tmp_path):
@@ -143,13 +145,12 @@ def test_two_processes_train_what_one_trains_although_one_was_lost(alone, arrays
     assert "continuing an interrupted run after epoch" in first
     assert second == ""
     assert_equal(run, alone)
-    written = {path.relative_to(tmp_path).parts[0] for path in tmp_path.rglob("*.*") if path}
-    assert "out-1" not in written
+    assert {path.name for path in tmp_path.iterdir()} == {"0.yaml", "1.yaml", "out-0", "resume-0"}
     assert not list((tmp_path / "resume-0").iterdir())
 
 
 def test_the_others_end_when_the_first_process_is_lost(arrays, tmp_path):
-    lose(Run(tmp_path, arrays), 0)
+    lose(Run(tmp_path, arrays), 0, replace(SHARED, model="small"))
 
 
 def test_processes_with_other_recipes_do_not_train(arrays, tmp_path):
