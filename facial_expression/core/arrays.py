@@ -10,6 +10,8 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -46,7 +48,7 @@ class Shards:
 
     files: list[Path]
     starts: NDArray[np.int64]  # (files,), the first row of each
-    offsets: list[int]  # bytes before the first row of each
+    offsets: NDArray[np.int64]  # (files,), bytes before the first row of each
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
@@ -61,15 +63,15 @@ class Shards:
         size = self.dtype.itemsize * math.prod(self.shape[1:])  # bytes of a row
         order = np.argsort(rows, kind="stable")
         numbers = np.searchsorted(self.starts, rows[order], side="right") - 1
-        for number in np.unique(numbers):
-            path, mine = self.files[number], order[numbers == number]
-            places = self.offsets[number] + (rows[mine] - self.starts[number]) * size
-            with path.open("rb", buffering=0) as stream:
-                for target, place in zip(mine.tolist(), places.tolist(), strict=True):
+        places = self.offsets[numbers] + (rows[order] - self.starts[numbers]) * size
+        wanted = zip(numbers.tolist(), order.tolist(), places.tolist(), strict=True)
+        for number, of_file in groupby(wanted, itemgetter(0)):
+            with self.files[number].open("rb", buffering=0) as stream:
+                for _, target, place in of_file:
                     stream.seek(place)
                     if stream.readinto(found[target]) != size:
                         what, remedy = "the rows of its header", "run the preprocess stage again"
-                        raise DatasetError.expected(path, what, "fewer", remedy)
+                        raise DatasetError.expected(self.files[number], what, "fewer", remedy)
         return found
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
@@ -177,11 +179,19 @@ def _shards(folder: Path, name: str) -> Shards:
     paths = sorted(folder.glob(f"{name}-*.npy"), key=lambda path: (len(path.name), path.name))
     if not paths:
         raise FileNotFoundError(f"no {name}-000.npy")
-    heads = [np.load(path, mmap_mode="r") for path in paths]  # checks the size of the file too
-    rows = [(head.dtype, head.shape[1:], head.flags.c_contiguous) for head in heads]
-    if set(rows) != {(rows[0][0], rows[0][1], True)}:
-        raise ValueError(f"{name}: files with other types, shapes or orders of their rows")
-    lengths = [len(head) for head in heads]
+    heads = [_head(path) for path in paths]
+    (dtype, (_, *shape), _), *_ = heads
+    if any((each, list(others)) != (dtype, shape) for each, (_, *others), _ in heads):
+        raise ValueError(f"{name}: files with rows of other types or shapes")
+    lengths = [rows for _, (rows, *_), _ in heads]
     starts = np.cumsum([0, *lengths[:-1]])
-    offsets = [head.offset for head in heads]
-    return Shards(paths, starts, offsets, (sum(lengths), *rows[0][1]), rows[0][0])
+    offsets = np.array([offset for *_, offset in heads])
+    return Shards(paths, starts, offsets, (sum(lengths), *shape), dtype)
+
+
+def _head(path: Path) -> tuple[np.dtype[Any], tuple[int, ...], int]:
+    """Type and shape of a `.npy` file, and the bytes before its first row."""
+    array = np.load(path, mmap_mode="r")  # checks the size of the file too; reads no row
+    if not array.flags.c_contiguous:
+        raise ValueError(f"{path.name}: rows are not one after another")
+    return array.dtype, array.shape, array.offset
