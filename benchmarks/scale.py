@@ -132,7 +132,7 @@ def steps(folder: Path, archive: Path, workers: int) -> dict[str, list[str | Pat
         "--raw",
         raw,
     ]
-    here = "from pathlib import Path; from benchmarks.scale import epoch, pillow; {{}}"
+    here = "from pathlib import Path; from benchmarks.scale import epoch, pillow; "
     called = {  # in processes of their own
         "one epoch's batches": f"epoch(Path({str(arrays)!r}))",
         "Pillow alone": f"pillow(Path({str(raw / 'images.zip')!r}), {workers})",
@@ -142,7 +142,7 @@ def steps(folder: Path, archive: Path, workers: int) -> dict[str, list[str | Pat
         "index": todo["index"],
         "index, no near-duplicates": [*index, "--out", folder / "data/alone"],
         "preprocess": todo["preprocess"],
-        **{name: [sys.executable, "-c", here.format(call)] for name, call in called.items()},
+        **{name: [sys.executable, "-c", here + call] for name, call in called.items()},
     }
 
 
