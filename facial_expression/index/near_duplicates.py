@@ -34,6 +34,7 @@ import pandas as pd
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 SIDE = 24
 """Pixels of a thumbnail's side."""
@@ -140,7 +141,10 @@ def search(
         for mirrored, cells in enumerate(_cells(thumbnails, pool)):
             enough = least + (1 - least) / 4 if mirrored else least
             pictures = _Pictures(thumbnails, hashes, still, cells, bool(mirrored), enough)
-            parts += pool.map(pictures.near_duplicates, cells.tasks())
+            tasks = list(cells.tasks())
+            done = pool.map(pictures.near_duplicates, tasks)
+            bar = f"near-duplicates, {'mirrored' if mirrored else 'upright'}"
+            parts += tqdm(done, bar, len(tasks), unit=" parts", leave=False, disable=None)
     first, second, score = map(np.concatenate, zip(*parts, strict=True))
     pairs = pd.DataFrame({"first": first, "second": second, "score": score})
     best = pairs.groupby(["first", "second"], as_index=False).max()
