@@ -2,13 +2,11 @@
 
 import importlib.util
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from facial_expression.core.errors import PipelineError
 from facial_expression.core.files import sha256_of
 from tests.clones import make_clone, run
 from tests.helpers import make_archive, tiny_pictures
@@ -22,19 +20,6 @@ if not importlib.util.find_spec("flask"):  # requirements-extras.txt is not inst
 
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure
 settings.load_profile("steady")
-
-
-@pytest.fixture(autouse=True, scope="session")
-def messages_of_one_line() -> Iterator[None]:
-    """Every error of ours that is raised in any test has a message of one line."""
-
-    def checked(error: PipelineError, *args: object) -> None:
-        assert not any("\n" in str(arg) for arg in args), args
-        Exception.__init__(error, *args)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PipelineError, "__init__", checked)
-        yield
 
 
 @pytest.fixture

@@ -23,7 +23,10 @@ EXTRAS = {
 
 
 class PipelineError(Exception):
-    """An error with a message for the user; `run` prints it without a traceback."""
+    """An error with a message of one line for the user; `run` prints it without a traceback."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.splitlines()))  # a name may hold line ends
 
     @classmethod
     def expected(cls, where: Path | str, what: str, found: object, remedy: str) -> Self:
@@ -100,7 +103,7 @@ def run(main: Callable[[], None]) -> None:
             raise PipelineError("standard output is closed; send it to a file or to /dev/null")
         main()
     except PipelineError as error:
-        sys.exit(f"error: {' '.join(str(error).splitlines())}")  # a name may hold line ends
+        sys.exit(f"error: {error}")
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

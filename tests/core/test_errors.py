@@ -1,5 +1,6 @@
 import errno
 import os
+import pickle
 import re
 import subprocess
 import sys
@@ -29,6 +30,12 @@ def test_our_errors_become_their_message():
     assert errors.PipelineError.__subclasses__()
     for kind in errors.PipelineError.__subclasses__():
         assert printed(raising(kind("a.zip: found b"))) == "error: a.zip: found b"
+
+
+def test_line_ends_in_names_end_no_message():
+    error = errors.DatasetError.expected("a\nb.csv", "x", "y\r\nz", "mend it\n")
+    assert str(error) == "a b.csv: expected x, found y z; mend it"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # from a worker process
 
 
 def test_missing_files_and_folders_in_their_place_are_named(tmp_path):
