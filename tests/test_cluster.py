@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
@@ -36,6 +37,7 @@ class Cluster(NamedTuple):
     store: Moto
 
     def kill_a_worker(self) -> None:
+        self.dask.wait_for_workers(2, timeout=60)  # who is killed while it starts does not return
         os.kill(next(iter(self.dask.workers.values())).pid, signal.SIGKILL)
 
 
@@ -107,17 +109,20 @@ def waits_once(folder: Path, number: int) -> int:
     if number == 0 and not (folder / "started").exists():
         (folder / "half").write_text(str(os.getpid()))
         (folder / "half").rename(folder / "started")
-        time.sleep(600)
+        time.sleep(60)
     return number**2
 
 
-def test_a_task_whose_worker_is_killed_is_done_by_another(cluster, tmp_path):
-    done = spread(partial(waits_once, tmp_path), range(9), 2, cluster.address)
-    results = [next(done)]
-    while not (tmp_path / "started").exists():
+def kill_who_waits(folder: Path) -> None:
+    while not (folder / "started").exists():
         time.sleep(0.05)
-    os.kill(int((tmp_path / "started").read_text()), signal.SIGKILL)
-    assert sorted([*results, *done]) == [(number, number**2) for number in range(9)]
+    os.kill(int((folder / "started").read_text()), signal.SIGKILL)
+
+
+def test_a_task_whose_worker_is_killed_is_done_by_another(cluster, tmp_path):
+    threading.Thread(target=kill_who_waits, args=[tmp_path], daemon=True).start()
+    done = spread(partial(waits_once, tmp_path), range(9), 2, cluster.address)
+    assert sorted(done) == [(number, number**2) for number in range(9)]
 
 
 def kill_me(_: int) -> None:
@@ -185,7 +190,10 @@ def test_a_scheduler_without_workers_is_one_line(monkeypatch):
 def test_a_scheduler_that_ends_is_one_line(tmp_path):
     address = f"tcp://127.0.0.1:{(port := free_port())}"
     command = [sys.executable, "-m", "dask"]
-    arguments_of = {"scheduler": ["--port", str(port), "--no-dashboard"], "worker": [address]}
+    arguments_of = {
+        "scheduler": ["--port", str(port), "--no-dashboard"],
+        "worker": [address, "--nthreads", "2"],
+    }
     how = {"cwd": ROOT, "env": environment(), "stderr": subprocess.DEVNULL}
     scheduler, worker = (
         subprocess.Popen([*command, name, "--host", "127.0.0.1", *given], **how)
