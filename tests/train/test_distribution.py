@@ -39,7 +39,7 @@ ONE = replace(
 SHARED = replace(ONE, distribution="data_parallel")
 CACHE = "JAX_COMPILATION_CACHE_DIR"  # compiling takes most of the time
 CACHED = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
-LOSS, WEIGHT = 1e-4, 1e-3
+LOSS, WEIGHT = 1e-4, 1e-2
 """Largest differences in a loss and, as a share of a layer's largest, in a weight."""
 
 
