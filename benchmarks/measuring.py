@@ -37,7 +37,8 @@ ROOT = Path(__file__).resolve().parents[1]  # of the repository
 class Measured:
     """One run of a command: wall seconds, CPU seconds of all processes, bytes of the largest one.
 
-    Other work on the machine changes CPU seconds less.
+    Other work on the machine changes CPU seconds less.  Linux counts no less memory than the
+    process has that starts the command: start it from a small one.
     """
 
     seconds: float
