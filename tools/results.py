@@ -15,6 +15,7 @@ import datetime
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from glob import glob
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -220,9 +221,14 @@ def write_parameters(source: Path, path: Path) -> None:
     active = active_parameters(source)
     merged = {key: value for document in active.values() for key, value in document.items()}
     with damaged("params.yaml or a file of conf/ that it names", "git restore"):
-        if Path(merged["fetch"]["source"]).exists():
-            merged["fetch"]["source"] = "a local copy"  # its path is nobody else's
+        fetch, named = merged["fetch"], merged["fetch"]["source"]
+        fetch["source"] = _public(named) if isinstance(named, str) else [*map(_public, named)]
         _dump(merged, path)
+
+
+def _public(source: str) -> str:
+    """A source as others may know it: a path on this disk is nobody else's business."""
+    return "a local copy" if Path(source).exists() or glob(source) else source  # noqa: PTH207
 
 
 def _dump(value: Any, path: Path) -> None:

@@ -53,6 +53,24 @@ def test_a_kept_run_can_be_read_again(finished, tmp_path):
     assert "cores" in record["machine"]
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_parameters_are_kept_without_paths_of_this_disk(tmp_path, several):
+    (tmp_path / "part-1.zip").touch()
+    sources = [str(tmp_path / "part-1.zip"), str(tmp_path / "part-*.zip"), "s3://bucket/a.zip"]
+    for name, document in {
+        "params.yaml": {"data": "mine", "recipe": "short"},
+        "conf/data/mine.yaml": {"fetch": {"source": sources if several else sources[0]}},
+        "conf/recipe/short.yaml": {"train": {"epochs": 1}},
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(yaml.safe_dump(document), encoding="utf-8")
+    results.write_parameters(tmp_path, tmp_path / "kept.yaml")
+    kept = yaml.safe_load((tmp_path / "kept.yaml").read_text(encoding="utf-8"))
+    hidden = "a local copy"
+    assert kept["fetch"]["source"] == ([hidden, hidden, sources[2]] if several else hidden)
+    assert kept["train"] == {"epochs": 1}
+
+
 def test_each_scored_split_has_a_row(finished, tmp_path):
     both = METRICS | {"test": METRICS["val"] | {"accuracy": 0.6}}
     (finished / "data/evaluation/scores.json").write_text(json.dumps(both), encoding="utf-8")
