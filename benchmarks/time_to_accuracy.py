@@ -31,8 +31,8 @@ BASELINE = "seed"  # the recipe that the others are compared with
 COLUMNS = ("recipe", "parameters", "MACs", "epochs", "s an epoch", "s a fit", "of them building")
 NOTES = """\
 Mean ± standard deviation over the seeds; accuracy in %, plain / averaged with the mirror image.
-A fit has its data in memory; augmentation, validation and averaging count.  ~: extrapolated from
-the epochs that were measured."""
+Reading the pictures, augmentation, validation and averaging count.  ~: extrapolated from the epochs
+that were measured."""
 
 
 def find_recipe(name: str) -> Recipe:

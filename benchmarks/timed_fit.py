@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.core.arrays import Split, read_split
+from facial_expression.core.arrays import Rows, Split, read_split
 from facial_expression.core.labels import read_classes
 from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
 from facial_expression.train.run import read_networks
 
-Predict = Callable[[NDArray[np.uint8]], NDArray[np.float64]]
+Predict = Callable[[Rows], NDArray[np.float64]]
 Scores = dict[str, dict[str, float]]
 Result = dict[str, Any]
 """What `fit` returns."""
@@ -109,10 +109,10 @@ def fit(recipe: Recipe, arrays: Path, test: bool) -> Result:
     model, _ = fit.fit(recipe, data, after_epoch=clock.after_epoch, progress=clock.batches)
     seconds, computed = time.perf_counter() - clock.started, time.process_time() - computing
 
-    def predict(images: NDArray[np.uint8]) -> NDArray[np.float64]:
+    def predict(images: Rows) -> NDArray[np.float64]:
         return fit.predicted(model, images).astype(np.float64)
 
-    hits = predict(np.asarray(data.val.images)).argmax(axis=1) == data.val.labels
+    hits = predict(data.val.images).argmax(axis=1) == data.val.labels
     return {
         "recipe": asdict(recipe),
         "parameters": model.count_params(),

@@ -90,7 +90,7 @@ def evaluate(
             if name == "train":  # it is large, and there only to be compared
                 means = {"plain": predict.predicted(model, split.images, size).astype(np.float64)}
             else:
-                means = predict.averaged_predictions(model, np.asarray(split.images), size)
+                means = predict.averaged_predictions(model, split.images, size)
             plain[name] = means["plain"]
             check_probabilities(path, plain[name])
             scores |= tables.split_scores(name, split.labels, means, split.leak_free)

@@ -49,7 +49,7 @@ def predicted_logits(
 
 
 def averaged_predictions(
-    model: keras.Model, images: NDArray[np.uint8], batch_size: int = 512
+    model: keras.Model, images: Rows, batch_size: int = 512
 ) -> dict[str, NDArray[np.float64]]:
     """A network's mean output over the views of each picture, float64 (N, classes), by kind.
 
@@ -57,10 +57,11 @@ def averaged_predictions(
     moved by -3, 0 and 3 pixels along each axis, 18 in all, with the edges repeated.  The pictures
     are uint8 (N, side, side); the model's output is probabilities.
     """
+    pictures = np.asarray(images)  # read once for all views
 
     def seen(*view: int) -> NDArray[np.float64]:  # mirrored or not, pixels down, to the right
         mirror, down, right = np.broadcast_to(np.array(view)[:, None], (3, len(images)))
-        moved = shifted(images, mirror == 1, down, right)
+        moved = shifted(pictures, mirror == 1, down, right)
         return predicted(model, moved, batch_size).astype(np.float64)
 
     moves = (-MOVE, 0, MOVE)

@@ -2,8 +2,8 @@
 
 Keras computes batch normalisation by many operations in float32; TensorFlow has one for all of
 them, whose sums are in float32 too.  oneDNN computes the gradients of large kernels on small maps
-slowly: as a product of matrices for each pixel of the kernel they take a half to a tenth of the
-time.  Elsewhere, and in float32, oneDNN is quicker.
+slowly: products of matrices, one for each pixel of the kernel, take less time.  Elsewhere, and in
+float32, oneDNN is quicker.
 """
 
 import math

@@ -85,7 +85,9 @@ def _fit_and_write(
 
     with checkpoints.held(resume, key) as checkpoint:
         state = checkpoints.read(checkpoint)
-        devices.shared_bytes((checkpoint / checkpoints.FILE).read_bytes() if state.history else b"")
+        if devices.processes > 1:
+            file = checkpoint / checkpoints.FILE
+            devices.shared_bytes(file.read_bytes() if state.history else b"")
         if state.history:
             print(f"continuing an interrupted run after epoch {len(state.history)}")
             write_table(out / "history.csv", pd.DataFrame(state.history))

@@ -99,7 +99,7 @@ def evaluate(args: argparse.Namespace) -> dict[str, Any]:
 
     model, side = load_classifier(args.model, len(classes))
     pictures = folders.read_pictures(args.pictures, listed, labels, side, trained_on)
-    means = averaged_predictions(model, np.asarray(pictures.images), args.batch_size)
+    means = averaged_predictions(model, pictures.images, args.batch_size)
     plain, name = means["plain"], args.split or NAME
     check_probabilities(args.model, plain)
     logits = predicted_logits(model, pictures.images, args.batch_size)

@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     tables.write_table(args.out / "robustness.csv", table)
     drawings = {"robustness": accuracy_by_strength(table, args.split, COLOUR)}
     if args.sheet:
-        drawings["corruptions"] = corruption_sheet(np.asarray(split.images)[0], args.seed)
+        drawings["corruptions"] = corruption_sheet(split.images[np.array([0])][0], args.seed)
     for name, figure in drawings.items():
         write_bytes(args.out / f"{name}.png", png(figure, DPI))
 
