@@ -54,7 +54,7 @@ def drop(
     alike = near.set_axis(["original", "of"], axis=1).merge(
         equal.drop_duplicates().rename(columns={"original": "of"})
     )
-    labelled = pd.concat([equal, alike]).query("`class` != ''")
+    equal, labelled = _several(equal), _several(pd.concat([equal, alike]).query("`class` != ''"))
     conflict = labelled.groupby("original")["class"].nunique() > 1
     named = {
         "leak": original.map(_outside(equal, "also in")),
@@ -90,6 +90,11 @@ def _later(original: pd.Series, near: pd.DataFrame, kinds: Collection[Drop]) -> 
         else:
             kept.add(of)
     return reasons
+
+
+def _several(members: pd.DataFrame) -> pd.DataFrame:
+    """Those that are not alone; few of a large set, of which all would take long."""
+    return members[members["original"].duplicated(keep=False)]
 
 
 def _outside(members: pd.DataFrame, words: str) -> pd.Series:

@@ -45,9 +45,9 @@ def assign_splits(
     split = table["split"].map(SPLIT_FOLDERS)
     if protocol == "notebook":
         return split.replace("test", "val")
-    usages = table["path"].str.rpartition("/")[2].str.partition("_")[0]
     tested = split == "test"
-    if set(usages[tested]) == {"PublicTest", "PrivateTest"} and not (split == "val").any():
+    usages = table.loc[tested, "path"].str.extract("([^/_]*)[^/]*$", expand=False)
+    if set(usages) == {"PublicTest", "PrivateTest"} and not (split == "val").any():
         return split.mask(tested, usages.map(FER2013_SPLITS))
     unit = units(table)
     rng = np.random.default_rng(seed)

@@ -18,7 +18,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.util import find_spec
@@ -61,6 +61,8 @@ MAGIC = {
     "HEIF": rb".{4}ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)",  # an iPhone's .heic
 }
 
+_KIND = re.compile(b"|".join(b"(?P<%s>%s)" % (k.encode(), m) for k, m in MAGIC.items()), re.DOTALL)
+
 MAX_SCANS = 100
 """Of a JPEG; progressive ones have some 10, and each costs a walk over the whole picture."""
 
@@ -101,8 +103,14 @@ class Picture:
     @property
     def fingerprint(self) -> str:
         """The sha256 of size and pixels: equal for files that decode to the same grey picture."""
-        size = struct.pack("<II", *self.grey.size)
-        return hashlib.sha256(size + self.grey.tobytes()).hexdigest()
+        return fingerprint(self.grey.size, self.grey.tobytes())
+
+
+def fingerprint(size: tuple[int, int], levels: bytes) -> str:
+    """`Picture.fingerprint` of a grey picture whose bytes are there already."""
+    digest = hashlib.sha256(struct.pack("<II", *size))
+    digest.update(levels)
+    return digest.hexdigest()
 
 
 def format_of(head: bytes) -> str:
@@ -111,8 +119,8 @@ def format_of(head: bytes) -> str:
     >>> format_of(b"GIF89a...")
     'GIF'
     """
-    kinds = (kind for kind, magic in MAGIC.items() if re.match(magic, head, re.DOTALL))
-    return next(kinds, "")
+    found = _KIND.match(head)
+    return (found and found.lastgroup) or ""
 
 
 def is_picture_file(path: Path) -> bool:
@@ -154,15 +162,16 @@ def decode(data: bytes) -> Picture:
                 raise ImageError(f"{scans} scans, at most {MAX_SCANS} allowed in JPEG")
             if width * height > MAX_PIXELS:
                 image.draft(None, (width // 2, height // 2))
-            with in_turn():
-                wait_for_turn(image.width * image.height)
+            pixels = image.width * image.height
+            with in_turn() if pixels > LARGE else nullcontext():
+                wait_for_turn(pixels)
                 upright = _plain(image)
                 if kind == "WEBP" and upright is image:
                     upright = image.copy()  # the file's decoder holds it twice more
-            if width * height <= MAX_PIXELS:
-                return Picture(upright, image.mode)
-            size = (width, height) if upright.size == image.size else (height, width)
-            return Picture(upright, image.mode, size)
+        if width * height <= MAX_PIXELS:
+            return Picture(upright, image.mode)
+        size = (width, height) if upright.size == image.size else (height, width)
+        return Picture(upright, image.mode, size)
     except BROKEN_FILE as error:
         if isinstance(error, UnidentifiedImageError):
             raise ImageError(f"not a picture, though it begins like {kind}") from None
@@ -234,7 +243,9 @@ def square(picture: Picture, side: int) -> NDArray[np.uint8]:
 
 
 def _scans(data: bytes) -> int:
-    """The number of scans of a JPEG file."""
+    """The number of scans of a JPEG file, or more if that is few anyway."""
+    if (most := data.count(b"\xff\xda")) <= MAX_SCANS:
+        return most
     at = scans = 0
     while (marker := _MARKER.search(data, at)) and marker[1] != b"\xd9":  # the end
         scans += marker[1] == b"\xda"
