@@ -12,7 +12,7 @@ pictures decides.  All three use a thumbnail, so their cost does not grow with t
   the finest detail is left out because encoders change it.
 - The look: nearly the same on half as many rows and columns, several times as fast.
 
-Up to `CELL` * `PROBED` pictures are compared each with each.  More are put into cells of similar
+Up to `ALL` pictures are compared each with each.  More are put into cells of similar
 pictures by k-means, and each is compared with those in the `PROBED` cells nearest to it (an
 inverted file: Sivic and Zisserman 2003, "Video Google"), so the hashes to compare grow with the
 number of pictures and not with its square.  docs/protocol.md says what that misses.
@@ -24,7 +24,7 @@ set; docs/protocol.md says how FER2013's was chosen and how often a pair above i
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -44,11 +44,12 @@ LOW, HIGH = 0.75, 2.0  # standard deviations of the band-pass, in thumbnail pixe
 REACH = 1  # thumbnail pixels by which a picture may be moved
 STEPS = 256  # of a look, in eight bits
 MARGIN = 0.12  # by which two pictures may look less alike than they are
-CELL = 2500  # pictures of a cell, on average
-PROBED = 16  # cells that a picture is compared with
-SAMPLED, ROUNDS = 64, 10  # pictures a cell that k-means sees, and how often
+ALL = 40_000  # pictures of which each is compared with each
+CELL = 625  # pictures of a cell, on average
+PROBED = 24  # cells that a picture is compared with
+SAMPLED, ROUNDS = 16, 10  # pictures a cell that k-means sees, and how often
 TASK = 4096  # pictures that a thread compares with others at a time
-BLOCK, BATCH, PAIRS = 1 << 17, 1 << 15, 256  # hashes, looks and thumbnails compared at a time
+BLOCK, BATCH, PAIRS = 1 << 17, 1 << 18, 256  # hashes, looks and thumbnails compared at a time
 
 Thumbnails = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
@@ -92,7 +93,7 @@ class _Pictures:
         """Pairs of `queries`, pictures of one cell, with others: first, second, similarity."""
         others = self.hashes ^ MIRROR if self.mirrored else self.hashes
         near = candidates(self.hashes, others, self.cells, queries)
-        alike = [self._alike(*batch) for batch in _joined(near)]
+        alike = [self._closer(*self._alike(*batch)) for batch in _joined(near)]
         first, second = np.sort(np.concatenate(alike, axis=1), axis=0)
         blocks = [slice(i, i + PAIRS) for i in range(0, max(len(first), 1), PAIRS)]
         scores = [similarity(self._seen(first[b]), self._seen(second[b], True)) for b in blocks]
@@ -101,16 +102,39 @@ class _Pictures:
 
     def _alike(self, one: Positions, two: Positions) -> NDArray[np.intp]:
         """Those of the pairs, int (2, N), that look alike: a similarity above `least`, perhaps."""
-        different, place = np.unique(one, return_inverse=True)
-        moved = np.empty((len(different), (2 * REACH + 1) ** 2, SIDE**2 // 4), np.float32)
-        for i in range(0, len(different), PAIRS):
-            moved[i : i + PAIRS] = looks(self._seen(different[i : i + PAIRS], True), REACH)
-        best = [np.zeros(0, np.float32)]
-        for i in range(0, len(one), PAIRS):
-            still = self.looks[two[i : i + PAIRS]].astype(np.float32)
-            products = moved[place[i : i + PAIRS]] @ still[:, :, None]  # (N, moves, 1)
-            best.append(products.max(axis=(1, 2)))
-        enough = np.concatenate(best) >= (self.least - MARGIN) * STEPS
+        order = np.argsort(one, kind="stable")
+        one, two = one[order], two[order]
+        best = np.empty(len(one), np.float32)
+        for different, places in _by_first(one):
+            moved = looks(self._seen(different, True), REACH)
+            for moves, place in zip(moved, places, strict=True):
+                still = self.looks[two[place]].astype(np.float32)
+                best[place] = (still @ moves.T).max(axis=1)
+        enough = best >= (self.least - MARGIN) * STEPS
+        return np.stack([one[enough], two[enough]])
+
+    def _closer(self, one: Positions, two: Positions) -> NDArray[np.intp]:
+        """Those of the pairs, sorted, whose similarity is above `least`, but for rounding.
+
+        It is computed for all pairs of one picture at once, by products of matrices.
+        """
+        windows, size = _windows()
+        best = np.empty(len(one), np.float32)
+        for different, places in _by_first(one):
+            moved, sums, norms = _moved(_detail(self._seen(different, True)))
+            part = slice(places[0].start, places[-1].stop)
+            still = _detail(self._seen(two[part])).reshape(-1, SIDE**2)
+            totals = still @ windows.T
+            others = still**2 @ windows.T - totals**2 / size
+            row = np.repeat(np.arange(len(different)), [p.stop - p.start for p in places])
+            products = np.concatenate([
+                still[p.start - part.start : p.stop - part.start] @ moves.T
+                for moves, p in zip(moved, places, strict=True)
+            ])  # fmt: skip
+            products -= totals * sums[row] / size
+            norm = np.sqrt(np.maximum(others * norms[row], np.finfo(np.float32).tiny))
+            best[part] = (products / norm).max(axis=1)
+        enough = best >= self.least - 1e-3
         return np.stack([one[enough], two[enough]])
 
     def _seen(self, pictures: Positions, turned: bool = False) -> Thumbnails:
@@ -180,23 +204,32 @@ def candidates(hashes: Hashes, others: Hashes, cells: Cells, queries: Positions)
     one cell in their order.
     """
     home = cells.own[queries[:1]]
+    alone = len(cells.members) == 1  # every picture probes it, so later ones are enough
     probed = cells.probed[queries]
     order = np.argsort(probed, axis=None, kind="stable")
     found, starts = np.unique(probed.ravel()[order], return_index=True)
     for cell, places in zip(found, np.split(order, starts[1:]), strict=False):
         probing, members = queries[places // probed.shape[1]], cells.members[cell]
-        returned = (cells.probed[members] == home).any(axis=1)  # they probe the queries, too
         rows = max(1, BLOCK // max(len(members), 1))
         for i in range(0, len(probing), rows):
             block = probing[i : i + rows]
-            start = np.searchsorted(members, block[0]) if returned.all() else 0
-            later, back = members[start:], returned[start:]
+            start = np.searchsorted(members, block[0]) if alone else 0
+            later = members[start:]
             distances = np.bitwise_count(hashes[block, None] ^ others[later])
             near = np.flatnonzero(distances <= RADIUS)  # three times as fast as nonzero in 2-D
             row, column = np.divmod(near, max(len(later), 1))
             one, two = block[row], later[column]
-            once = (two > one) | (two < one) & ~back[column]
+            back = (cells.probed[two] == home).any(axis=1)  # they probe the queries, too
+            once = (two > one) | (two < one) & ~back
             yield one[once], two[once]
+
+
+def _by_first(one: Positions) -> Iterator[tuple[Positions, list[slice]]]:
+    """Different pictures of a sorted list, up to `PAIRS` at a time, and where each stands in it."""
+    different, starts = np.unique(one, return_index=True)
+    places = list(map(slice, starts, np.append(starts[1:], len(one))))
+    for i in range(0, len(different), PAIRS):
+        yield different[i : i + PAIRS], places[i : i + PAIRS]
 
 
 def _joined(parts: Iterable[Pairs]) -> Iterator[NDArray[np.intp]]:
@@ -235,7 +268,7 @@ def _filled(
 
 def _cells(thumbnails: Thumbnails, pool: Executor) -> tuple[Cells, Cells]:
     """Where the partners of pictures are sought, and those of their mirror images."""
-    if len(thumbnails) <= CELL * PROBED:
+    if len(thumbnails) <= ALL:
         same = np.zeros(len(thumbnails), np.uint16)
         everywhere = Cells(same, same[:, None])
         return everywhere, everywhere
@@ -286,6 +319,28 @@ def similarity(one: Thumbnails, two: Thumbnails) -> Floats:
         fixed = two_detail[:, inside[-down], inside[-right]]
         np.maximum(best, _correlation(moved, fixed), out=best)
     return best
+
+
+def _moved(detail: Floats) -> tuple[Floats, Floats, Floats]:
+    """Details (N, SIDE, SIDE) moved over another's, (N, moves, SIDE**2), 0 beyond the edge.
+
+    And the sums of each over what both cover, and the sums of squared deviations, (N, moves).
+    """
+    wide = np.pad(detail, ((0, 0), (REACH, REACH), (REACH, REACH)))
+    places = product(range(2 * REACH + 1), repeat=2)
+    parts = [wide[:, down : down + SIDE, right : right + SIDE] for down, right in places]
+    moved = np.stack(parts, axis=1).reshape(len(detail), -1, SIDE**2)
+    sums = moved.sum(axis=2)
+    return moved, sums, (moved**2).sum(axis=2) - sums**2 / _windows()[1]
+
+
+@cache
+def _windows() -> tuple[Floats, Floats]:
+    """Where a moved picture covers another, 1 or 0 (moves, SIDE**2), and how many pixels."""
+    inside = [np.arange(SIDE) + move for move in range(-REACH, REACH + 1)]
+    rows = np.array([(places >= 0) & (places < SIDE) for places in inside], np.float32)
+    windows = (rows[:, None, :, None] * rows[None, :, None, :]).reshape(-1, SIDE**2)
+    return windows, windows.sum(axis=1)
 
 
 def _detail(thumbnails: Thumbnails) -> Floats:

@@ -1,5 +1,4 @@
 import io
-import sys
 import zipfile
 
 import numpy as np
@@ -10,17 +9,13 @@ from benchmarks import scale
 from benchmarks.measuring import timed
 from facial_expression.core.files import sha256_of
 from tests.clones import ROOT
-from tests.index.test_stage import indexed
 
 
 def test_the_set_is_the_same_for_any_number_of_processes(tmp_path, monkeypatch):
     monkeypatch.setattr(scale, "BLOCK", 100)
-    monkeypatch.setattr(scale, "FACES", 10)
-    scale.faces.cache_clear()
     one, two = tmp_path / "one.zip", tmp_path / "two.zip"
     scale.make(one, 250, workers=1)
     scale.make(two, 250, workers=2)
-    scale.faces.cache_clear()
     assert sha256_of(one) == sha256_of(two)
     with zipfile.ZipFile(one) as archive:
         names = archive.namelist()
@@ -55,10 +50,6 @@ def test_every_step_is_measured(capsys):
 
 @pytest.mark.slow
 @pytest.mark.extra
-def test_two_dask_workers_are_compared_with_one(tiny_archive, tmp_path):
+def test_two_dask_workers_are_compared_with_one(tiny_archive):
     pytest.importorskip("distributed", reason="the extra dask is not installed")
-    out = indexed(tiny_archive, tmp_path / "index")
-    stage = [sys.executable, "-m", "stages.preprocess", "--params", ROOT / "params.yaml"]
-    files = ["--images", tiny_archive, "--index", out / "index.csv", "--out", tmp_path / "arrays"]
-    assert 0 < scale.gain([*stage, *files], ROOT) < 10
-    assert (tmp_path / "arrays/classes.json").exists()
+    assert 0 < scale.gain(tiny_archive, 1) < 10

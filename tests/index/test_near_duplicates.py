@@ -182,6 +182,7 @@ def test_a_large_set_is_searched_in_cells(monkeypatch):
     thumbnails = planted(3_000)
     expected = found(thumbnails, 0.8)
     assert len(expected) >= 1_490
+    monkeypatch.setattr(module, "ALL", 1_000)
     for name in ("CELL", "SAMPLED"):
         monkeypatch.setattr(module, name, 64)
     cells = found(thumbnails, 0.8)
@@ -208,8 +209,8 @@ def test_a_million_pictures_would_have_cells_that_keep_fer2013s_pairs(
     thumbnails = thumbnails[audit.comparable(table).index]
     expected = found(thumbnails, 0.8, threads=2)
     assert len(expected) == pytest.approx(4_305, abs=20)  # rounding of pixels
-    for name in ("CELL", "SAMPLED"):
-        monkeypatch.setattr(module, name, len(thumbnails) // 400)
+    monkeypatch.setattr(module, "ALL", 1_000)
+    monkeypatch.setattr(module, "CELL", len(thumbnails) // (1_000_000 // module.CELL))
     cells = found(thumbnails, 0.8, threads=2)
     assert len(cells.merge(expected)) == len(cells) >= 0.995 * len(expected)
 
