@@ -46,10 +46,11 @@ STEPS = 256  # of a look, in eight bits
 MARGIN = 0.12  # by which two pictures may look less alike than they are
 ALL = 40_000  # pictures of which each is compared with each
 CELL = 625  # pictures of a cell, on average
-PROBED = 24  # cells that a picture is compared with
+PROBED = 16  # cells that a picture is compared with
 SAMPLED, ROUNDS = 16, 10  # pictures a cell that k-means sees, and how often
 TASK = 4096  # pictures that a thread compares with others at a time
 BLOCK, BATCH, PAIRS = 1 << 17, 1 << 18, 256  # hashes, looks and thumbnails compared at a time
+FEW = 32  # pictures with all their pairs, which may be many
 
 Thumbnails = NDArray[np.uint8]
 Hashes = NDArray[np.uint64]
@@ -105,7 +106,7 @@ class _Pictures:
         order = np.argsort(one, kind="stable")
         one, two = one[order], two[order]
         best = np.empty(len(one), np.float32)
-        for different, places in _by_first(one):
+        for different, places in _by_first(one, PAIRS):
             moved = looks(self._seen(different, True), REACH)
             for moves, place in zip(moved, places, strict=True):
                 still = self.looks[two[place]].astype(np.float32)
@@ -120,7 +121,7 @@ class _Pictures:
         """
         windows, size = _windows()
         best = np.empty(len(one), np.float32)
-        for different, places in _by_first(one):
+        for different, places in _by_first(one, FEW):
             moved, sums, norms = _moved(_detail(self._seen(different, True)))
             part = slice(places[0].start, places[-1].stop)
             still = _detail(self._seen(two[part])).reshape(-1, SIDE**2)
@@ -224,12 +225,12 @@ def candidates(hashes: Hashes, others: Hashes, cells: Cells, queries: Positions)
             yield one[once], two[once]
 
 
-def _by_first(one: Positions) -> Iterator[tuple[Positions, list[slice]]]:
-    """Different pictures of a sorted list, up to `PAIRS` at a time, and where each stands in it."""
+def _by_first(one: Positions, at_once: int) -> Iterator[tuple[Positions, list[slice]]]:
+    """Different pictures of a sorted list, some at a time, and where each stands in it."""
     different, starts = np.unique(one, return_index=True)
     places = list(map(slice, starts, np.append(starts[1:], len(one))))
-    for i in range(0, len(different), PAIRS):
-        yield different[i : i + PAIRS], places[i : i + PAIRS]
+    for i in range(0, len(different), at_once):
+        yield different[i : i + at_once], places[i : i + at_once]
 
 
 def _joined(parts: Iterable[Pairs]) -> Iterator[NDArray[np.intp]]:
