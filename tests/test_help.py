@@ -10,7 +10,7 @@ from tests.clones import ROOT, environment
 
 STAGES = sorted(f"stages.{path.stem}" for path in (ROOT / "stages").glob("[a-z]*.py"))
 TOOLS = "compare ensemble evaluate label_errors label_sets narrow pictures predict quantise report"
-LAST = ("info", "robustness", "site", "sweep", "web")
+LAST = ("info", "robustness", "sface", "site", "sweep", "web")
 COMMANDS = [*STAGES, *(f"tools.{name}" for name in [*TOOLS.split(), *LAST])]
 HEAVY = {
     "tensorflow",

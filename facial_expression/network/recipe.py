@@ -11,6 +11,7 @@ from facial_expression.network.devices import Distribution
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
+Rate = Annotated[float, Field(gt=0, le=1)]
 AtLeast0 = Annotated[float, Field(ge=0)]
 Below1 = Annotated[float, Field(ge=0, lt=1)]
 UpTo100 = Annotated[float, Field(ge=0, le=100)]
@@ -62,6 +63,7 @@ class Initial:
 
     weights: str  # a `.keras` file with the same network; empty to start from scratch
     sha256: str  # of that file, so that a changed one is noticed
+    layer_rate: Rate  # factor on the learning rate from each layer to the one before; 1: none
 
 
 @dataclass(frozen=True, config=CLOSED)

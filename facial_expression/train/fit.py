@@ -17,7 +17,7 @@ from facial_expression.network.recipe import Recipe
 from facial_expression.train.batches import Batch, batch_order, epoch_batches
 from facial_expression.train.checkpoints import State, Variables
 from facial_expression.train.models import build
-from facial_expression.train.optimizers import create
+from facial_expression.train.optimizers import create, slow_down
 from facial_expression.train.quicker import speed_up
 from facial_expression.train.start import adopt, initialise
 
@@ -121,7 +121,10 @@ def _start(recipe: Recipe, data: Data, devices: Devices) -> keras.Model:
         )
     trained = logits_of(model)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
-    trained.compile(create(recipe.optimizer), loss, metrics=["accuracy"])
+    optimizer = create(recipe.optimizer)
+    if recipe.initial.layer_rate < 1:
+        slow_down(optimizer, model, recipe.initial.layer_rate)
+    trained.compile(optimizer, loss, metrics=["accuracy"])
     trained.optimizer.build(trained.trainable_variables)
     if devices.number > 1:
         trained.reset_metrics = partial(_reset_metrics, trained, devices)

@@ -67,6 +67,39 @@ def lean(x: KerasTensor) -> KerasTensor:
     return layers.Dropout(0.3)(_network(x, 24, (48, 128, 224), residual=True))
 
 
+SEPARABLE = (
+    *((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2)),
+    *((512, 1),) * 5,
+    *((1024, 2), (1024, 1)),
+)
+"""Filters and stride of the blocks of `mobilenet`."""
+
+
+def mobilenet(x: KerasTensor) -> KerasTensor:
+    """For weights of SFace (`tools.sface`): 3,250,503 parameters, 103.0 M multiplications.
+
+    MobileNetV1 (Howard et al. 2017, arXiv:1704.04861) without a stride in its first layer, with
+    PReLU and a last normalisation; the names of the layers are those of SFace's file.
+    """
+    x = layers.Rescaling(255 / 128, -127.5 / 128, name="centred")(x)
+    x = _normalised(layers.Conv2D(32, 3, padding="same", use_bias=False, name="conv_1")(x))
+    for number, (filters, stride) in enumerate(SEPARABLE, 2):
+        if stride == 2:  # as many rows above as below
+            x = layers.ZeroPadding2D()(x)
+        padding, name = ("same", "valid")[stride - 1], f"conv_{number}"
+        depthwise = layers.DepthwiseConv2D(3, stride, padding, use_bias=False, name=f"{name}_dw")
+        x = _normalised(depthwise(x))
+        x = _normalised(layers.Conv2D(filters, 1, use_bias=False, name=name)(x))
+    x = layers.BatchNormalization(momentum=0.9, epsilon=2e-5, name="bn1")(x)
+    return layers.Dropout(0.4)(layers.GlobalAveragePooling2D(name="pooled")(x))
+
+
+def _normalised(x: KerasTensor) -> KerasTensor:
+    name = x._keras_history.operation.name
+    x = layers.BatchNormalization(momentum=0.9, name=f"{name}_batchnorm")(x)
+    return layers.PReLU(shared_axes=[1, 2], name=f"{name}_relu")(x)
+
+
 def _network(x: KerasTensor, stem: int, widths: tuple[int, ...], residual: bool) -> KerasTensor:
     """The family; `train.start.initialise` reads the names of the layers."""
     x = layers.Conv2D(stem, 5, 2, padding="same", trainable=False, name="whitening")(x)
@@ -95,7 +128,8 @@ def _activated(x: KerasTensor) -> KerasTensor:
     return layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
 
 
-BUILDERS = {network.__name__: network for network in (seed, small, fast, compact, slim, lean, best)}
+NETWORKS = (seed, small, fast, compact, slim, lean, best, mobilenet)
+BUILDERS = {network.__name__: network for network in NETWORKS}
 """The networks that `train.model` may name: (N, side, side, 1) in [0, 1] -> (N, features)."""
 
 

@@ -28,6 +28,28 @@ def create(settings: Optimizer) -> keras.optimizers.Optimizer:
     return optimizer
 
 
+def slow_down(optimizer: keras.optimizers.Optimizer, model: keras.Model, factor: float) -> None:
+    """Train early layers at lower rates, as in Howard and Ruder 2018 (ULMFiT, arXiv:1801.06146).
+
+    The rate of each kernel is that of the next one times `factor`; other weights have the rate of
+    the kernel before them.
+    """
+    rates: dict[int, float] = {}
+    rate = 1.0
+    for layer in reversed(model.layers):
+        for variable in layer.trainable_variables:
+            # TensorFlow passes its own variable, JAX Keras'
+            rates |= {id(variable): rate, id(variable.value): rate}
+        if hasattr(layer, "kernel"):
+            rate *= factor
+    plain = optimizer.update_step
+
+    def update_step(gradient: Any, variable: Any, learning_rate: Any) -> None:
+        plain(gradient, variable, learning_rate * rates[id(variable)])
+
+    optimizer.update_step = update_step
+
+
 class Muon(keras.optimizers.Muon):
     """Muon for the kernels of convolutions; Keras' own leaves them to Adam.
 

@@ -89,7 +89,7 @@ def test_divergence_is_one_line_and_leaves_no_model(arrays, tmp_path):
 def test_a_team_fine_tunes_on_its_own_classes_under_a_teacher(arrays, tmp_path):
     earlier = trained(replace(RECIPE, epochs=1), arrays, tmp_path / "earlier")
     own = write_arrays(tmp_path / "own", ["calm", "frown", "smile"])
-    initial = Initial(weights=str(earlier), sha256=sha256_of(earlier))
+    initial = Initial(weights=str(earlier), sha256=sha256_of(earlier), layer_rate=1)
     optimizer = replace(RECIPE.optimizer, learning_rate=1e-9)
     recipe = replace(RECIPE, epochs=1, initial=initial, optimizer=optimizer)
     tuned = keras_file.load(trained(recipe, own, tmp_path / "out"))
@@ -106,7 +106,7 @@ def test_another_file_than_the_recipe_means_is_refused(key, arrays, tmp_path):
     path = tmp_path / "other.keras"
     path.write_bytes(b"another network")
     named = {
-        "initial": Initial(weights=str(path), sha256="0" * 64),
+        "initial": Initial(weights=str(path), sha256="0" * 64, layer_rate=1),
         "teacher": Teacher(weights=str(path), sha256="0" * 64, share=0.5),
     }
     recipe = replace(RECIPE, **{key: named[key]})

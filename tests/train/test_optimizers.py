@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from facial_expression.network.recipe import Optimizer
-from facial_expression.train.optimizers import create
+from facial_expression.train.optimizers import create, slow_down
 
 SETTINGS = Optimizer(name="adamw", learning_rate=0.1, weight_decay=0, adam_rate=1)
 
@@ -74,3 +74,27 @@ def test_adam_trains_the_rest_at_its_own_rate():
     slow = step(replace(SETTINGS, name="muon", adam_rate=0.25), 0.5)
     for path in ("c/bias", "n/gamma", "n/beta", "c/kernel"):  # the kernel reads one channel
         np.testing.assert_allclose(slow[path], 0.25 * plain[path], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_early_layers_learn_at_lower_rates(name):
+    keras.utils.clear_session()
+    model = keras.Sequential([
+        keras.Input((8, 8, 1)),
+        *(layers.Conv2D(4, 3, name="a"), layers.BatchNormalization(name="n")),
+        *(layers.Conv2D(4, 3, name="b"), layers.Flatten(), layers.Dense(3, name="c")),
+    ])  # fmt: skip
+    moved = []
+    for factor in (1, 0.5):
+        optimizer = create(replace(SETTINGS, name=name))
+        slow_down(optimizer, model, factor)
+        for variable in model.trainable_variables:
+            variable.assign(keras.ops.ones_like(variable))
+        optimizer.build(model.trainable_variables)
+        gradients = [keras.ops.ones_like(v) for v in model.trainable_variables]
+        optimizer.apply(gradients, model.trainable_variables)
+        moved.append({v.path: np.asarray(v) - 1 for v in model.trainable_variables})
+    for path, change in moved[1].items():
+        rate = {"a": 0.25, "n": 0.25, "b": 0.5, "c": 1}[path.split("/")[-2]]
+        np.testing.assert_allclose(change, rate * moved[0][path], rtol=1e-4)
+        assert change.all()
