@@ -84,7 +84,10 @@ def write(path: Path, int8: bool) -> Path:
         helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
         for name, shape in (("data", [1, 3, 112, 112]), ("bn1", None))
     ]
-    graph = helper.make_graph(nodes, "sface", ends[:1], ends[1:], tensors)
+    unused = helper.make_tensor_value_info(
+        "pre_fc1_bias", onnx.TensorProto.FLOAT, [128]
+    )  # as there
+    graph = helper.make_graph(nodes, "sface", [ends[0], unused], ends[1:], tensors)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)]), path)
     return path
 
