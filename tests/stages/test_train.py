@@ -86,6 +86,13 @@ def test_divergence_is_one_line_and_leaves_no_model(arrays, tmp_path):
     assert not (tmp_path / "out/model.keras").exists()
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_processor_without_bfloat16_is_named(known, arrays, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("facial_expression.train.run.computes_bfloat16", lambda: known)
+    trained(replace(RECIPE, epochs=1, precision="mixed_bfloat16"), arrays, tmp_path / "out")
+    assert ("no instructions for bfloat16" in capsys.readouterr().out) is not known
+
+
 def test_a_team_fine_tunes_on_its_own_classes_under_a_teacher(arrays, tmp_path):
     earlier = trained(replace(RECIPE, epochs=1), arrays, tmp_path / "earlier")
     own = write_arrays(tmp_path / "own", ["calm", "frown", "smile"])
