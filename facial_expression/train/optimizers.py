@@ -10,7 +10,7 @@ from facial_expression.network.recipe import Optimizer
 
 MOMENTUM = 0.9  # of Muon, in Nesterov's form
 ITERATIONS = 3  # of Newton and Schulz, as in airbench
-UNDECAYED = ("bias", "beta", "gamma")  # Keras' names of biases and of normalisation's weights
+UNDECAYED = ("alpha", "beta", "bias", "gamma")  # Keras' names: slopes, normalisation, biases
 
 
 def create(settings: Optimizer) -> keras.optimizers.Optimizer:

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from facial_expression.train.quicker import convolution, normalisation, speed_up
+from facial_expression.train.quicker import activation, convolution, normalisation, speed_up
 
 
 def gradients(operation, weights, *inputs):
@@ -54,12 +54,39 @@ def test_a_normalisation_its_gradients_and_statistics_are_those_of_keras():
     np.testing.assert_array_equal(kept, layer(inputs, training=False))
 
 
-def test_a_network_in_bfloat16_learns_the_same_and_is_saved_with_plain_layers():
-    keras.config.set_dtype_policy("mixed_bfloat16")
+def test_an_activation_and_its_gradients_are_those_of_keras():
+    rng = np.random.default_rng(0)
+    inputs = tf.constant(rng.normal(size=(5, 3, 4, 6)).astype(np.float32))
+    weights = tf.constant(rng.normal(size=inputs.shape).astype(np.float32))
+    layer = layers.PReLU(shared_axes=[1, 2])
+    layer.build(inputs.shape)
+    results = []
+    for call in (layer.call, activation(layer)):
+        slopes = tf.constant(np.linspace(-0.5, 2, 6, dtype=np.float32)[None, None])
+
+        def made(maps, slopes, call=call):
+            with keras.StatelessScope(state_mapping=[(layer.alpha, slopes)]):
+                return call(maps)
+
+        results.append(gradients(made, weights, inputs, slopes))
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("precision", "quicker", "error"),
+    [
+        ("mixed_bfloat16", {"normal", "sloped", "small"}, 0.03),
+        ("float32", {"normal", "sloped"}, 1e-4),
+    ],
+)
+def test_a_network_learns_the_same_and_is_saved_with_plain_layers(precision, quicker, error):
+    keras.config.set_dtype_policy(precision)
     try:
         pictures = keras.Input((16, 16, 1))
         x = layers.Conv2D(4, 3, padding="same", name="large")(pictures)
         x = layers.BatchNormalization(name="normal")(layers.MaxPooling2D(2)(x))
+        x = layers.PReLU(shared_axes=[1, 2], name="sloped")(x)
         x = layers.Conv2D(80, 3, padding="same", name="medium")(x)
         x = layers.Conv2D(32, 3, padding="same", name="small")(layers.MaxPooling2D(4)(x))
         x = layers.Conv2D(32, 2, strides=2, name="strided")(x)
@@ -79,11 +106,11 @@ def test_a_network_in_bfloat16_learns_the_same_and_is_saved_with_plain_layers():
     speed_up(model)
     np.testing.assert_array_equal(out, model(batch))
     for one, other in zip(before, learnt(), strict=True):
-        np.testing.assert_allclose(one, other, rtol=0, atol=0.03 * np.abs(one).max())
+        np.testing.assert_allclose(one, other, rtol=0, atol=error * np.abs(one).max() + 1e-7)
     assert any(
         np.any(one != np.array(other))
         for one, other in zip(start, model.non_trainable_variables, strict=True)
     )
     changed = {layer.name for layer in model.layers if {"call", "convolution_op"} & {*vars(layer)}}
-    assert changed == {"normal", "small"}
+    assert changed == quicker
     assert model.get_config() == config
