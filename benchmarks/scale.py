@@ -3,19 +3,20 @@
     python -m benchmarks.scale --sizes 10000 100000 1000000
 
 Makes an archive of so many small JPEGs, runs fetch, index and preprocess as whole processes, as
-`dvc repro` starts them, and reads one epoch's training batches, without a network.  The pictures
-are drawn faces under random affine maps, light and noise, varied so far that as many pairs of
+`dvc repro` starts them, reads one epoch's training batches, without a network, and begins to train
+`best`, with the whole validation: its memory is that of any longer training.  The pictures are
+drawn faces under random affine maps, light and noise, varied so far that as many pairs of
 hashes are near by chance as in FER2013; one in a hundred is there twice, darker and encoded again.
 The rivals: what one would write without this package to decode the same archive, `zipfile` and
 Pillow in a plain pool of processes; and a plain pool in the place of the stages' own.  With --dask,
-one worker of a Dask cluster against two.  Ratios, and the batches, are medians of three rounds, the
-ratios up to 100,000 pictures.
+one worker of a Dask cluster against two, on 100,000 pictures at most.  Ratios, and the batches, are
+medians of three rounds.
 
 Targets on two cores, at the largest size: 1.5 GB for all processes together; an exponent of .95 to
-1.05 for index and preprocess together; index without near-duplicates in 1.15 times Pillow's time;
-20,000 augmented pictures a second from shards larger than the memory that the process may take,
-1 GiB; two Dask workers 1.7 times as fast as one; the local pool within 3 % of a plain one.  Needs
-8 KB of disk a picture.
+1.05 for index and preprocess together; 3 GB to train `best`; index without near-duplicates in 1.15
+times Pillow's time; 20,000 augmented pictures a second from shards larger than the memory that the
+process may take, 1 GiB; two Dask workers 1.7 times as fast as one; the local pool within 3 % of a
+plain one.  Needs 8 KB of disk a picture.
 """
 
 import io
@@ -25,7 +26,9 @@ import time
 import zipfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -45,7 +48,7 @@ from facial_expression.core.tables import markdown, read_table
 from facial_expression.pictures.squares import decode_all
 
 SIZES = [10_000, 100_000, 1_000_000]
-GIGABYTES, TIMES = 1.5, 1.15  # the targets
+TIMES = 1.15  # the targets
 EXPONENTS = 0.95, 1.05
 GAIN, OVERHEAD = 1.7, 1.03
 RATE, MEMORY = 20_000, 1 << 30  # of the training batches: pictures a second, bytes
@@ -54,8 +57,11 @@ TWICE = 100  # one in so many pictures is there again
 FIELD = 32.0  # of the light, in grey levels: near hashes are as frequent as in FER2013
 AGAIN = "-again.jpg"
 DATA, RECIPE = ROOT / "conf/data/fer2013.yaml", ROOT / "conf/recipe/best.yaml"
-EPOCH = "one epoch's batches"
+EPOCH, PILLOW = "one epoch's batches", "Pillow alone"
+BEST = "20 steps of `best` and validation"
+GIGABYTES = {"index": 1.5, "preprocess": 1.5, BEST: 3}
 SPLITS = (*("train",) * 8, "val", "test")
+ROUNDS = 3
 CHUNK = 4096  # pictures that Pillow decodes in one task
 
 HEADER = ("step", "s", "CPU s", "µs a picture", "MB written", "peak of all processes, MiB")
@@ -138,10 +144,11 @@ def steps(folder: Path, archive: Path, workers: int) -> dict[str, list[str | Pat
         "--raw",
         raw,
     ]
-    here = "from pathlib import Path; from benchmarks.scale import epoch, pillow; "
+    here = "from pathlib import Path; from benchmarks.scale import epoch, pillow, train; "
     called = {  # in processes of their own
         EPOCH: f"epoch(Path({str(arrays)!r}))",
-        "Pillow alone": f"pillow(Path({str(raw / 'images.zip')!r}), {workers})",
+        BEST: f"train(Path({str(arrays)!r}), {workers})",
+        PILLOW: f"pillow(Path({str(raw / 'images.zip')!r}), {workers})",
     }
     return {
         "fetch": todo["fetch"],
@@ -165,6 +172,23 @@ def epoch(arrays: Path) -> None:
     order = batch_order(recipe, len(split), 1)
     for _ in epoch_batches(recipe, split, len(classes()), 1, order):
         pass
+
+
+def train(arrays: Path, threads: int) -> None:
+    """Begin to train recipe `best` in float32, the larger precision, and validate once."""
+    from facial_expression.core.arrays import read_split  # noqa: PLC0415
+    from facial_expression.network.backend import configure  # noqa: PLC0415
+    from facial_expression.network.recipe import Recipe  # noqa: PLC0415
+
+    configure("tensorflow", threads)
+    from facial_expression.train.fit import Data, fit  # noqa: PLC0415
+
+    recipe = load(RECIPE, "train", Recipe)
+    averaging = replace(recipe.averaging, start=0)  # from the first step on
+    recipe = replace(recipe, precision="float32", epochs=1, averaging=averaging)
+    splits = [read_split(arrays, split, classes()) for split in ("train", "val")]
+    data = Data(splits[0], splits[1], len(classes()))
+    fit(recipe, data, progress=lambda batches, _epoch, _steps: islice(batches, 20))
 
 
 def pillow(images: Path, workers: int) -> None:
@@ -194,7 +218,7 @@ def chunks(places: Sequence[Any]) -> list[Sequence[Any]]:
     return [places[start : start + CHUNK] for start in range(0, len(places), CHUNK)]
 
 
-def overhead(images: Path, workers: int, repeats: int) -> float:
+def overhead(images: Path, workers: int) -> float:
     """How many times as long the stages' local pool takes as a plain one, median of some rounds."""
     from facial_expression.pictures.archive import members  # noqa: PLC0415
 
@@ -213,10 +237,10 @@ def overhead(images: Path, workers: int, repeats: int) -> float:
         function()
         return time.perf_counter() - started
 
-    return median(seconds(ours) / seconds(plain) for _ in range(repeats))
+    return median(seconds(ours) / seconds(plain) for _ in range(ROUNDS))
 
 
-def gain(images: Path, repeats: int) -> float:
+def gain(images: Path) -> float:
     """How many times as fast two Dask workers decode as one does, median of some rounds."""
     from distributed import LocalCluster  # noqa: PLC0415
 
@@ -229,7 +253,7 @@ def gain(images: Path, repeats: int) -> float:
             scan(images, 1, False, cluster.scheduler_address)
             return time.perf_counter() - started
 
-    return median(seconds(1) / seconds(2) for _ in range(repeats))
+    return median(seconds(1) / seconds(2) for _ in range(ROUNDS))
 
 
 def twins(folder: Path, pictures: int) -> tuple[int, int]:
@@ -260,29 +284,28 @@ def report(pictures: int, workers: int, dask: bool) -> dict[str, Measured]:
             cost = one.seconds / pictures * 1e6
             figures = (one.seconds, one.cpu, cost, written)
             together = f"{peak / MEBI:,.0f}"
-            if name in ("index", "preprocess"):
-                together += judged(peak <= GIGABYTES * 1e9, f"{GIGABYTES} GB")
+            if most := GIGABYTES.get(name):
+                together += judged(peak <= most * 1e9, f"{most} GB")
             rows.append((name, *(f"{figure:,.1f}" for figure in figures), together))
         print(f"\n{pictures:,} pictures, {archive.stat().st_size / pictures:.0f} bytes each\n")
         print(markdown(rows), flush=True)
         there, found = twins(folder, pictures)
         print(f"\n{there:,} pictures are there twice, {found:,} of them were found")
-        rounds = 3 if pictures <= SIZES[1] else 1
 
-        def seconds(name: str) -> float:
-            return timed(todo[name], ROOT).seconds if rounds > 1 else taken[name].seconds
-
-        for name in ("index, no near-duplicates", "preprocess"):
-            times = median(seconds(name) / seconds("Pillow alone") for _ in range(rounds))
+        repeated = ("index, no near-duplicates", "preprocess", EPOCH, PILLOW)
+        rounds = [{name: taken[name].seconds for name in repeated}]
+        while len(rounds) < ROUNDS:
+            rounds.append({name: timed(todo[name], ROOT).seconds for name in repeated})
+        for name in repeated[:2]:
+            times = median(one[name] / one[PILLOW] for one in rounds)
             print(f"{name}: {times:.2f} times Pillow alone{judged(times <= TIMES, TIMES)}")
-        made = [timed(todo[EPOCH], ROOT).seconds for _ in range(3)]
-        rate = pictures * 0.8 / median(made)
+        rate = pictures * 0.8 / median(one[EPOCH] for one in rounds)
         print(f"batches: {rate:,.0f} pictures a second{judged(rate >= RATE, RATE)}")
         images = outs / "raw/images.zip"
-        times = overhead(images, workers, 3)
+        times = overhead(images, workers)
         print(f"the local pool: {times:.3f} times a plain one{judged(times <= OVERHEAD, OVERHEAD)}")
-        if dask:
-            times = gain(images, rounds)
+        if dask and pictures <= SIZES[1]:
+            times = gain(images)
             print(
                 f"two Dask workers: {times:.2f} times as fast as one{judged(times >= GAIN, GAIN)}"
             )

@@ -37,10 +37,11 @@ def test_the_rival_and_the_epoch_are_run(tiny_archive, tmp_path):
 
 
 @pytest.mark.slow
-def test_every_step_is_measured(capsys):
+def test_every_step_is_measured(capsys, monkeypatch):
+    monkeypatch.setattr(scale, "ROUNDS", 1)
     scale.main(["--sizes", "200", "300", "--workers", "2"])
     printed = capsys.readouterr().out
-    steps = ["fetch", "index", "preprocess", "one epoch's batches", "Pillow alone"]
+    steps = ["fetch", "index", "preprocess", scale.EPOCH, scale.BEST, "Pillow alone"]
     for step in steps:
         assert printed.count(f"\n| {step} | ") == 2
         assert f"- {step}: " in printed
@@ -50,6 +51,7 @@ def test_every_step_is_measured(capsys):
 
 @pytest.mark.slow
 @pytest.mark.extra
-def test_two_dask_workers_are_compared_with_one(tiny_archive):
+def test_two_dask_workers_are_compared_with_one(tiny_archive, monkeypatch):
+    monkeypatch.setattr(scale, "ROUNDS", 1)
     pytest.importorskip("distributed", reason="the extra dask is not installed")
-    assert 0 < scale.gain(tiny_archive, 1) < 10
+    assert 0 < scale.gain(tiny_archive) < 10
