@@ -20,6 +20,7 @@ plain one.  Needs 8 KB of disk a picture.
 """
 
 import io
+import os
 import sys
 import tempfile
 import time
@@ -32,6 +33,7 @@ from itertools import islice
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import yaml
@@ -248,7 +250,8 @@ def gain(images: Path) -> float:
 
     def seconds(workers: int) -> float:
         size = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": ":0"}
-        with LocalCluster(**size) as cluster:
+        # the cluster sets variables of this process, which later steps would inherit
+        with patch.dict(os.environ), LocalCluster(**size) as cluster:
             started = time.perf_counter()
             scan(images, 1, False, cluster.scheduler_address)
             return time.perf_counter() - started
