@@ -40,7 +40,7 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
-from benchmarks.measuring import MEBI, ROOT, Measured, describe_machine, timed, watched
+from benchmarks.measuring import MEBI, ROOT, describe_machine, timed, watched
 from benchmarks.prepare import commands
 from facial_expression.core import processes
 from facial_expression.core.command import parser, processors
@@ -64,11 +64,13 @@ BEST = "20 steps of `best` and validation"
 GIGABYTES = {"index": 1.5, "preprocess": 1.5, BEST: 3}
 SPLITS = (*("train",) * 8, "val", "test")
 ROUNDS = 3
+PAPER = 10**8
 CHUNK = 4096  # pictures that Pillow decodes in one task
 
 HEADER = ("step", "s", "CPU s", "µs a picture", "MB written", "peak of all processes, MiB")
 
 Grey = NDArray[np.uint8]
+Costs = dict[str, tuple[float, int]]  # seconds and peak memory, bytes, of each step
 Member = tuple[str, bytes]
 
 
@@ -268,7 +270,7 @@ def twins(folder: Path, pictures: int) -> tuple[int, int]:
     return pictures // TWICE, found
 
 
-def report(pictures: int, workers: int, dask: bool) -> dict[str, Measured]:
+def report(pictures: int, workers: int, dask: bool) -> Costs:
     """Measure one size, print its table, and return what the steps took."""
     with tempfile.TemporaryDirectory(prefix="scale-") as temporary:
         folder = Path(temporary)
@@ -277,12 +279,12 @@ def report(pictures: int, workers: int, dask: bool) -> dict[str, Measured]:
         archive.parent.mkdir(parents=True)
         make(archive, pictures, workers)
         todo, outs = steps(folder, archive, workers), folder / "data"
-        taken: dict[str, Measured] = {}
+        taken: Costs = {}
         rows: list[Sequence[str]] = [HEADER]
         for name, command in todo.items():
             before = weight(outs)
-            taken[name], peak = watched(command, ROOT)
-            one = taken[name]
+            one, peak = watched(command, ROOT)
+            taken[name] = one.seconds, peak
             written = (weight(outs) - before) / 1e6
             cost = one.seconds / pictures * 1e6
             figures = (one.seconds, one.cpu, cost, written)
@@ -296,7 +298,7 @@ def report(pictures: int, workers: int, dask: bool) -> dict[str, Measured]:
         print(f"\n{there:,} pictures are there twice, {found:,} of them were found")
 
         repeated = ("index, no near-duplicates", "preprocess", EPOCH, PILLOW)
-        rounds = [{name: taken[name].seconds for name in repeated}]
+        rounds = [{name: taken[name][0] for name in repeated}]
         while len(rounds) < ROUNDS:
             rounds.append({name: timed(todo[name], ROOT).seconds for name in repeated})
         for name in repeated[:2]:
@@ -334,6 +336,23 @@ def exponent(sizes: Sequence[int], seconds: Sequence[float]) -> float:
     return float(np.polyfit(np.log(sizes), np.log(seconds), 1)[0])
 
 
+def growth(sizes: Sequence[int], runs: Sequence[Costs]) -> str:
+    """A table of the exponents, and of a set of PAPER pictures by them, which nobody has run.
+
+    Time grows there from that of the largest size as the fit says, at least linearly: what a
+    process needs to start bends the fit.  Memory goes on in a line through the two largest sizes.
+    """
+    header = ("step", "exponent of time", f"{PAPER:,} pictures, on paper: hours", "GiB")
+    rows: list[Sequence[str]] = [header]
+    for name, (seconds, most) in runs[-1].items():
+        power = exponent(sizes, [run[name][0] for run in runs])
+        hours = seconds * (PAPER / sizes[-1]) ** max(power, 1) / 3600
+        slope = (most - runs[-2][name][1]) / (sizes[-1] - sizes[-2])
+        memory = (most + max(slope, 0) * (PAPER - sizes[-1])) / (1 << 30)
+        rows.append((name, f"{power:.3f}", f"{hours:,.1f}", f"{memory:,.0f}"))
+    return markdown(rows)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Measure every size and print everything."""
     command = parser("benchmarks.scale", __doc__)
@@ -344,13 +363,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(describe_machine(["pillow", "numpy", "scipy"]))
     runs = [report(pictures, args.workers, args.dask) for pictures in args.sizes]
     if len(runs) > 1:
-        print("\nexponent of time:")
-        for name in runs[0]:
-            print(f"- {name}: {exponent(args.sizes, [run[name].seconds for run in runs]):.3f}")
-        both = [run["index"].seconds + run["preprocess"].seconds for run in runs]
+        print(f"\n{growth(args.sizes, runs)}\n")
+        both = [run["index"][0] + run["preprocess"][0] for run in runs]
         power, (low, high) = exponent(args.sizes, both), EXPONENTS
         kept = judged(low <= power <= high, f"{low} to {high}")
-        print(f"- index and preprocess together: {power:.3f}{kept}")
+        print(f"index and preprocess together: exponent {power:.3f}{kept}")
 
 
 if __name__ == "__main__":

@@ -103,6 +103,7 @@ def render(facts: Facts) -> str:
         licence=facts.source["licence"].rstrip("."),
         used=", ".join(f"{name} {count:,}" for name, count in audit["used"].items()),
         label_set=", ".join([audit["labels"], *rules]),
+        start=_start(facts.parameters["initial"]),
         protocol=PROTOCOLS["leaky" if leaky else metrics["protocol"]],
         dropped=", ".join(dropped) or "nothing",
         duplicates=duplicates,
@@ -142,6 +143,13 @@ def _front_matter(facts: Facts) -> str:
         "model-index": [{"name": f"{facts.recipe}-{slug}", "results": [result]}],
     }
     return f"---\n{_yaml(metadata)}---"
+
+
+def _start(initial: Mapping[str, Any]) -> str:
+    if not initial["weights"]:
+        return "**Start.** From random weights."
+    named = f"`{initial['weights']}`, sha256 `{initial['sha256']}`"
+    return f"**Start.** From {named}. {' '.join(initial['origin'].split())}".rstrip()
 
 
 def _leak_free(metrics: Mapping[str, Any], audit: Mapping[str, Any]) -> str:

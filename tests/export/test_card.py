@@ -67,7 +67,7 @@ FACTS = Facts(
         columns=["class", "precision", "recall", "f1", "support"],
     ),
     recipe="fast",
-    parameters={"epochs": 10, "optimizer": {"name": "muon"}},
+    parameters={"epochs": 10, "optimizer": {"name": "muon"}, "initial": {"weights": ""}},
     model="a" * 64,
     size=2_041_000,
 )
@@ -101,7 +101,8 @@ def test_the_front_matter_is_the_hubs(licence):
         "531 are in training and\nalso in validation or test, 71 are in both",
         "57 have conflicting labels",
         "Licence of the pictures: ours.\nsha256 of their archive: `" + "5" * 64,
-        "epochs: 10\noptimizer:\n  name: muon\n```",
+        "**Start.** From random weights.",
+        "epochs: 10\noptimizer:\n  name: muon\ninitial:\n  weights: ''\n```",
         "| happy | 0.900 | 0.800 | 0.850 | 1,001 |",
         "a" * 64 + "`, 2.0 MB, 490,359 parameters, 17.6 million",
         "np.zeros((1, 40, 40, 1), np.uint8)",
@@ -128,6 +129,11 @@ def test_scores_without_leaks_stand_in_the_card_if_there_are_any():
     assert "no known exact duplicate in any split: val 55.4 %" in render(unsearched)
 
 
+START = {
+    "weights": "data/start.keras",
+    "sha256": "c" * 64,
+    "origin": "Trained on a million faces.\nApache-2.0.",
+}
 FERPLUS = {"targets": "majority", "classes": 8, "filter": "published"}
 LACKING = {"train": [], "val": ["sad", "Joy"], "test": []}
 
@@ -137,6 +143,11 @@ LACKING = {"train": [], "val": ["sad", "Joy"], "test": []}
     [
         ("metrics", {"protocol": "notebook"}, "validated on its own test pictures"),
         ("audit", {"dropped": {}}, "may hold exact copies of validation or test pictures"),
+        (
+            "parameters",
+            {"initial": START},
+            f"`data/start.keras`, sha256 `{'c' * 64}`. Trained on a million faces. Apache-2.0.\n",
+        ),
         (
             "audit",
             {"labels": "ferplus", "ferplus": FERPLUS},
