@@ -64,7 +64,7 @@ class Initial:
     weights: str  # a `.keras` file with the same network; empty to start from scratch
     sha256: str  # of that file, so that a changed one is noticed
     layer_rate: Rate  # factor on the learning rate from each layer to the one before; 1: none
-    origin: str = ""  # for the card: what it was trained on before, and under which licence
+    origin: str  # for the card: what it was trained on before, and under which licence
 
 
 @dataclass(frozen=True, config=CLOSED)
