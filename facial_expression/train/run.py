@@ -85,8 +85,9 @@ def _fit_and_write(
     from facial_expression.network.macs import macs
     from facial_expression.train import fit
 
+    halved = recipe.backend == "tensorflow" and recipe.precision != "float32"
     on_processor = all(name.startswith("cpu") for name in keras.distribution.list_devices())
-    if recipe.precision != "float32" and on_processor and not computes_bfloat16():
+    if halved and on_processor and not computes_bfloat16():
         print(
             "train.precision: this processor has no instructions for bfloat16, so "
             f"{recipe.precision} takes about 10 times as long as float32; float32 is as accurate",
