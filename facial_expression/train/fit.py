@@ -55,9 +55,9 @@ def fit(
     Gives the fitted model in float32 and one history row an epoch: epoch, learning_rate (of the
     last step), loss and accuracy (means over its batches while training), val_loss (nats) and
     val_accuracy (both of the averaged weights, once averaging has begun).  `devices` share each
-    batch; all processes must call this, with equal arguments.  A TrainingError if the loss is not
-    finite, a ModelError if the network does not fit pictures or initial network, a ParameterError
-    if the devices cannot share a batch.
+    batch; all processes must call this, with equal arguments.  A TrainingError if the loss or
+    a weight is not finite, a ModelError if the network does not fit pictures or initial network, a
+    ParameterError if the devices cannot share a batch.
     """
     size = min(recipe.batch_size, len(data.train))
     if size % devices.number:
@@ -87,6 +87,9 @@ def _fitted(
     for epoch in range(len(state.history) + 1, recipe.epochs + 1):
         row = _train_epoch(model, recipe, data, progress, epoch, state, devices)
         state.variables = _values(variables)
+        # a finite loss does not show it: some operations make 0 of what is no number
+        if not all(np.isfinite(values).all() for values in state.variables):
+            raise _diverged(recipe, f"{row['loss']:g}, and weights are not finite,", epoch)
         if state.average:  # until the end of the epoch
             _restore(model.variables, state.average, devices)
         logits = predicted(model, data.val.images, devices=devices).astype(np.float64)
@@ -159,17 +162,21 @@ def _train_epoch(
         model.optimizer.learning_rate.assign(devices.everywhere(np.array(rate, np.float32)))
         scores = model.train_on_batch(batch.images, batch.targets, return_dict=True)
         if not math.isfinite(scores["loss"]):
-            raise TrainingError(
-                f"the loss is {scores['loss']} in epoch {epoch}: training diverged; lower "
-                f"train.optimizer.learning_rate (now {recipe.optimizer.learning_rate:g}), to "
-                f"{recipe.optimizer.learning_rate / 10:g} for example"
-            )
+            raise _diverged(recipe, scores["loss"], epoch)
         for name in sums:  # Keras returns the mean of this batch; all batches have the same size
             sums[name] += float(scores[name]) / steps
         due = (step + 1) % AVERAGE_EVERY == 0 or step + 1 == steps
         if averaging.decay and due and done >= averaging.start:
             state.average = averaged(state.average, _values(model.variables), averaging.decay)
     return {"epoch": epoch, "learning_rate": rate} | sums
+
+
+def _diverged(recipe: Recipe, loss: object, epoch: int) -> TrainingError:
+    rate = recipe.optimizer.learning_rate
+    return TrainingError(
+        f"the loss is {loss} in epoch {epoch}: training diverged; lower "
+        f"train.optimizer.learning_rate (now {rate:g}), to {rate / 10:g} for example"
+    )
 
 
 def triangular(done: float) -> float:

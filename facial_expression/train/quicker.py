@@ -1,9 +1,9 @@
 """The same training steps in less time, on TensorFlow.
 
 Keras computes batch normalisation by many operations; TensorFlow has one for all of them, whose
-sums are in float32 too.  Keras' PReLU passes over its maps some ten times in a step; four are
-enough.  In bfloat16, oneDNN computes the gradients of large kernels on small maps slowly: products
-of matrices, one for each pixel of the kernel, take less time.  Elsewhere oneDNN is quicker.
+sums are in float32 too.  PReLU and its gradients take fewer operations than Keras makes of them.
+In bfloat16, oneDNN computes the gradients of large kernels on small maps slowly: products of
+matrices, one for each pixel of the kernel, take less time.  Elsewhere oneDNN is quicker.
 """
 
 import math

@@ -78,9 +78,11 @@ def test_a_killed_run_goes_on_and_ends_as_the_uninterrupted_one(tmp_path, capsys
     assert not list((tmp_path / ".resume").glob("*"))
 
 
-def test_divergence_is_one_line_and_leaves_no_model(arrays, tmp_path):
-    optimizer = replace(RECIPE.optimizer, learning_rate=1e38)
-    said = one_line("error: the loss is", "in epoch", "train.optimizer.learning_rate (now 1e+38)")
+@pytest.mark.parametrize("rate", [1e10, 1e30, 1e38])
+def test_divergence_is_one_line_and_leaves_no_model(rate, arrays, tmp_path):
+    optimizer = replace(RECIPE.optimizer, learning_rate=rate)
+    now = f"train.optimizer.learning_rate (now {rate:g})"
+    said = one_line("error: the loss is", "in epoch", now)
     with pytest.raises(SystemExit, match=said):
         run(lambda: trained(replace(RECIPE, optimizer=optimizer), arrays, tmp_path / "out"))
     assert not (tmp_path / "out/model.keras").exists()
