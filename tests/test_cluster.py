@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,31 +30,56 @@ distributed = pytest.importorskip("distributed", reason="the extra dask is not i
 pytestmark = [pytest.mark.slow, pytest.mark.extra]
 
 
+CLUSTER = """
+import sys, distributed
+size = {"n_workers": int(sys.argv[1]), "threads_per_worker": 1, "dashboard_address": ":0"}
+with distributed.LocalCluster(**size) as cluster:
+    print(cluster.scheduler_address, cluster.dashboard_link, flush=True)
+    sys.stdin.read()
+"""
+
+
+@contextmanager
+def local_cluster(workers: int) -> Iterator[list[str]]:
+    """Addresses of the scheduler and of its dashboard.
+
+    In a process of its own, which is killed: a cluster that lost a worker may not close.
+    """
+    command = [sys.executable, "-c", CLUSTER, str(workers)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    few_deaths = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment() | few_deaths, text=True, **pipes
+    ) as process:
+        try:
+            assert process.stdout
+            yield process.stdout.readline().split()
+        finally:
+            process.kill()
+
+
 class Cluster(NamedTuple):
     """A scheduler with two worker processes, and the S3 server that they know."""
 
-    dask: Any
     address: str
+    dashboard: str
     store: Moto
 
     def kill_a_worker(self) -> None:
-        self.dask.wait_for_workers(2, timeout=60)  # who is killed while it starts does not return
-        os.kill(next(iter(self.dask.workers.values())).pid, signal.SIGKILL)
+        with distributed.Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(2, timeout=60)  # who is killed while it starts does not return
+            os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory) -> Iterator[Cluster]:
-    import dask
-
-    few_deaths = dask.config.set({"distributed.scheduler.allowed-failures": 1})
-    size = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     store_folder = tmp_path_factory.mktemp("store") / "s3"
-    with running(Moto, store_folder) as store, pytest.MonkeyPatch.context() as patch, few_deaths:
+    with running(Moto, store_folder) as store, pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ACCESS_KEY_ID", store.key)
         patch.setenv("AWS_SECRET_ACCESS_KEY", store.secret)
         patch.setenv("AWS_ENDPOINT_URL", store.url)
-        with distributed.LocalCluster(**size) as started:
-            yield Cluster(started, started.scheduler_address, store)
+        with local_cluster(2) as (address, dashboard):
+            yield Cluster(address, dashboard, store)
 
 
 class Project(NamedTuple):
@@ -91,7 +117,7 @@ def test_the_bytes_are_those_of_this_machine_also_when_a_worker_is_killed(
     monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", cluster.address)
     assert project.made() == expected
     shown = capsys.readouterr().err.splitlines()
-    assert shown == [f"dashboard: {cluster.dask.dashboard_link}"] * 2
+    assert shown == [f"dashboard: {cluster.dashboard}"] * 2
 
     def killing(parts: Iterable[Any], *_: Any, **__: Any) -> Iterator[Any]:
         for number, part in enumerate(parts):
@@ -181,10 +207,11 @@ def test_pictures_and_arrays_in_s3(project, cluster, monkeypatch):
 
 def test_a_scheduler_without_workers_is_one_line(monkeypatch):
     monkeypatch.setattr(processes, "PATIENCE", 1)
-    with distributed.LocalCluster(n_workers=0, dashboard_address=":0") as empty:
-        address = empty.scheduler_address
-        with pytest.raises(PipelineError, match=one_line("no worker", f"dask worker {address}")):
-            list(spread(bad_picture, range(9), 2, address))
+    with (
+        local_cluster(0) as (address, _),
+        pytest.raises(PipelineError, match=one_line("no worker", f"dask worker {address}")),
+    ):
+        list(spread(bad_picture, range(9), 2, address))
 
 
 def test_a_scheduler_that_ends_is_one_line(tmp_path):

@@ -215,11 +215,14 @@ def interrupted(
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
-        while not half_way():
-            assert process.poll() is None, "it ended before it could be stopped"
-            time.sleep(0.02)
-        stop(process)
-        assert process.wait(timeout=300) != 0
+        try:
+            while not half_way():
+                assert process.poll() is None, "it ended before it could be stopped"
+                time.sleep(0.02)
+            stop(process)
+            assert process.wait(timeout=300) != 0
+        finally:
+            process.kill()  # or it would be waited for, however long it takes
 
 
 def s3(server: S3) -> list[str]:
