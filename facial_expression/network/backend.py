@@ -53,11 +53,20 @@ def versions(backend: Backend) -> dict[str, str]:
     return {name: importlib.metadata.version(name) for name in ("keras", distribution, "numpy")}
 
 
-def computes_bfloat16(processor: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor has instructions for bfloat16; True where no such file says so.
+def precision_here(precision: str) -> str:
+    """Keras' dtype policy to train with: float32 where bfloat16 would be slow.
 
-    Without them TensorFlow needs 10 to 15 times as long in bfloat16 as in float32.
+    That is a processor, without another device, that has no instructions for bfloat16: TensorFlow
+    needs 10 to 15 times as long in it there as in float32.
     """
+    import keras
+
+    on_processor = all(name.startswith("cpu") for name in keras.distribution.list_devices())
+    return "float32" if on_processor and not computes_bfloat16() else precision
+
+
+def computes_bfloat16(processor: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor has instructions for bfloat16; True where no such file says so."""
     try:
         words = {*processor.read_text(encoding="utf-8").split()}
     except OSError:

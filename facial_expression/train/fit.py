@@ -11,6 +11,7 @@ from scipy.special import log_softmax
 
 from facial_expression.core.arrays import Split
 from facial_expression.core.errors import ModelError, ParameterError, TrainingError
+from facial_expression.network.backend import precision_here
 from facial_expression.network.devices import ALONE, Devices
 from facial_expression.network.predict import logits_of, predicted
 from facial_expression.network.recipe import Recipe
@@ -112,7 +113,8 @@ def _fitted(
 
 def _start(recipe: Recipe, data: Data, devices: Devices) -> keras.Model:
     """The network without its softmax, ready for its first step."""
-    model = build(recipe.model, data.train.images.shape[1], data.classes, recipe.precision)
+    side, precision = data.train.images.shape[1], precision_here(recipe.precision)
+    model = build(recipe.model, side, data.classes, precision)
     initialise(model, data.train.images, devices)
     speed_up(model)
     if data.initial:

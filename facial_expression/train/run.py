@@ -19,7 +19,7 @@ from facial_expression.core.files import remove_leftovers
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import pinned
 from facial_expression.core.tables import write_table
-from facial_expression.network.backend import computes_bfloat16, configure, versions
+from facial_expression.network.backend import configure, precision_here, versions
 from facial_expression.network.devices import Devices, connected
 from facial_expression.network.recipe import Initial, Recipe, Teacher
 from facial_expression.train import checkpoints
@@ -79,20 +79,12 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
 def _fit_and_write(
     recipe: Recipe, data: fit.Data, out: Path, resume: Path, key: str, devices: Devices
 ) -> None:
-    import keras
-
     from facial_expression.network import keras_file
     from facial_expression.network.macs import macs
     from facial_expression.train import fit
 
-    halved = recipe.backend == "tensorflow" and recipe.precision != "float32"
-    on_processor = all(name.startswith("cpu") for name in keras.distribution.list_devices())
-    if halved and on_processor and not computes_bfloat16():
-        print(
-            "train.precision: this processor has no instructions for bfloat16, so "
-            f"{recipe.precision} takes about 10 times as long as float32; float32 is as accurate",
-            flush=True,
-        )
+    if (precision := precision_here(recipe.precision)) != recipe.precision:
+        print(f"training in {precision}: this processor has no instructions for bfloat16")
     with checkpoints.held(resume, key) as checkpoint:
         state = checkpoints.read(checkpoint)
         if devices.processes > 1:
