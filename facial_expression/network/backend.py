@@ -56,11 +56,13 @@ def versions(backend: Backend) -> dict[str, str]:
 def precision_here(precision: str) -> str:
     """Keras' dtype policy to train with: float32 where bfloat16 would be slow.
 
-    That is a processor, without another device, that has no instructions for bfloat16: TensorFlow
-    needs 10 to 15 times as long in it there as in float32.
+    That is TensorFlow on a processor, without another device, that has no instructions for
+    bfloat16: it needs 10 to 15 times as long in it there as in float32.
     """
     import keras
 
+    if keras.backend.backend() != "tensorflow":
+        return precision
     on_processor = all(name.startswith("cpu") for name in keras.distribution.list_devices())
     return "float32" if on_processor and not computes_bfloat16() else precision
 

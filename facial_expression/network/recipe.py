@@ -86,7 +86,7 @@ class Recipe:
 
     model: str  # a key of `train.models.BUILDERS`
     backend: Backend  # of Keras
-    precision: Literal["float32", "mixed_bfloat16"]  # in training, see `backend.precision_here`
+    precision: Literal["float32", "mixed_bfloat16"]  # in training alone; see `precision_here`
     threads: Threads  # of one operation; part of a run's identity: the last bits depend on it
     distribution: Distribution  # data_parallel: all devices share each batch, see `network.devices`
     seed: Seed  # of weights, dropout, order of the pictures, augmentation

@@ -84,7 +84,8 @@ def _fit_and_write(
     from facial_expression.train import fit
 
     if (precision := precision_here(recipe.precision)) != recipe.precision:
-        print(f"training in {precision}: this processor has no instructions for bfloat16")
+        why = "this processor has no instructions for bfloat16"
+        print(f"training in {precision}: {why}", flush=True)
     with checkpoints.held(resume, key) as checkpoint:
         state = checkpoints.read(checkpoint)
         if devices.processes > 1:
