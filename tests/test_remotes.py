@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shutil
+import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -206,7 +207,10 @@ def interrupted(
     half_way: Callable[[], bool],
     stop: Callable[[subprocess.Popen[bytes]], None],
 ) -> None:
-    """Call `stop` while the command runs, which then fails."""
+    """Call `stop` while the command runs, which then fails.
+
+    The command stands still while `half_way` looks, or a busy machine lets it end meanwhile.
+    """
     with subprocess.Popen(
         command.split(),
         cwd=clone,
@@ -216,10 +220,15 @@ def interrupted(
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
-            while not half_way():
+            while True:
+                process.send_signal(signal.SIGSTOP)
+                if half_way():
+                    break
                 assert process.poll() is None, "it ended before it could be stopped"
+                process.send_signal(signal.SIGCONT)
                 time.sleep(0.02)
             stop(process)
+            process.send_signal(signal.SIGCONT)
             assert process.wait(timeout=300) != 0
         finally:
             process.kill()  # or the block would wait for it, however long it takes
