@@ -4,7 +4,8 @@
 
 Every combination runs in a process of its own, since the backend is chosen before Keras is
 imported.  Each round goes through all combinations, so that other work on the machine slows all of
-them alike.  The pictures are random; nothing is read from disk or augmented.
+them alike.  The pictures are random; nothing is read from disk or augmented.  Training takes the
+operations of the stage `train`, inference those of Keras.
 """
 
 import itertools
@@ -55,17 +56,20 @@ def measure(combination: Combination, side: int, batch: int, threads: int, secon
     from facial_expression.network.macs import macs  # noqa: PLC0415
     from facial_expression.network.predict import logits_of  # noqa: PLC0415
     from facial_expression.train import models  # noqa: PLC0415
+    from facial_expression.train.quicker import speed_up  # noqa: PLC0415
 
     model = models.build(combination.model, side, CLASSES, combination.precision)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (batch, side, side, 1), dtype=np.uint8)
     targets = np.eye(CLASSES, dtype=np.float32)[rng.integers(0, CLASSES, batch)]
+    inference = pace(lambda: model.predict_on_batch(images), batch, seconds)
+    speed_up(model)
     trained = logits_of(model)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     trained.compile(keras.optimizers.SGD(0.01, 0.9), loss)
     return Speed(
         training=pace(lambda: trained.train_on_batch(images, targets), batch, seconds),
-        inference=pace(lambda: model.predict_on_batch(images), batch, seconds),
+        inference=inference,
         parameters=model.count_params(),
         macs=macs(model),
     )

@@ -1,13 +1,16 @@
 """The same training steps in less time, on TensorFlow.
 
 Keras computes batch normalisation by many operations; TensorFlow has one for all of them, whose
-sums are in float32 too.  PReLU and its gradients take fewer operations than Keras makes of them.
+sums are in float32 too.  XLA makes one loop of the many operations of PReLU and its gradients.
 In bfloat16, oneDNN computes the gradients of large kernels on small maps slowly: a convolution of
-the maps with the gradients of what was made of them takes less time.  Elsewhere oneDNN is quicker.
+the maps with the gradients of what was made of them takes less time.  So does it those of depthwise
+convolutions with stride 2, which become a convolution with stride 1.  Elsewhere oneDNN is quicker.
 """
 
 import math
+import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
@@ -35,9 +38,18 @@ def speed_up(model: keras.Model) -> None:
             type(layer) is layers.Conv2D
             and layer.compute_dtype == "bfloat16"
             and (layer.strides, layer.dilation_rate, layer.groups) == ((1, 1), (1, 1), 1)
+            and layer.kernel_size != (1, 1)
             and math.prod(layer.kernel.shape[2:]) > LARGE * math.prod(layer.output.shape[1:3])
         ):
             layer.convolution_op = convolution(layer.padding.upper())
+        elif (
+            type(layer) is layers.DepthwiseConv2D
+            and layer.compute_dtype == "bfloat16"
+            and (layer.strides, layer.dilation_rate, layer.padding) == ((2, 2), (1, 1), "valid")
+            and (layer.depth_multiplier, layer.use_bias) == (1, False)
+            and layer.activation is keras.activations.linear
+        ):
+            layer.call = halving(layer)
 
 
 def normalisation(layer: layers.BatchNormalization) -> Callable[..., Any]:
@@ -71,14 +83,25 @@ def activation(layer: layers.PReLU) -> Callable[[Any], Any]:
     """What the layer does with maps (N, height, width, C), one slope a channel, as its `call`."""
     import tensorflow as tf
 
+    # XLA makes one loop of several operations; Keras leaves it off on a Mac with TensorFlow
+    loop = partial(tf.function, jit_compile=sys.platform != "darwin")
+
+    @loop
+    def sloped(maps: Any, values: Any, slopes: Any) -> Any:
+        return tf.where(maps > 0, values, slopes * values)
+
+    @loop
+    def negative(maps: Any, values: Any) -> Any:
+        return tf.reshape(tf.minimum(maps, 0) * values, (-1, maps.shape[-1]))
+
     @tf.custom_gradient
     def activate(maps: Any, slopes: Any) -> Any:
         def gradients(upstream: Any) -> tuple[Any, Any]:
-            negative = tf.reshape(tf.minimum(maps, 0) * upstream, (-1, maps.shape[-1]))
-            ones = tf.ones((1, tf.shape(negative)[0]), maps.dtype)  # a product sums in float32
-            return tf.where(maps > 0, upstream, slopes * upstream), (ones @ negative)[None]
+            parts = negative(maps, upstream)
+            ones = tf.ones((1, tf.shape(parts)[0]), maps.dtype)  # a product sums in float32
+            return sloped(maps, upstream, slopes), (ones @ parts)[None]
 
-        return tf.maximum(maps, 0) + slopes * tf.minimum(maps, 0), gradients
+        return sloped(maps, maps, slopes), gradients
 
     return lambda maps: activate(maps, tf.convert_to_tensor(layer.alpha, maps.dtype))
 
@@ -109,3 +132,39 @@ def convolution(padding: str) -> Callable[[Any, Any], Any]:
         return tf.nn.conv2d(maps, kernel, 1, padding), gradients
 
     return lambda maps, kernel: convolve(maps, tf.convert_to_tensor(kernel, maps.dtype))
+
+
+def halving(layer: layers.DepthwiseConv2D) -> Callable[[Any], Any]:
+    """What the layer does with maps (N, height, width, C), stride 2 and no border, as its `call`.
+
+    Its gradients are those of `tf.nn.depthwise_conv2d`, up to rounding.
+    """
+    import tensorflow as tf
+
+    def convolve(maps: Any, kernel: Any, stride: int = 1) -> Any:
+        return tf.nn.depthwise_conv2d(maps, kernel, [1, stride, stride, 1], "VALID")
+
+    @tf.custom_gradient
+    def halve(maps: Any, kernel: Any) -> Any:
+        def gradients(upstream: Any) -> tuple[Any, Any]:
+            (height, width, channels), (rows, columns) = upstream.shape[1:], kernel.shape[:2]
+            last_row, last_column = 2 * (height - 1) + rows, 2 * (width - 1) + columns
+            to_kernel = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
+                input=maps[:, :last_row, :last_column],  # slow with a row that is not used
+                filter_sizes=kernel.shape,
+                out_backprop=upstream,
+                strides=[1, 2, 2, 1],
+                padding="VALID",
+            )
+            # zeros between the gradients and around them, then the kernel the other way round
+            spread = tf.reshape(upstream, (-1, height, 1, width, 1, channels))
+            spread = tf.pad(spread, [[0, 0], [0, 0], [0, 1], [0, 0], [0, 1], [0, 0]])
+            spread = tf.reshape(spread, (-1, 2 * height, 2 * width, channels))
+            below = rows - 2 + maps.shape[1] - last_row
+            right = columns - 2 + maps.shape[2] - last_column
+            around = [[0, 0], [rows - 1, below], [columns - 1, right], [0, 0]]
+            return convolve(tf.pad(spread, around), tf.reverse(kernel, [0, 1])), to_kernel
+
+        return convolve(maps, kernel, 2), gradients
+
+    return lambda maps: halve(maps, tf.convert_to_tensor(layer.kernel, maps.dtype))

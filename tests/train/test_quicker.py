@@ -1,10 +1,18 @@
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
 
-from facial_expression.train.quicker import activation, convolution, normalisation, speed_up
+from facial_expression.train.quicker import (
+    activation,
+    convolution,
+    halving,
+    normalisation,
+    speed_up,
+)
 
 
 def gradients(operation, weights, *inputs):
@@ -29,6 +37,26 @@ def test_a_convolution_and_its_gradients_are_those_of_tensorflow(padding, side, 
     weights = tf.constant(rng.normal(size=plain(*inputs).shape))
     wanted = gradients(plain, weights, *inputs)
     found = gradients(tf.function(convolution(padding)), weights, *inputs)
+    for one, other in zip(wanted, found, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(("side", "size"), [(8, 3), (9, 3), (7, 2), (8, 5), (4, 4)])
+def test_a_depthwise_convolution_and_its_gradients_are_those_of_tensorflow(side, size):
+    rng = np.random.default_rng(side)
+    shape = (3, side, side + 1, 4)
+    inputs = [tf.constant(rng.normal(size=each)) for each in (shape, (size, size, 4, 1))]
+
+    def plain(maps, kernel):
+        return tf.nn.depthwise_conv2d(maps, kernel, [1, 2, 2, 1], "VALID")
+
+    def quick(maps, kernel):
+        layer = SimpleNamespace(kernel=kernel)
+        return halving(layer)(maps)
+
+    weights = tf.constant(rng.normal(size=plain(*inputs).shape))
+    wanted = gradients(plain, weights, *inputs)
+    found = gradients(tf.function(quick), weights, *inputs)
     for one, other in zip(wanted, found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
 
@@ -76,7 +104,7 @@ def test_an_activation_and_its_gradients_are_those_of_keras():
 @pytest.mark.parametrize(
     ("precision", "quicker", "relative", "absolute"),
     [
-        ("mixed_bfloat16", {"normal", "sloped", "small"}, 0.03, 0),
+        ("mixed_bfloat16", {"normal", "sloped", "small", "halved"}, 0.03, 0),
         ("float32", {"normal", "sloped"}, 1e-4, 1e-6),  # a bias before normalisation has none
     ],
 )
@@ -89,10 +117,13 @@ def test_a_network_learns_the_same_and_is_saved_with_plain_layers(
         x = layers.Conv2D(4, 3, padding="same", name="large")(pictures)
         x = layers.BatchNormalization(name="normal")(layers.MaxPooling2D(2)(x))
         x = layers.PReLU(shared_axes=[1, 2], name="sloped")(x)
+        x = layers.DepthwiseConv2D(3, padding="same", name="apart")(x)
+        x = layers.DepthwiseConv2D(2, 2, use_bias=False, name="halved")(x)
         x = layers.Conv2D(80, 3, padding="same", name="medium")(x)
-        x = layers.Conv2D(32, 3, padding="same", name="small")(layers.MaxPooling2D(4)(x))
+        x = layers.Conv2D(32, 3, padding="same", name="small")(layers.MaxPooling2D(2)(x))
         x = layers.Conv2D(32, 2, strides=2, name="strided")(x)
-        x = layers.Conv2D(640, 1, name="frozen", trainable=False)(x)
+        x = layers.Conv2D(640, 1, name="pointwise")(x)
+        x = layers.Conv2D(2, 1, name="frozen", trainable=False)(x)
         model = keras.Model(pictures, layers.Dense(2, dtype="float32", name="exact")(x))
     finally:
         keras.config.set_dtype_policy("float32")
