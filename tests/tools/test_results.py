@@ -33,7 +33,8 @@ def finished(tmp_path):
         (clone / path).write_text("class,f1\nhappy,0.5\n", encoding="utf-8")
     (clone / "data/evaluation/scores.json").write_text(json.dumps(METRICS), encoding="utf-8")
     (clone / "data/model/history.csv").write_text(
-        "epoch,val_accuracy\n" + "".join(f"{i},0.{i}0\n" for i in range(1, 6)), encoding="utf-8"
+        "epoch,accuracy,val_accuracy\n" + "".join(f"{i},0.6,0.{i}0\n" for i in range(1, 6)),
+        encoding="utf-8",
     )
     shutil.copytree(ROOT / "conf", clone / "conf")
     shutil.copyfile(ROOT / "params.yaml", clone / "params.yaml")
@@ -98,7 +99,8 @@ def test_marked_tables_are_written_anew(finished, tmp_path):
     results.keep("fer2013-seed-notebook", finished, "dvc exp run", "", kept)
     document = "before\n<!-- tools.results: notebook -->\nold\n<!-- end -->\nafter\n"
     text = results.filled(document, kept)
-    assert "| 5 | 50.0 | 48.2 |" in text
+    assert "| 5 | 60.0 | 50.0 | 48.2 |" in text
+    assert "| 4 |" not in text
     assert "old" not in text
     assert text.startswith("before\n<!-- tools.results: notebook -->\n")
     assert text.endswith("<!-- end -->\nafter\n")
