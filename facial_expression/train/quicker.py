@@ -3,8 +3,9 @@
 Keras computes batch normalisation by many operations; TensorFlow has one for all of them, whose
 sums are in float32 too.  XLA makes one loop of the many operations of PReLU and its gradients.
 In bfloat16, oneDNN computes the gradients of large kernels on small maps slowly: a convolution of
-the maps with the gradients of what was made of them takes less time.  So does it those of depthwise
-convolutions with stride 2, which become a convolution with stride 1.  Elsewhere oneDNN is quicker.
+the maps with the gradients of what was made of them takes less time.  The gradients of depthwise
+convolutions with stride 2 are slow as well: a convolution with stride 1 makes them.  Elsewhere
+oneDNN is quicker.
 """
 
 import math
