@@ -103,7 +103,7 @@ def render(facts: Facts) -> str:
         licence=facts.source["licence"].rstrip("."),
         used=", ".join(f"{name} {count:,}" for name, count in audit["used"].items()),
         label_set=", ".join([audit["labels"], *rules]),
-        start=_start(facts.parameters["initial"]),
+        start=_start(facts.parameters["initial"]) + _teacher(facts.parameters["teacher"]),
         protocol=PROTOCOLS["leaky" if leaky else metrics["protocol"]],
         dropped=", ".join(dropped) or "nothing",
         duplicates=duplicates,
@@ -150,6 +150,13 @@ def _start(initial: Mapping[str, Any]) -> str:
         return "**Start.** From random weights."
     named = f"`{initial['weights']}`, sha256 `{initial['sha256']}`"
     return f"**Start.** From {named}. {' '.join(initial['origin'].split())}".rstrip()
+
+
+def _teacher(teacher: Mapping[str, Any]) -> str:
+    if not teacher["weights"]:
+        return ""
+    named = f"`{teacher['weights']}`, sha256 `{teacher['sha256']}`"
+    return f" {teacher['share']:.0%} of each target are the probabilities that {named} gave."
 
 
 def _leak_free(metrics: Mapping[str, Any], audit: Mapping[str, Any]) -> str:

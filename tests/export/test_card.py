@@ -67,7 +67,12 @@ FACTS = Facts(
         columns=["class", "precision", "recall", "f1", "support"],
     ),
     recipe="fast",
-    parameters={"epochs": 10, "optimizer": {"name": "muon"}, "initial": {"weights": ""}},
+    parameters={
+        "epochs": 10,
+        "optimizer": {"name": "muon"},
+        "initial": {"weights": ""},
+        "teacher": {"weights": ""},
+    },
     model="a" * 64,
     size=2_041_000,
 )
@@ -102,7 +107,7 @@ def test_the_front_matter_is_the_hubs(licence):
         "57 have conflicting labels",
         "Licence of the pictures: ours.\nsha256 of their archive: `" + "5" * 64,
         "**Start.** From random weights.",
-        "epochs: 10\noptimizer:\n  name: muon\ninitial:\n  weights: ''\n```",
+        "epochs: 10\noptimizer:\n  name: muon\ninitial:\n  weights: ''\nteacher:\n",
         "| happy | 0.900 | 0.800 | 0.850 | 1,001 |",
         "a" * 64 + "`, 2.0 MB, 490,359 parameters, 17.6 million",
         "np.zeros((1, 40, 40, 1), np.uint8)",
@@ -129,6 +134,7 @@ def test_scores_without_leaks_stand_in_the_card_if_there_are_any():
     assert "no known exact duplicate in any split: val 55.4 %" in render(unsearched)
 
 
+TEACHER = {"weights": "data/t.keras", "sha256": "d" * 64, "share": 0.5}
 START = {
     "weights": "data/start.keras",
     "sha256": "c" * 64,
@@ -145,8 +151,13 @@ LACKING = {"train": [], "val": ["sad", "Joy"], "test": []}
         ("audit", {"dropped": {}}, "may hold exact copies of validation or test pictures"),
         (
             "parameters",
-            {"initial": START},
+            {"initial": START, "teacher": {"weights": ""}},
             f"`data/start.keras`, sha256 `{'c' * 64}`. Trained on a million faces. Apache-2.0.\n",
+        ),
+        (
+            "parameters",
+            {"initial": {"weights": ""}, "teacher": TEACHER},
+            f"50% of each target are the probabilities that `data/t.keras`, sha256 `{'d' * 64}`",
         ),
         (
             "audit",
