@@ -107,7 +107,8 @@ def test_the_front_matter_is_the_hubs(licence):
         "57 have conflicting labels",
         "Licence of the pictures: ours.\nsha256 of their archive: `" + "5" * 64,
         "**Start.** From random weights.",
-        "epochs: 10\noptimizer:\n  name: muon\ninitial:\n  weights: ''\nteacher:\n",
+        "epochs: 10\noptimizer:\n  name: muon\ninitial:\n  weights: ''\n",
+        "weights: ''\nteacher:\n  weights: ''\n```",
         "| happy | 0.900 | 0.800 | 0.850 | 1,001 |",
         "a" * 64 + "`, 2.0 MB, 490,359 parameters, 17.6 million",
         "np.zeros((1, 40, 40, 1), np.uint8)",
@@ -157,7 +158,8 @@ LACKING = {"train": [], "val": ["sad", "Joy"], "test": []}
         (
             "parameters",
             {"initial": {"weights": ""}, "teacher": TEACHER},
-            f"50% of each target are the probabilities that `data/t.keras`, sha256 `{'d' * 64}`",
+            "**Start.** From random weights. 50% of each target are the probabilities that "
+            f"`data/t.keras`, sha256 `{'d' * 64}` gave.\n",
         ),
         (
             "audit",

@@ -51,8 +51,7 @@ def test_a_depthwise_convolution_and_its_gradients_are_those_of_tensorflow(side,
         return tf.nn.depthwise_conv2d(maps, kernel, [1, 2, 2, 1], "VALID")
 
     def quick(maps, kernel):
-        layer = SimpleNamespace(kernel=kernel)
-        return halving(layer)(maps)
+        return halving(SimpleNamespace(kernel=kernel))(maps)
 
     weights = tf.constant(rng.normal(size=plain(*inputs).shape))
     wanted = gradients(plain, weights, *inputs)
