@@ -12,7 +12,7 @@ outside the folder that DVC watches, data/source/<name of the parameter file>.
 
 from collections.abc import Sequence
 
-from facial_expression.core.command import parser
+from facial_expression.core.command import spreading
 from facial_expression.core.errors import run
 from facial_expression.core.files import remove_leftovers
 from facial_expression.core.params import load
@@ -22,21 +22,18 @@ from facial_expression.fetch.run import fetch, sha256_only
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Fetch, check against the pin, write; or only print the hash that a pin needs."""
-    command = parser(
-        "stages.fetch",
-        __doc__,
-        {"--params": "a file of conf/data", "--out": "folder to write, data/raw"},
-    )
+    paths = {"--params": "a file of conf/data", "--out": "folder to write, data/raw"}
+    command = spreading("stages.fetch", __doc__, paths, {})
     command.add_argument(
         "--print-sha256", action="store_true", help="only print the hash to pin; keep nothing"
     )
     args = command.parse_args(argv)
     params = load(args.params, "fetch", FetchParameters)
     if args.print_sha256:
-        print(sha256_only(params))
+        print(sha256_only(params, args.workers, args.scheduler))
     else:
         remove_leftovers(args.out)
-        fetch(params, args.params, args.out)
+        fetch(params, args.params, args.out, args.workers, args.scheduler)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Index and preprocess on a real Dask cluster, with a real S3 server; and what may happen to it."""
+"""The data stages on a real Dask cluster, with a real S3 server; and what may happen to it."""
 
 import os
 import signal
@@ -13,14 +13,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import yaml
 
 from facial_expression.core import processes
 from facial_expression.core.errors import ImageError, PipelineError
 from facial_expression.core.processes import spread
+from facial_expression.fetch import layout
 from facial_expression.index import table as index_table
 from facial_expression.preprocess import shards
-from stages import index, preprocess
+from stages import fetch, index, preprocess
 from tests.clones import ROOT, environment
+from tests.fetch.miniatures import MINIATURES
 from tests.helpers import make_archive, make_folder, one_line, tiny_pictures
 from tests.index.test_stage import indexed
 from tests.preprocess.test_shards import arguments, contents
@@ -130,6 +133,35 @@ def test_the_bytes_are_those_of_this_machine_also_when_a_worker_is_killed(
     assert project.made() == expected
 
 
+def test_faces_are_cut_out_by_the_workers_also_when_one_is_killed(
+    tmp_path, cluster, monkeypatch, capsys
+):
+    monkeypatch.setattr(layout, "CHUNK", 1)
+    monkeypatch.delenv("DASK_SCHEDULER_ADDRESS", raising=False)
+    make_folder(tmp_path / "data" / "source" / "expw", MINIATURES["expw"]())
+    conf = yaml.safe_load((ROOT / "conf/data/folder.yaml").read_text())
+    conf["fetch"]["source"] = str(tmp_path / "data" / "source" / "expw")
+    (params := tmp_path / "expw.yaml").write_text(yaml.safe_dump(conf))
+
+    def fetched(name: str) -> dict[str, bytes]:
+        fetch.main(["--params", str(params), "--out", str(tmp_path / "data" / name)])
+        return contents(tmp_path / "data" / name)
+
+    expected = fetched("alone")
+    monkeypatch.setenv("DASK_SCHEDULER_ADDRESS", cluster.address)
+    assert fetched("shared") == expected
+    assert f"dashboard: {cluster.dashboard}" in capsys.readouterr().err
+
+    def killing(*called: Any) -> Iterator[Any]:
+        for number, part in enumerate(spread(*called)):
+            if number == 0:
+                cluster.kill_a_worker()
+            yield part
+
+    monkeypatch.setattr(layout, "spread", killing)
+    assert fetched("killed") == expected
+
+
 def waits_once(folder: Path, number: int) -> int:
     """Task 0 does not end when it is done for the first time; it leaves the id of its process."""
     if number == 0 and not (folder / "started").exists():
@@ -148,7 +180,7 @@ def kill_who_waits(folder: Path) -> None:
 def test_a_task_whose_worker_is_killed_is_done_by_another(cluster, tmp_path):
     threading.Thread(target=kill_who_waits, args=[tmp_path], daemon=True).start()
     done = spread(partial(waits_once, tmp_path), range(9), 2, cluster.address)
-    assert sorted(done) == [(number, number**2) for number in range(9)]
+    assert list(done) == [number**2 for number in range(9)]
 
 
 def kill_me(_: int) -> None:
@@ -227,8 +259,8 @@ def test_a_scheduler_that_ends_is_one_line(tmp_path):
         for name, given in arguments_of.items()
     )
     try:
-        done = spread(partial(waits_once, tmp_path), range(9), 2, address)
-        assert next(done)
+        done = spread(partial(waits_once, tmp_path), [1, 0, 2], 2, address)
+        assert next(done) == 1
         scheduler.kill()
         with pytest.raises(PipelineError, match=one_line(address, "the scheduler has ended")):
             list(done)

@@ -7,6 +7,7 @@ import os
 import pickle
 import socket
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from contextlib import contextmanager
@@ -32,10 +33,11 @@ LIBRARIES = ("numpy", "pillow")  # whose versions may change a decoded picture
 
 def spread(
     work: Callable[[Task], Result], tasks: Iterable[Task], workers: int, scheduler: str = ""
-) -> Iterator[tuple[int, Result]]:
-    """Yield (number of the task, its result), each as soon as it is there.
+) -> Iterator[Result]:
+    """Yield the result of each task, in the order of the tasks.
 
-    Tasks are taken from `tasks` as processes become free, and may be done more than once.
+    At most two tasks a process are waiting, at work or done but not yet yielded.  A task may be
+    done more than once.
 
     Args:
         work: a function of a module.
@@ -48,20 +50,18 @@ def spread(
             whose process was killed again and again; and what `work` raises.
     """
     if workers == 1 and not scheduler:
-        yield from enumerate(map(work, tasks))
+        yield from map(work, tasks)
         return
-    numbered = enumerate(tasks)
-    pending: dict[futures.Future[Result], int] = {}
+    waiting, pending = iter(tasks), deque[futures.Future[Result]]()
     with _on(scheduler) if scheduler else _here(workers) as (submit, at_a_time):
         try:
             while True:
-                for number, task in islice(numbered, max(0, 2 * at_a_time() - len(pending))):
-                    pending[submit(work, task)] = number
+                for task in islice(waiting, max(0, 2 * at_a_time() - len(pending))):
+                    pending.append(submit(work, task))
                 if not pending:
                     return
-                done, _ = futures.wait(pending, ANSWER, futures.FIRST_COMPLETED)
-                for future in done:
-                    yield pending.pop(future), future.result()
+                if futures.wait([pending[0]], ANSWER).done:
+                    yield pending.popleft().result()
         finally:
             for future in pending:
                 future.cancel()

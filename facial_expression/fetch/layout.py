@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from math import ceil, floor
 from operator import itemgetter
 from pathlib import Path
@@ -12,11 +13,13 @@ from tqdm import tqdm
 
 from facial_expression.core.errors import ImageError
 from facial_expression.core.files import write_zip
+from facial_expression.core.processes import spread
 from facial_expression.fetch.layouts import choose
 from facial_expression.fetch.parameters import FetchParameters
 from facial_expression.fetch.rows import Box, Row
-from facial_expression.fetch.unpack import File, Files, is_junk, opened, safe_path
+from facial_expression.fetch.unpack import Files, is_junk, opened, safe_path
 
+CHUNK = 1 << 20  # bytes of pictures a task; one picture may have more
 PASSED_OVER = {
     "HEIF": ".heic (install the extra heic)",
     "AVIF": ".avif (install a Pillow that reads it)",
@@ -38,7 +41,13 @@ class Normalised(NamedTuple):
     people: str  # the text of people.csv
 
 
-def normalise(sources: Mapping[str, Path], out: Path, params: FetchParameters) -> Normalised:
+def normalise(
+    sources: Mapping[str, Path],
+    out: Path,
+    params: FetchParameters,
+    workers: int = 1,
+    scheduler: str = "",
+) -> Normalised:
     """Write the pictures of all `sources` to `out` as one normalised archive.
 
     The same pictures give the same bytes, however they are packed, wrapped in folders and ordered.
@@ -49,6 +58,8 @@ def normalise(sources: Mapping[str, Path], out: Path, params: FetchParameters) -
         sources: what messages call each, and where it is.
         out: the file.
         params: section `fetch`.
+        workers: processes that cut out pictures, if any have a box.
+        scheduler: of Dask, whose workers do it instead (`core.processes.spread`); empty: none.
 
     Raises:
         ArchiveError: a source is empty, corrupt or dangerous, or they are not one set that is laid
@@ -69,20 +80,51 @@ def normalise(sources: Mapping[str, Path], out: Path, params: FetchParameters) -
         found.clear()  # a million pictures take a gigabyte, so each is freed when it is written
         files.pictures.clear()
         rows.reverse()
-        return Normalised(layout, write_zip(out, _contents(rows, files)), people)
+        if not any(row.box for _, row in rows):  # only copied
+            workers, scheduler = 1, ""
+        made = _contents(rows, files, workers, scheduler)
+        return Normalised(layout, write_zip(out, made), people)
 
 
-def _contents(rows: Named, files: Files) -> Iterator[tuple[str, bytes]]:
-    for _ in tqdm(range(len(rows)), "fetch", unit=" pictures", leave=False, disable=None):
-        name, row = rows.pop()
-        yield name, _cut_out(row.file, row.box, files) if row.box else files.content(row.file)
+def _contents(
+    rows: Named, files: Files, workers: int, scheduler: str
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the members of the archive, from the last row to the first; `rows` is empty then."""
+    at_work = deque[Named]()
+
+    def chunks() -> Iterator[list[tuple[bytes, Box | None]]]:
+        while rows:
+            taken, pictures, held = Named(), list[tuple[bytes, Box | None]](), 0
+            while rows and held < CHUNK:
+                taken.append(rows.pop())
+                row = taken[-1][1]
+                pictures.append((files.content(row.file), row.box))
+                held += row.file.size
+            at_work.append(taken)
+            yield pictures
+
+    total = len(rows)
+    with tqdm(None, "fetch", total, unit=" pictures", leave=False, disable=None) as bar:
+        for done in spread(_cut_out, chunks(), workers, scheduler):
+            for (name, row), data in zip(at_work.popleft(), done, strict=True):
+                if data is None:
+                    what, remedy = "a box in the picture", "correct its label"
+                    raise files.fault(what, row.box, remedy, row.file.path)
+                yield name, data
+                bar.update()
 
 
-def _cut_out(file: File, box: Box, files: Files) -> bytes:
-    """The part of a picture in a box, as PNG; what cannot be decoded stays, for stage index."""
+def _cut_out(pictures: Sequence[tuple[bytes, Box | None]]) -> list[bytes | None]:
+    """The part of each picture in its box, as PNG; None where the box is not in the picture.
+
+    Pictures without a box, and those that cannot be decoded, which stage index tells, stay.
+    """
+    return [data if box is None else _part(data, box) for data, box in pictures]
+
+
+def _part(data: bytes, box: Box) -> bytes | None:
     from facial_expression.pictures.images import decode  # NumPy and Pillow take a while
 
-    data = files.content(file)
     try:
         picture = decode(data).upright
     except ImageError:
@@ -90,7 +132,7 @@ def _cut_out(file: File, box: Box, files: Files) -> bytes:
     left, top = max(box[0], 0), max(box[1], 0)
     right, bottom = min(box[2], picture.width), min(box[3], picture.height)
     if not (left < right and top < bottom):
-        raise files.fault("a box in the picture", box, "correct its label", file.path)
+        return None
     stream = io.BytesIO()
     picture.crop((floor(left), floor(top), ceil(right), ceil(bottom))).save(stream, "PNG")
     return stream.getvalue()

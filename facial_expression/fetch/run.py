@@ -97,10 +97,17 @@ def parse(text: str) -> Source:
     raise SourceError(f"fetch.source: expected {KNOWN}; found {text!r}")
 
 
-def write_archive(sources: Sequence[Source], out: Path, params: FetchParameters) -> Normalised:
+def write_archive(
+    sources: Sequence[Source],
+    out: Path,
+    params: FetchParameters,
+    workers: int = 1,
+    scheduler: str = "",
+) -> Normalised:
     """Write the pictures of all `sources` to `out` as one normalised archive.
 
     A download lies beside `out` until it has been read.  Lines on stderr name the sources.
+    `workers` and `scheduler` say who cuts out faces (`core.processes.spread`).
 
     Raises:
         SourceError: a source is missing or cannot be reached.
@@ -122,14 +129,17 @@ def write_archive(sources: Sequence[Source], out: Path, params: FetchParameters)
                     raise SourceError(f"{source.label}: {fault}")
                 # without their secrets, two addresses may be the same
                 paths[source.label + f" ({len(paths) + 1})" * (source.label in paths)] = path
-        return normalise(paths, out, params)
+        return normalise(paths, out, params, workers, scheduler)
 
 
-def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
+def fetch(
+    params: FetchParameters, params_file: Path, out: Path, workers: int = 1, scheduler: str = ""
+) -> None:
     """Write images.zip, people.csv and source.json to `out` (data/raw), each whole.
 
     The name of `params_file` is that of the data set; DVC watches data/source/<data set> for
-    changes, where data is that of the current folder or the one around `out`.
+    changes, where data is that of the current folder or the one around `out`.  `workers` and
+    `scheduler` as in `write_archive`.
 
     Raises:
         SourceError: the source needs a pin, is missing or cannot be reached.
@@ -151,7 +161,7 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
         )
     with atomic(out / "images.zip") as archive:
         try:
-            made = write_archive(sources, archive, params)
+            made = write_archive(sources, archive, params, workers, scheduler)
         except download.Offline as error:
             raise SourceError(f"{error} with -S {params_file}:fetch.source=PATH") from None
         size, sha256 = archive.stat().st_size, sha256_of(archive)
@@ -179,8 +189,9 @@ def fetch(params: FetchParameters, params_file: Path, out: Path) -> None:
     print(f"fetched {made.files} pictures to {out}")
 
 
-def sha256_only(params: FetchParameters) -> str:
+def sha256_only(params: FetchParameters, workers: int = 1, scheduler: str = "") -> str:
     """The hash of the archive that `fetch` would write; nothing stays on the disk."""
     with tempfile.TemporaryDirectory() as folder:
-        write_archive(all_of(params), archive := Path(folder) / "images.zip", params)
+        archive = Path(folder) / "images.zip"
+        write_archive(all_of(params), archive, params, workers, scheduler)
         return sha256_of(archive)

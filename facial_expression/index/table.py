@@ -146,14 +146,14 @@ def scan(
     paths, unread = list(places), iter(places.items())
     starts = range(0, len(paths), CHUNK)
     chunks = (list(islice(unread, CHUNK)) for _ in starts)
-    parts = [pd.DataFrame()] * len(starts)
+    parts = list[pd.DataFrame]()
     thumbnails = np.empty((len(paths) if searched else 0, SIDE, SIDE), np.uint8)
     work = partial(_describe_chunk, images.absolute(), searched)
     done = processes.spread(work, chunks, min(workers, len(starts)), scheduler)
     bar = tqdm(done, "index", len(starts), unit=" parts", leave=False, disable=None)
-    for number, (part, squares) in bar:
-        parts[number] = part
-        thumbnails[starts[number] : starts[number] + len(squares)] = squares
+    for start, (part, squares) in zip(starts, bar, strict=True):
+        parts.append(part)
+        thumbnails[start : start + len(squares)] = squares
     del places, unread, chunks, done, bar  # a large set leaves little room for a copy
     table = pd.concat(parts, ignore_index=True)
     for level, name in enumerate(("split", "class")):  # one text object for all rows

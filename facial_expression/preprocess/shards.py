@@ -103,8 +103,8 @@ def write_arrays(
         write = partial(write_pictures, images.absolute(), params.side)
         done = processes.spread(write, tasks, min(workers, len(tasks)), scheduler)
         bar = tqdm(done, "preprocess", len(shards), unit=" shards", leave=False, disable=None)
-        for number, data in bar:
+        for (file, _), data in zip(shards, bar, strict=True):
             if data is not None:
-                write_bytes(shards[number][0], data)
+                write_bytes(file, data)
         write_json(folder / "classes.json", classes)
     print(f"wrote {len(used)} pictures of {len(classes)} classes to {out}")

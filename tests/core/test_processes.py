@@ -51,9 +51,23 @@ def square(number: int) -> int:
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
 @pytest.mark.parametrize("tasks", [0, 1, 20])
-def test_every_task_is_done_once_and_results_carry_its_number(workers, tasks):
+def test_every_task_is_done_once_and_results_come_in_order(workers, tasks):
     done = list(spread(square, iter(range(tasks)), workers))
-    assert sorted(done) == [(number, number**2) for number in range(tasks)]
+    assert done == [number**2 for number in range(tasks)]
+
+
+def square_late(number: int) -> int:
+    time.sleep(0.3 if number == 0 else 0)
+    return number**2
+
+
+def test_a_slow_task_holds_back_the_later_ones():
+    made = []
+    tasks = (made.append(number) or number for number in range(100))
+    done = spread(square_late, tasks, 2)
+    assert next(done) == 0
+    assert len(made) == 4
+    assert list(done) == [number**2 for number in range(1, 100)]
 
 
 def test_tasks_are_made_when_they_are_needed():

@@ -17,6 +17,7 @@ from PIL import Image
 
 from facial_expression.core.errors import ArchiveError, PipelineError
 from facial_expression.core.labels import FER2013_IDS
+from facial_expression.fetch import layout
 from facial_expression.fetch.layout import normalise
 from facial_expression.fetch.parameters import FetchParameters, Layout
 from stages import fetch
@@ -34,14 +35,16 @@ SEVEN = sorted(FER2013_IDS)
 class Set:
     """What fetch makes of a set."""
 
-    def __init__(self, folder: Path, files: Tree, pack: bool = False, **section: object) -> None:
+    def __init__(
+        self, folder: Path, files: Tree, pack: bool = False, workers: int = 1, **section: object
+    ) -> None:
         source = folder / "set.zip" if pack else make_folder(folder / "source", files)
         if pack:
             folder.mkdir(exist_ok=True)
             source.write_bytes(zipped(files))
         images = folder / "images.zip"
         params = FetchParameters("", "", **section)  # type: ignore[arg-type]
-        self.made = normalise({"here": source}, images, params)
+        self.made = normalise({"here": source}, images, params, workers)
         with zipfile.ZipFile(images) as archive:
             self.members = {name: archive.read(name) for name in archive.namelist()}
         self.counts = Counter(name.rpartition("/")[0] for name in self.members)
@@ -118,6 +121,22 @@ def test_pictures_keep_their_bytes_and_faces_are_cut_out(tmp_path):
     assert newer.pixels("train/happy/689_00000001.png").shape == (72, 80)
 
 
+@pytest.mark.parametrize("workers", [2, 3])
+def test_faces_are_cut_out_alike_by_any_number_of_processes(tmp_path, monkeypatch, workers):
+    """Of pictures with and without a box, and of one that cannot be decoded."""
+    rows = [f"{number}.png;1;train;a;0;0;24;{48 - number};9" for number in range(3)]
+    files = with_table(*rows, "broken.png;1;train;a;0;0;9;9;9", "whole.png;1;train;a;;;;;9")
+    files |= {"all/broken.png": b"no picture", "all/whole.png": face("happy", 7, "PNG")}
+    monkeypatch.setattr(layout, "CHUNK", 1)
+    alone = any_table(tmp_path / "alone", files)
+    shared = any_table(tmp_path / "shared", files, workers=workers)
+    assert list(alone.members.items()) == list(shared.members.items())
+    assert alone.members["train/happy/whole.png"] == files["all/whole.png"]
+    wrong = with_table(*rows, "0.png;1;test;a;60;0;70;9;1")
+    with pytest.raises(ArchiveError, match=r"all/0\.png': expected a box in the picture"):
+        any_table(tmp_path / "wrong", wrong, workers=workers)
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -166,8 +185,9 @@ COLUMNS = {
 }
 
 
-def any_table(folder: Path, files: Tree, **changed: object) -> Set:
-    return Set(folder, files, table={**COLUMNS, **changed}, classes={"1": "happy"})
+def any_table(folder: Path, files: Tree, workers: int = 1, **changed: object) -> Set:
+    table = {**COLUMNS, **changed}
+    return Set(folder, files, workers=workers, table=table, classes={"1": "happy"})
 
 
 def test_any_table_is_read_by_its_columns(tmp_path):
