@@ -91,6 +91,26 @@ def test_paths_exist(document):
                 assert is_ours(path), path
 
 
+def test_shell_and_yaml_blocks_have_no_fault_of_syntax(document):
+    blocks = re.findall(r"```(bash|yaml)\n(.*?)```", document.read_text("utf-8"), re.DOTALL)
+    for kind, text in blocks:
+        if kind == "bash":
+            subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+            continue
+        for part in yaml.safe_load_all(text):
+            for container in _containers(part):
+                for script in container.get("args", []):
+                    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+def _containers(value: Any) -> list[dict[str, Any]]:
+    """Those of a Kubernetes manifest, however deep."""
+    if isinstance(value, dict):
+        inside = [each for part in value.values() for each in _containers(part)]
+        return value.get("containers", []) + inside
+    return [each for part in value for each in _containers(part)] if isinstance(value, list) else []
+
+
 def test_commands_can_be_started(document):
     for line in code(document):
         for module, rest in re.findall(

@@ -105,7 +105,7 @@ def atomic(path: Path) -> Iterator[Path]:
 def remove_leftovers(out: Path) -> None:
     """Remove what killed runs of the stage that writes `out` left in it and beside it.
 
-    DVC runs a stage once at a time.  In a store there is nothing half-written.
+    DVC runs a stage once at a time.  What lies in a store is the user's to remove.
     """
     if in_store(out):
         return

@@ -26,11 +26,12 @@ SWEEP = {
         "train.model": {"choices": ["small"]},
     },
 }
+OTHER = SWEEP | {"trials": 1, "space": {"train.epochs": {"choices": [1]}}}
 
 
-def start(clone):
+def start(clone, *others):
     return subprocess.Popen(
-        [sys.executable, "-m", "tools.sweep", "conf/sweep/tiny.yaml"],
+        [sys.executable, "-m", "tools.sweep", "conf/sweep/tiny.yaml", *others],
         cwd=clone,
         env=environment(),
         stdout=subprocess.PIPE,
@@ -54,7 +55,8 @@ def swept(pulled, tmp_path_factory):
     """
     optuna = pytest.importorskip("optuna")
     clone = copied(pulled, tmp_path_factory.mktemp("swept") / "clone")
-    (clone / "conf/sweep/tiny.yaml").write_text(yaml.safe_dump({"sweep": SWEEP}))
+    for name, sweep in {"tiny": SWEEP, "other": OTHER}.items():
+        (clone / f"conf/sweep/{name}.yaml").write_text(yaml.safe_dump({"sweep": sweep}))
     run(clone, "dvc", "repro", "index", "preprocess")  # nothing, with the lock of a release
     run(clone, "git", "add", "--all")
     run(clone, "git", "commit", "--quiet", "--message", "A sweep")
@@ -65,7 +67,7 @@ def swept(pulled, tmp_path_factory):
         study.enqueue_trial({RATE: rate, "train.epochs": 12, "train.model": "small"})
     first = start(clone)
     until(lambda: study.trials[0].intermediate_values)
-    second = start(clone)
+    second = start(clone, "conf/sweep/other.yaml")
     until(lambda: study.trials[1].state.name != "WAITING")
     first.send_signal(signal.SIGKILL)
     heard = [process.communicate(timeout=300)[0] for process in (first, second)]
@@ -81,6 +83,12 @@ def test_the_killed_trial_is_continued_by_the_other_process(swept):
     assert "Traceback" not in told
 
 
+def test_a_second_file_is_searched_after_the_first(swept):
+    _, _, (_, told) = swept
+    best = re.findall(r"^best of \d finished trials: (\w+)-\d", told, re.MULTILINE)
+    assert best == ["tiny", "other"]
+
+
 def test_a_trial_that_falls_behind_is_given_up(swept):
     _, study, _ = swept
     assert 6 <= max(study.trials[2].intermediate_values) < 12
@@ -90,7 +98,9 @@ def test_a_trial_that_falls_behind_is_given_up(swept):
 def test_finished_trials_are_experiments_that_can_be_compared_and_applied(swept):
     clone, study, _ = swept
     names = run(clone, "dvc", "exp", "list", "--name-only").split()
-    assert sorted(names) == ["tiny-0", "tiny-1"]
+    assert sorted(names) == ["other-0", "tiny-0", "tiny-1"]
+    compare = [sys.executable, "-m", "tools.compare", "tiny-0", "tiny-1", "--split", "val"]
+    assert "McNemar" in run(clone, *compare)
     assert run(clone, "git", "status", "--porcelain") == "", "nobody's workspace was touched"
     run(clone, "dvc", "exp", "apply", "tiny-1")
     recipe = yaml.safe_load((clone / "conf/recipe/sample.yaml").read_text("utf-8"))["train"]

@@ -3,11 +3,11 @@
     python -m tools.sweep conf/sweep/sample.yaml
     python -m tools.sweep conf/sweep/mine.yaml --storage postgresql://user@host/sweeps
 
-Reads FILE (section sweep: the recipe, which of its values to search and where) and the current
-commit, whose data stages must be up to date.  Optuna draws the values of each trial; stages train
-and evaluate run in a clone of the commit, and a trial that falls behind is given up.  Writes the
-database of the study and, for each finished trial, an experiment FILE-NUMBER for `dvc exp show`
-and `dvc exp apply`.
+Reads each FILE (section sweep: the recipe, which of its values to search and where), one after the
+other, and the current commit, whose data stages must be up to date.  Optuna draws the values of
+each trial; stages train and evaluate run in a clone of the commit, and a trial that falls behind is
+given up.  Writes the database of the study and, for each finished trial, an experiment FILE-NUMBER
+for `dvc exp show` and `dvc exp apply`.
 
 Start it more than once, on this machine or with --storage on several, to run as many trials at a
 time.  After Ctrl-C or a kill the same command goes on, the broken trial from its last epoch.
@@ -191,21 +191,27 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Open the study, run trials, name the best."""
     arguments = parser("tools.sweep", __doc__)
     add = arguments.add_argument
-    add("file", type=Path, help="such as conf/sweep/sample.yaml; its name is the study's")
+    add("files", type=Path, nargs="+", metavar="FILE",
+        help="such as conf/sweep/sample.yaml; its name is the study's")  # fmt: skip
     add("--storage", metavar="URL", default="sqlite:///sweeps.db",
         help="database as SQLAlchemy names it (default %(default)s)")  # fmt: skip
     args = arguments.parse_args(argv)
-    sweep = read(args.file)
+    sweeps = {file: read(file) for file in args.files}
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what schedulers send first
+    for file, sweep in sweeps.items():
+        _run(file, sweep, args.storage)
+
+
+def _run(file: Path, sweep: Sweep, storage: str) -> None:
     tmp = Path(".dvc/tmp")
     tmp.mkdir(exist_ok=True)
     with FileLock(tmp / "sweeps.lock"):  # two that start together
         commit = check_repository()
-        study = open_study(args.file.stem, sweep, args.storage, commit)
+        study = open_study(file.stem, sweep, storage, commit)
     search(study, sweep, commit)
     complete = [row for row in study.trials if row.state.name == "COMPLETE"]
     if not complete:
-        raise PipelineError(f"{args.file}: no trial finished; the lines above say why")
+        raise PipelineError(f"{file}: no trial finished; the lines above say why")
     best = study.best_trial
     name = experiment(study, best)
     print(f"best of {len(complete)} finished trials: {name}, val_acc {best.value:.4f}: "
