@@ -6,9 +6,9 @@ one definition of the input; the last two are `logits` and their softmax, `proba
 `fast`, `compact`, `slim`, `lean` (the released one), `best` and `fine` are a family in the shape of
 airbench (Jordan 2024, arXiv:2404.00498; github.com/KellerJordan/cifar10-airbench): a frozen
 convolution with stride 2 whitens 5x5 patches, so that most of the work is done at 12x12 and 6x6
-pixels; three stages (`fine`: stride 1 and four) pool right after their first convolution;
-convolutions start as identities, so that depth does not slow the start.  The third convolution
-with a shortcut is airbench96's.
+pixels; three stages pool right after their first convolution; convolutions start as identities, so
+that depth does not slow the start.  The third convolution with a shortcut is airbench96's.  `fine`
+has a stem with stride 1 and four stages.
 
 Sizes are those with 7 classes at side 48; multiplications are multiply-accumulates a picture.
 """
@@ -69,10 +69,7 @@ def lean(x: KerasTensor) -> KerasTensor:
 
 
 def fine(x: KerasTensor) -> KerasTensor:
-    """`best` with a stem that skips no pixel: 1,971,399 parameters, 97.4 M multiplications.
-
-    oneDNN is quick in bfloat16 where channels are multiples of 32: half the width takes longer.
-    """
+    """`best` with a stem that skips no pixel: 1,971,399 parameters, 97.4 M multiplications."""
     return layers.Dropout(0.3)(_network(x, 32, (32, 64, 128, 256), residual=True, stride=1))
 
 
