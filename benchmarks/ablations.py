@@ -13,9 +13,7 @@ the next one follows.  The table shows CPU seconds, which other work on the mach
 import itertools
 import json
 import sys
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import asdict, replace
 from pathlib import Path
 from statistics import mean
@@ -31,9 +29,10 @@ from benchmarks.timed_fit import fit
 from facial_expression.core.command import parser
 from facial_expression.core.errors import ParameterError, TrainingError, run
 from facial_expression.core.files import write_json
-from facial_expression.core.params import CLOSED, load
+from facial_expression.core.params import CLOSED, checked, load
 from facial_expression.core.tables import markdown
 from facial_expression.network.recipe import Recipe
+from tools.sweep.space import varied
 
 FILE = ROOT / "benchmarks/ablations.yaml"
 BASELINE = "baseline"  # the recipe without a change
@@ -90,30 +89,6 @@ def chosen(
     return {name: change for name, change in changes.items() if name in wanted}
 
 
-def varied(recipe: Mapping[str, Any], change: Mapping[str, Any]) -> Values:
-    """A recipe with other values for some of its dotted keys.
-
-    >>> varied({"epochs": 8, "optimizer": {"name": "muon"}}, {"optimizer.name": "adam"})
-    {'epochs': 8, 'optimizer': {'name': 'adam'}}
-
-    Raises:
-        ParameterError: the recipe has no such key, or it is a whole section.
-    """
-    result = deepcopy(dict(recipe))
-    for key, value in change.items():
-        *sections, last = key.split(".")
-        where: Any = result
-        for section in sections:
-            where = where.get(section) if isinstance(where, dict) else None
-        if not isinstance(where, dict) or last not in where or isinstance(where[last], dict):
-            raise ParameterError(
-                f"expected the dotted key of a value in a recipe, optimizer.name for example, "
-                f"found '{key}'"
-            )
-        where[last] = value
-    return result
-
-
 def recipes(baseline: Values, changes: Mapping[str, Mapping[str, Any]]) -> dict[str, Recipe]:
     """The baseline with each change, by name.
 
@@ -121,19 +96,12 @@ def recipes(baseline: Values, changes: Mapping[str, Mapping[str, Any]]) -> dict[
         ParameterError: a change changes nothing, or makes an invalid recipe.
     """
     found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "recipe.yaml"
-        for name, change in changes.items():
-            write_json(path, {"train": varied(baseline, change)})  # JSON is YAML
-            try:
-                found[name] = load(path, "train", Recipe)
-            except ParameterError as error:
-                reason = str(error).removeprefix(f"{path}: ")
-                raise ParameterError(f"'{name}': {reason}") from None
-            if change and asdict(found[name]) == baseline:
-                raise ParameterError(
-                    f"'{name}': expected another recipe, found the same; the recipe has this value"
-                )
+    for name, change in changes.items():
+        found[name] = checked(varied(baseline, change, f"'{name}'"), "train", Recipe, f"'{name}'")
+        if change and asdict(found[name]) == baseline:
+            raise ParameterError(
+                f"'{name}': expected another recipe, found the same; the recipe has this value"
+            )
     return found
 
 
@@ -221,7 +189,7 @@ def compared(runs: Sequence[Values], baseline: Sequence[Values]) -> tuple[float,
 
 def _runs_of(figures: Values, change: Mapping[str, Any]) -> list[Values]:
     """The runs of the baseline with a change, of all seeds."""
-    wanted = varied(figures["baseline"], change) | {"seed": None}
+    wanted = varied(figures["baseline"], change, "the baseline") | {"seed": None}
     return [one for one in figures["runs"] if one["recipe"] | {"seed": None} == wanted]
 
 

@@ -65,24 +65,6 @@ def peak_memory() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS
 
 
-def tree_peak(command: Sequence[str | Path], folder: Path) -> int:
-    """Run a command and return the peak memory in bytes of it and all its children together.
-
-    Sampled; on Linux shared pages are divided among the processes (PSS).  Sampling costs time, so
-    such a run is not timed.
-
-    Raises:
-        SystemExit: the command failed.
-    """
-    peak = 0
-    with _running(command, folder) as process:
-        while process.poll() is None:
-            tree = psutil.Process(process.pid)
-            peak = max(peak, sum(map(_memory, [tree, *tree.children(recursive=True)])))
-            time.sleep(SAMPLING)
-    return peak
-
-
 def apart(function: Callable[..., Any], *arguments: Any) -> Any:
     """What a function returns in a new process, whose memory and imports go with it."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
@@ -147,9 +129,10 @@ def describe_machine(packages: Sequence[str]) -> str:
 
 
 def watched(command: Sequence[str | Path], folder: Path) -> tuple[Measured, int]:
-    """`timed` and `tree_peak` in one run, for commands too long to run twice.
+    """As `timed`; and the peak memory in bytes of the command and all its children together.
 
-    The longer it runs, the more rarely its memory is looked at: that costs some 1 % of its time.
+    Sampled, on Linux with shared pages divided among the processes (PSS).  The longer it runs, the
+    more rarely: that costs some 1 % of its time.
 
     Raises:
         SystemExit: the command failed.

@@ -23,10 +23,11 @@ from benchmarks.measuring import (
     describe_machine,
     ranging,
     timed,
-    tree_peak,
     verdict,
+    watched,
 )
 from facial_expression.core.command import parser
+from facial_expression.core.errors import run
 from facial_expression.core.params import read_yaml
 
 SECONDS, MEGABYTES = 15, 500  # the targets
@@ -60,7 +61,7 @@ def commands(folder: Path, data: Path, archive: Path) -> dict[str, list[str | Pa
 def report(folder: Path, data: Path, archive: Path, repeats: int) -> None:
     """Run the stages once to weigh them and warm up, then `repeats` times; print the figures."""
     todo = commands(folder, data, archive)
-    trees = {name: tree_peak(command, ROOT) for name, command in todo.items()}
+    trees = {name: watched(command, ROOT)[1] for name, command in todo.items()}
     runs = [{name: timed(command, ROOT) for name, command in todo.items()} for _ in range(repeats)]
     for name, tree in trees.items():
         measured = [run[name] for run in runs]
@@ -100,4 +101,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

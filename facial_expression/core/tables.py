@@ -6,7 +6,7 @@ from typing import IO, Any
 
 import pandas as pd
 
-from facial_expression.core.errors import DatasetError, reason
+from facial_expression.core.errors import DatasetError, not_the_file, reason
 from facial_expression.core.files import DECIMALS, in_store, write_bytes
 
 Columns = Mapping[str, type]
@@ -45,6 +45,8 @@ def read_table(
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such table; {remedy}") from None
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors
+        if not_the_file(error):
+            raise
         raise DatasetError(f"{path}: expected a CSV table: {reason(error)}; {remedy}") from None
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first column as row names
         raise DatasetError(f"{path}: expected rows as long as the header; {remedy}")

@@ -40,8 +40,11 @@ class Source:
     @property
     def path(self) -> Path:
         """The path of a local source, `~` being the home folder."""
-        path = os.path.expanduser(self.address)  # noqa: PTH111  of nobody's home: unchanged
-        return in_repository(Path(path))
+        return in_repository(self._expanded)
+
+    @property
+    def _expanded(self) -> Path:
+        return Path(os.path.expanduser(self.address))  # noqa: PTH111  of nobody's home: unchanged
 
     @property
     def places(self) -> list["Source"]:
@@ -49,7 +52,7 @@ class Source:
         if "*" not in self.address:
             return [self]
         if self.kind == "local":
-            pattern = os.path.expanduser(self.address).replace("[", "[[]")  # noqa: PTH111
+            pattern = str(self._expanded).replace("[", "[[]")
             places = Path(pattern), repository() / pattern  # as `in_repository`
             found = next(filter(None, (sorted(glob(str(path))) for path in places)), [])  # noqa: PTH207
         else:
@@ -67,8 +70,8 @@ class Source:
     @property
     def record(self) -> str:
         """Its name in source.json: the label, without the folders of this machine."""
-        absolute = self.kind == "local" and self.path.is_absolute()
-        return self.path.name if absolute else self.label
+        absolute = self.kind == "local" and self._expanded.is_absolute()
+        return self._expanded.name if absolute else self.label
 
 
 def all_of(params: FetchParameters) -> list[Source]:

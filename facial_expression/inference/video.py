@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.core.errors import ImageError, SourceError
+from facial_expression.core.errors import ImageError, ParameterError, SourceError
 from facial_expression.inference.containers import missing_bytes
 from facial_expression.inference.sources import Source, unreadable
 from facial_expression.pictures.images import Picture, wait_for_turn
@@ -48,7 +48,13 @@ def video(path: str, every: int = 1, limit: int | None = None) -> Iterator[Sourc
 
     A damaged frame is an unreadable source with its number.  If no frame can be decoded, or if the
     file is truncated, an unreadable source that says so comes last.
+
+    Raises:
+        ParameterError: `every` or `limit` is below 1.
     """
+    for name, value in (("every", every), ("limit", limit)):
+        if value is not None and value < 1:
+            raise ParameterError(f"{name}: expected at least 1, found {value}")
     count = 0
     for source in _decoded(path, every):
         yield source

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from facial_expression.core.errors import ArchiveError
+from facial_expression.core.errors import ArchiveError, not_the_file
 from facial_expression.core.files import EPOCH, in_store, reaching
 
 SUFFIXES = (
@@ -90,8 +90,8 @@ def _reading(path: Path) -> Iterator[None]:
         except FileNotFoundError:
             raise ArchiveError(f"{path}: no such archive; run the fetch stage") from None
         except DAMAGE as error:
-            if in_store(path) and isinstance(error, OSError):
-                raise  # `reaching` says it
+            if not_the_file(error) or (in_store(path) and isinstance(error, OSError)):
+                raise  # `reaching` or `run` says it
             raise ArchiveError(
                 f"{path}: corrupt or unreadable ({error}); delete it and run the fetch stage again"
             ) from None

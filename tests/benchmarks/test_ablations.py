@@ -18,7 +18,7 @@ SMOOTHING = Ingredient("smoothing", {"label_smoothing": 0.1}, "better", kept=Fal
 
 def a_run(change: dict[str, Any], seed: int, hits: np.ndarray, cpu: float = 10.0) -> Any:
     return {
-        "recipe": varied(BASELINE, change | {"seed": seed}),
+        "recipe": varied(BASELINE, change | {"seed": seed}, "here"),
         "scores": {"val": {"n": len(hits), "accuracy": hits.mean(), "macro_f1": hits.mean() / 2}},
         "val_hits": np.packbits(hits).tobytes().hex(),
         "cpu": cpu,

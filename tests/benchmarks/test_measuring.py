@@ -23,13 +23,13 @@ def test_timed_measures_the_child_and_not_this_process(tmp_path):
     assert large.largest >= 100 * measuring.MEBI
 
 
-def test_tree_peak_adds_up_children(tmp_path):
+def test_the_memory_of_children_is_added_up(tmp_path):
     child = f"import time; {ALLOCATE}; time.sleep(.5)"
     both = (
         "import subprocess, sys; "
         f"[p.wait() for p in [subprocess.Popen([sys.executable, '-c', {child!r}]) for _ in 'ab']]"
     )
-    assert measuring.tree_peak([sys.executable, "-c", both], tmp_path) >= 190 * measuring.MEBI
+    assert measuring.watched([sys.executable, "-c", both], tmp_path)[1] >= 190 * measuring.MEBI
 
 
 def test_a_failed_command_ends_the_benchmark_with_what_it_said(tmp_path):

@@ -65,9 +65,20 @@ def test_an_interruption_is_one_word_and_exit_code_130(capsys):
     assert capsys.readouterr().err == "interrupted\n"
 
 
-@pytest.mark.parametrize(
-    "error", [ValueError("a bug"), OSError(errno.EIO, "disk"), OSError("nothing known")]
-)
+@pytest.mark.parametrize("number", [errno.EIO, errno.EMFILE, errno.EACCES])
+def test_what_the_machine_refuses_is_no_damage_of_the_file(number):
+    error = OSError(number, os.strerror(number), "a.npy")
+
+    def reading() -> None:
+        with errors.damaged("a.npy", "the preprocess stage"):
+            raise error
+
+    told = printed(reading)
+    assert f"a.npy: {os.strerror(number)}; " in told
+    assert "damage" not in told
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), OSError("nothing known")])
 def test_a_bug_keeps_its_traceback(error):
     with pytest.raises(type(error), match=re.escape(str(error))):
         errors.run(raising(error))
@@ -102,3 +113,17 @@ def test_a_closed_stream_gives_neither_a_traceback_nor_lines_in_a_file(
     assert done.returncode == code
     assert "Traceback" not in done.stderr
     assert (out.read_text() if out.exists() else "") == file
+
+
+def test_a_reader_that_has_enough_ends_a_command_in_silence():
+    code = (
+        "from facial_expression.core.errors import run\n"
+        "def main():\n    for number in range(100_000): print(number)\n"
+        "run(main)"
+    )
+    command = [sys.executable, "-c", code]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "0\n"
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait(timeout=60) == 1

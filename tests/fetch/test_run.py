@@ -37,8 +37,10 @@ def test_what_names_no_source_is_refused(text):
         parse(text)
 
 
-def test_the_record_holds_no_secret_and_no_folder_of_this_machine(tmp_path):
+def test_the_record_holds_no_secret_and_no_folder_of_this_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_ROOT", str(tmp_path))  # as in a stage that DVC runs
     assert parse(str(tmp_path / "set.zip")).record == "set.zip"
+    assert parse("data/source/folder/part-*.zip").record == "data/source/folder/part-*.zip"
     assert parse("data/source/folder").record == "data/source/folder"
     assert parse("kaggle:a/b").record == "kaggle:a/b"
     assert parse("https://me:secret@host/a.zip?key=secret").record == "https://host/a.zip"

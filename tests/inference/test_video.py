@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facial_expression.core.errors import ImageError, SourceError
+from facial_expression.core.errors import ImageError, ParameterError, SourceError
 from facial_expression.inference import video as video_module
 from facial_expression.inference.video import camera, video
 from tests.helpers import make_video, noise_video
@@ -39,6 +39,9 @@ def test_all_frames_every_nth_frame_and_a_limit(clip):
     assert reds(clip) == [(number, number) for number in range(FRAMES)]
     assert reds(clip, every=3) == [(0, 0), (3, 3), (6, 6), (9, 9)]
     assert reds(clip, every=4, limit=2) == [(0, 0), (4, 4)]
+    for wrong in ({"every": 0}, {"limit": 0}):
+        with pytest.raises(ParameterError, match="expected at least 1, found 0"):
+            reds(clip, **wrong)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,13 @@ def test_a_kept_run_can_be_read_again(finished, tmp_path):
     assert "cores" in record["machine"]
 
 
+def test_a_run_that_cannot_be_kept_whole_is_no_run(finished, tmp_path):
+    (finished / "params.yaml").write_text("data: none\nrecipe: none\n", encoding="utf-8")
+    with pytest.raises(PipelineError):
+        results.keep("x", finished, "dvc exp run", "a note", tmp_path / "results")
+    assert "[x]" not in results.runs(tmp_path / "results")
+
+
 @pytest.mark.parametrize("several", [False, True])
 def test_parameters_are_kept_without_paths_of_this_disk(tmp_path, several):
     (tmp_path / "part-1.zip").touch()

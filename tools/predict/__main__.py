@@ -145,21 +145,18 @@ def main(argv: Sequence[str] | None = None) -> None:
             output.say(printable(counted(inputs.passed_over)))
         unknown = live or (sys.stderr.isatty() and any(map(names_video, paths)))
         results = output.progress(results, None if unknown else len(paths), args.out)
-    try:
-        if not output.write(
-            results,
-            network.classes,
-            args.format,
-            args.out,
-            args.draw,
-            quiet=args.quiet,
-            live=live,
-            notice=notice(network.facts),
-            empty_folders=len(inputs.empty),
-        ):
-            sys.exit(1)
-    except BrokenPipeError:  # the reader has enough, as in `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if not output.write(
+        results,
+        network.classes,
+        args.format,
+        args.out,
+        args.draw,
+        quiet=args.quiet,
+        live=live,
+        notice=notice(network.facts),
+        empty_folders=len(inputs.empty),
+    ):
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -100,15 +101,28 @@ def read(path: Path) -> Sweep:
     document = read_yaml(recipe)
     for key, parameter in sweep.space.items():
         for value in parameter.ends():
-            changed = copy.deepcopy(document)
-            holder, (*groups, leaf) = changed, key.split(".")
-            for group in groups:
-                holder = holder.get(group) if isinstance(holder, dict) else None
-            if not isinstance(holder, dict) or isinstance(holder.get(leaf, {}), dict):
-                raise ParameterError(
-                    f"{path}: sweep.space: expected values of {recipe} such as train.epochs, "
-                    f"found '{key}'; correct or remove it"
-                )
-            holder[leaf] = value
+            where = f"{path}: sweep.space for {recipe.name}"
+            changed = varied(document, {key: value}, where)
             checked(changed["train"], "train", Recipe, f"{path}: sweep.space")
     return sweep
+
+
+def varied(document: Mapping[str, Any], change: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """A recipe, or its file, with other values for some of its dotted keys.
+
+    >>> varied({"epochs": 8, "optimizer": {"name": "muon"}}, {"optimizer.name": "adam"}, "mine")
+    {'epochs': 8, 'optimizer': {'name': 'adam'}}
+
+    A ParameterError, which names `where`, if there is no such key, or it is a whole section.
+    """
+    changed = copy.deepcopy(dict(document))
+    for key, value in change.items():
+        holder: Any = changed
+        *groups, leaf = key.split(".")
+        for group in groups:
+            holder = holder.get(group) if isinstance(holder, dict) else None
+        if not isinstance(holder, dict) or isinstance(holder.get(leaf, {}), dict):
+            what = "the dotted key of a value in the recipe"
+            raise ParameterError.expected(where, what, f"'{key}'", "correct or remove it")
+        holder[leaf] = value
+    return changed
