@@ -105,15 +105,11 @@ def choose(rows: NDArray[np.int64], number: int, seed: int | Sequence[int]) -> N
     return np.sort(np.random.default_rng(seed).choice(rows, min(number, len(rows)), replace=False))
 
 
-RIGHT, WRONG = 0, 1
-
-
 @dataclass(frozen=True)
 class Saliency:
     """N pictures of one split with a map each, by actual class, right predictions before wrong."""
 
     rows: NDArray[np.int64]  # (N,), positions in the split's arrays
-    kinds: NDArray[np.int64]  # (N,), RIGHT or WRONG
     maps: NDArray[np.uint8]  # (N, side, side); 255 where the predicted class has most evidence
 
 
@@ -169,7 +165,7 @@ def write_saliency(path: Path, saliency: Saliency) -> None:
 def read_saliency(path: Path) -> Saliency:
     """Read saliency.npz; a DatasetError if it is missing, damaged, or holds other arrays."""
     with damaged(path, "the evaluate stage"), np.load(path) as arrays:
-        read = Saliency(arrays["rows"], arrays["kinds"], arrays["maps"])
+        read = Saliency(arrays["rows"], arrays["maps"])
         if len(read.rows) != len(read.maps) or read.rows.ndim != 1 or read.maps.ndim != 3:
             raise ValueError(f"rows {read.rows.shape} and maps {read.maps.shape}")
         return read

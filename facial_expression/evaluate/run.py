@@ -111,11 +111,9 @@ def evaluate(
     if attributes := by_attribute(about, *told):
         scores["attributes"] = attributes
     guesses, chosen, split = plain[reported].argmax(axis=1), params.saliency, splits[reported]
-    rows, kinds = choose_predictions(
-        split.labels, guesses, len(classes), chosen.per_class, chosen.seed
-    )
+    rows = choose_predictions(split.labels, guesses, len(classes), chosen.per_class, chosen.seed)
     maps = np.rint(255 * grad_cam(model, split.images[rows], guesses[rows]))
-    write_saliency(out / "saliency.npz", Saliency(rows, kinds, maps.astype(np.uint8)))
+    write_saliency(out / "saliency.npz", Saliency(rows, maps.astype(np.uint8)))
     scores |= {
         **tables.trust(*scored),
         "model": {"side": side, "parameters": model.count_params(), "macs": macs(model)},

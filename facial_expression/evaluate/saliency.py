@@ -9,7 +9,7 @@ from keras import layers, ops
 from numpy.typing import NDArray
 from PIL import Image
 
-from facial_expression.core.arrays import RIGHT, WRONG, choose
+from facial_expression.core.arrays import choose
 from facial_expression.core.errors import ModelError
 
 LOCAL = (layers.MaxPooling2D, layers.AveragePooling2D, layers.Dropout, layers.SpatialDropout2D)
@@ -21,20 +21,18 @@ Labels = NDArray[np.int64]
 
 def choose_predictions(
     actual: Labels, predicted: Labels, classes: int, per_class: int, seed: int
-) -> tuple[Labels, Labels]:
+) -> Labels:
     """Up to `per_class` right and as many wrong predictions of each actual class, at random.
 
-    Each class and kind has its own random generator, so that no choice depends on the others.
-    Labels are int64 (N,).  Gives rows, which ascend within a class and kind, and kinds (`RIGHT`,
-    `WRONG`), int64.
+    Each class, right and wrong apart, has its own random generator, so that no choice depends on
+    the others.  Labels are int64 (N,).  Gives rows, int64: by class, right before wrong, ascending.
     """
-    rows, kinds = [], []
+    rows = []
     for label in range(classes):
-        for kind in (RIGHT, WRONG):
-            among = np.flatnonzero((actual == label) & ((predicted != actual) == kind))
-            rows.append(choose(among, per_class, [seed, label, kind]))
-            kinds += [kind] * len(rows[-1])
-    return np.concatenate(rows).astype(np.int64), np.array(kinds, np.int64)
+        for wrong in (0, 1):
+            among = np.flatnonzero((actual == label) & ((predicted != actual) == wrong))
+            rows.append(choose(among, per_class, [seed, label, wrong]))
+    return np.concatenate(rows).astype(np.int64)
 
 
 def grad_cam(

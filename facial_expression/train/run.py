@@ -15,7 +15,6 @@ import pandas as pd
 from tqdm import tqdm
 
 from facial_expression.core.arrays import read_split
-from facial_expression.core.files import remove_leftovers
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import pinned
 from facial_expression.core.tables import write_table
@@ -71,7 +70,6 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
             state = checkpoints.unpacked(io.BytesIO(started)) if started else None
             fit.fit(recipe, data, state, devices=devices)
             return
-        remove_leftovers(out)
         key = checkpoints.key_of([arrays, script], identity)
         _fit_and_write(recipe, data, out, resume, key, devices)
 

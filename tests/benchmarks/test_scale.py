@@ -6,9 +6,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import scale
-from benchmarks.measuring import timed
 from facial_expression.core.files import sha256_of
-from tests.clones import ROOT
 
 
 def test_the_set_is_the_same_for_any_number_of_processes(tmp_path, monkeypatch):
@@ -27,13 +25,6 @@ def test_the_set_is_the_same_for_any_number_of_processes(tmp_path, monkeypatch):
     assert first.size == (48, 48)
     assert np.std(first) > 8
     assert np.abs(np.subtract(first, other, dtype=float)).mean() > 8
-
-
-def test_the_rival_and_the_epoch_are_run(tiny_archive, tmp_path):
-    todo = scale.steps(tmp_path, tiny_archive, workers=1)
-    for step in ("Pillow alone", "one epoch's batches"):  # there is nothing to read
-        with pytest.raises(SystemExit, match="exit code 1"):
-            timed(todo[step], ROOT)
 
 
 def test_a_set_that_nobody_has_run_is_computed_from_the_fit():

@@ -165,7 +165,7 @@ def test_another_seed_is_another_choice():
 @pytest.fixture
 def saliency() -> Saliency:
     maps = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
-    return Saliency(np.array([5, 1, 7]), np.array([0, 0, 1]), maps)
+    return Saliency(np.array([5, 1, 7]), maps)
 
 
 def test_saliency_maps_are_read_as_written_and_no_byte_holds_the_time(

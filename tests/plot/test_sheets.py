@@ -119,7 +119,7 @@ def saliency(actual: list[int], guesses: list[int]) -> Figure:
         actual, [[0.7 if k == guess else 0.15 for k in range(3)] for guess in guesses]
     )
     maps, rows = np.full((len(actual), SIDE, SIDE), 100, np.uint8), np.arange(len(actual))
-    explained = Saliency(rows[1:], np.zeros(len(rows[1:])), maps[1:])  # the first is not shown
+    explained = Saliency(rows[1:], maps[1:])  # the first is not shown
     return sheets.saliency_sheet(["calm", "glad", "sad"], shown, explained, "test")
 
 

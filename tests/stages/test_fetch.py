@@ -1,10 +1,7 @@
-import errno
 import json
 import re
 import shutil
 import socket
-from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -14,11 +11,10 @@ from facial_expression.core.errors import (
     ChecksumError,
     ParameterError,
     SourceError,
-    run,
 )
 from facial_expression.core.files import HALF, sha256_of
 from facial_expression.core.params import load
-from facial_expression.fetch import download, layout
+from facial_expression.fetch import download
 from facial_expression.fetch import run as fetch_run
 from facial_expression.pictures import archive
 from stages import fetch
@@ -173,31 +169,6 @@ def test_a_wrong_parameter_is_named(project, section, message):
     with pytest.raises((SourceError, ParameterError), match=message):
         project.fetch(**section)
     assert project.written() == []
-
-
-def test_a_full_disk_leaves_nothing_and_takes_one_line(project, monkeypatch, capsys):
-    make_folder(project.watched, tiny_pictures())
-
-    write = layout.write_zip
-
-    def full(path: Path, pictures: Iterable[tuple[str, bytes]]) -> int:
-        def some() -> Iterator[tuple[str, bytes]]:
-            yield from islice(pictures, 5)
-            raise OSError(errno.ENOSPC, "No space left on device", str(path))
-
-        return write(path, some())
-
-    monkeypatch.setattr(layout, "write_zip", full)
-    with pytest.raises(SystemExit, match=r"^error: .*no space left on the device"):
-        run(lambda: project.fetch(source=str(project.watched)))
-    assert project.written() == []
-
-
-def test_secrets_of_a_url_are_neither_printed_nor_written(project):
-    with pytest.raises(SourceError) as caught:
-        project.fetch(source="nonsense://me:secret@host/a.zip?token=secret", sha256="0" * 64)
-    assert "secret" not in str(caught.value)
-    assert "nonsense://host/a.zip" in str(caught.value)
 
 
 # Several sources

@@ -32,6 +32,7 @@ from facial_expression.core.files import sha256_of, write_bytes, write_json
 from facial_expression.core.labels import read_classes
 from facial_expression.core.params import load
 from facial_expression.core.tables import read_people, write_table
+from facial_expression.index import splits
 from facial_expression.network.backend import configure, versions
 from facial_expression.network.recipe import Recipe
 from facial_expression.train.checkpoints import key_of
@@ -65,8 +66,8 @@ def find(arrays: Path, recipe: Recipe, folds: int, out: Path, people: Path | Non
     identity = {"recipe": asdict(recipe), "folds": folds, "versions": versions(recipe.backend)}
     if people:
         identity["people"] = sha256_of(people)
-    code = Path(__file__).with_name("cross_fitting.py")
-    key = key_of([arrays / "train", arrays / "classes.json", code], identity)
+    code = [Path(str(module.__file__)) for module in (cross_fitting, splits)]
+    key = key_of([arrays / "train", arrays / "classes.json", *code], identity)
     probabilities = cross_fitting.out_of_fold(recipe, train, classes, fold_of, out / "folds" / key)
     from facial_expression.plot.style import png
     from tools.label_errors.sheet import suspect_sheet
