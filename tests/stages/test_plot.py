@@ -60,7 +60,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for split in ("val", "test"):
         write_evaluation(root, split, write_arrays(root, split, 10))
     maps = np.random.default_rng(0).integers(0, 256, (4, 16, 16), dtype=np.uint8)
-    explained = Saliency(np.array([0, 3, 1, 8]), np.array([1, 0, 0, 1]), maps)
+    explained = Saliency(np.array([0, 3, 1, 8]), maps)
     write_saliency(root / "evaluation" / "saliency.npz", explained)
     make_archive(root / "images.zip", tiny_pictures())
     findings = [
