@@ -102,8 +102,8 @@ def damaged(where: Path | str, written_by: str) -> Iterator[None]:
 def run(main: Callable[[], None]) -> None:
     """Call a script's `main`; print a user's mistake in one line on stderr, with exit code 1.
 
-    Missing files and extras, wrong permissions and a full disk are such; Ctrl-C gives exit code
-    130.  Any other exception is a bug and keeps its traceback.
+    Missing files and extras, wrong permissions, a full disk or memory are such; Ctrl-C gives exit
+    code 130.  Any other exception is a bug and keeps its traceback.
     """
     if sys.stderr is None:  # `2>&-`: the next file would get its number, and its lines
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
@@ -134,6 +134,8 @@ def run(main: Callable[[], None]) -> None:
         raise
     except OSError as error:
         sys.exit(f"error: {_explain(error)}")
+    except MemoryError as error:
+        sys.exit(f"error: too little memory: {reason(error)}; free some and run the command again")
 
 
 def _explain(error: OSError) -> str:

@@ -120,6 +120,7 @@ class FaceReader:
 
         Raises:
             OSError: the file cannot be opened.
+            ParameterError: `every` or `limit` is below 1.
         """
         with Path(path).open("rb"):
             frames = video(str(path), every, limit)

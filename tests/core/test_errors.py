@@ -78,6 +78,14 @@ def test_what_the_machine_refuses_is_no_damage_of_the_file(number):
     assert "damage" not in told
 
 
+def test_too_little_memory_is_one_line_and_no_damage():
+    def reading() -> None:
+        with errors.damaged("a.npy", "the preprocess stage"):
+            raise MemoryError("Unable to allocate 3 GiB")
+
+    assert "too little memory: Unable to allocate 3 GiB; free some" in printed(reading)
+
+
 @pytest.mark.parametrize("error", [ValueError("a bug"), OSError("nothing known")])
 def test_a_bug_keeps_its_traceback(error):
     with pytest.raises(type(error), match=re.escape(str(error))):
