@@ -71,14 +71,14 @@ def reason(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-MACHINE = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 FULL = {errno.ENOSPC, errno.EDQUOT}
+MACHINE = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+NOT_THE_FILE = {errno.EACCES, errno.EPERM, *FULL, *MACHINE}
 
 
 def not_the_file(error: BaseException) -> bool:
     """Whether an error says nothing of what a file holds: of permissions, disk or memory."""
-    about_others = {errno.EACCES, errno.EPERM, *MACHINE, *FULL}
-    return isinstance(error, MemoryError) or getattr(error, "errno", None) in about_others
+    return isinstance(error, MemoryError) or getattr(error, "errno", None) in NOT_THE_FILE
 
 
 @contextmanager

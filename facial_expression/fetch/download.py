@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
-from facial_expression.core.errors import PipelineError, SourceError
+from facial_expression.core.errors import FULL, PipelineError, SourceError
 
 ATTEMPTS = 3
 PAUSE = 1.0  # seconds before another attempt
@@ -180,7 +180,7 @@ def _one_line(source: str) -> Iterator[None]:
     except PipelineError:
         raise
     except Exception as error:  # each protocol has its own family of errors
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if isinstance(error, OSError) and error.errno in FULL:
             raise
         chain: list[BaseException] = [error]
         while before := chain[-1].__cause__ or chain[-1].__context__:

@@ -9,7 +9,6 @@ what was declared.
 import bz2
 import copy
 import csv
-import errno
 import gzip
 import io
 import lzma
@@ -29,7 +28,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
-from facial_expression.core.errors import ArchiveError, reason
+from facial_expression.core.errors import FULL, ArchiveError, reason
 from facial_expression.fetch.parameters import FetchParameters
 from facial_expression.pictures import archive
 
@@ -248,7 +247,7 @@ def reading(where: str) -> Iterator[None]:
         raise ArchiveError(f"{where}: {reason(error)}; unpack it and pack it again") from error
     except DAMAGE as error:
         number = error.errno if isinstance(error, OSError) else None
-        if number in (errno.ENOSPC, errno.EDQUOT):
+        if number in FULL:
             raise  # of the file that is written: `run` reports it
         broken = f"truncated or corrupt ({reason(error)}); get it again"
         fault = broken if number is None else f"cannot be read: {reason(error)}"

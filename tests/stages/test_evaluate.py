@@ -146,6 +146,7 @@ def test_the_tables_are_of_the_reported_split(done):
     shown = read_saliency(done / "saliency.npz").rows
     order = list(zip(pairs["actual"].iloc[shown], wrong.iloc[shown], strict=True))
     assert order == sorted(order)
+    assert {kind for _, kind in order} == {False, True}
 
 
 def test_the_temperature_is_fitted_on_val(folder, tmp_path, monkeypatch):

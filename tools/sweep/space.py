@@ -99,9 +99,9 @@ def read(path: Path) -> Sweep:
     sweep = load(path, "sweep", Sweep)
     recipe = path.parent.parent / "recipe" / f"{sweep.recipe}.yaml"
     document = read_yaml(recipe)
+    where = f"{path}: sweep.space for {recipe.name}"
     for key, parameter in sweep.space.items():
         for value in parameter.ends():
-            where = f"{path}: sweep.space for {recipe.name}"
             changed = varied(document, {key: value}, where)
             checked(changed["train"], "train", Recipe, f"{path}: sweep.space")
     return sweep
