@@ -4,8 +4,8 @@ Keras computes batch normalisation by many operations; TensorFlow has one for al
 sums are in float32 too.  XLA makes one loop of the many operations of PReLU and its gradients.
 In bfloat16, oneDNN computes the gradients of large kernels on small maps slowly: a convolution of
 the maps with the gradients of what was made of them takes less time.  The gradients of depthwise
-convolutions with stride 2 are slow as well: a convolution with stride 1 makes them.  Elsewhere
-oneDNN is quicker.
+convolutions with stride 2 are slow as well: a convolution with stride 1 makes them.  Those of
+kernels of one pixel are products of matrices.  Elsewhere oneDNN is quicker.
 """
 
 import math
@@ -39,10 +39,11 @@ def speed_up(model: keras.Model) -> None:
             type(layer) is layers.Conv2D
             and layer.compute_dtype == "bfloat16"
             and (layer.strides, layer.dilation_rate, layer.groups) == ((1, 1), (1, 1), 1)
-            and layer.kernel_size != (1, 1)
-            and math.prod(layer.kernel.shape[2:]) > LARGE * math.prod(layer.output.shape[1:3])
         ):
-            layer.convolution_op = convolution(layer.padding.upper())
+            if layer.kernel_size == (1, 1):
+                layer.convolution_op = pointwise()
+            elif math.prod(layer.kernel.shape[2:]) > LARGE * math.prod(layer.output.shape[1:3]):
+                layer.convolution_op = convolution(layer.padding.upper())
         elif (
             type(layer) is layers.DepthwiseConv2D
             and layer.compute_dtype == "bfloat16"
@@ -131,6 +132,26 @@ def convolution(padding: str) -> Callable[[Any, Any], Any]:
             return to_maps, tf.transpose(to_kernel, (1, 2, 0, 3))
 
         return tf.nn.conv2d(maps, kernel, 1, padding), gradients
+
+    return lambda maps, kernel: convolve(maps, tf.convert_to_tensor(kernel, maps.dtype))
+
+
+def pointwise() -> Callable[[Any, Any], Any]:
+    """A function of maps (N, height, width, C) and a kernel (1, 1, C, D).
+
+    Its gradients are those of `tf.nn.conv2d` with stride 1, up to rounding.
+    """
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def convolve(maps: Any, kernel: Any) -> Any:
+        def gradients(upstream: Any) -> tuple[Any, Any]:
+            pixels, upstream = (tf.reshape(x, (-1, x.shape[-1])) for x in (maps, upstream))
+            to_maps = tf.matmul(upstream, kernel[0, 0], transpose_b=True)
+            to_kernel = tf.matmul(pixels, upstream, transpose_a=True)
+            return tf.reshape(to_maps, tf.shape(maps)), to_kernel[None, None]
+
+        return tf.nn.conv2d(maps, kernel, 1, "VALID"), gradients
 
     return lambda maps, kernel: convolve(maps, tf.convert_to_tensor(kernel, maps.dtype))
 

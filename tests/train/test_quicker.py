@@ -11,6 +11,7 @@ from facial_expression.train.quicker import (
     convolution,
     halving,
     normalisation,
+    pointwise,
     speed_up,
 )
 
@@ -24,9 +25,18 @@ def gradients(operation, weights, *inputs):
     return [made, *tape.gradient(total, inputs)]
 
 
-@pytest.mark.parametrize("padding", ["SAME", "VALID"])
-@pytest.mark.parametrize(("side", "size"), [(3, 3), (6, 3), (7, 5), (4, 1)])
-def test_a_convolution_and_its_gradients_are_those_of_tensorflow(padding, side, size):
+@pytest.mark.parametrize(
+    ("quick", "padding", "side", "size"),
+    [
+        *(
+            (convolution(padding), padding, side, size)
+            for padding in ("SAME", "VALID")
+            for side, size in ((3, 3), (6, 3), (7, 5), (4, 1))
+        ),
+        (pointwise(), "VALID", 5, 1),
+    ],
+)
+def test_a_convolution_and_its_gradients_are_those_of_tensorflow(quick, padding, side, size):
     rng = np.random.default_rng(side)
     maps, kernel = rng.normal(size=(5, side, side, 4)), rng.normal(size=(size, size, 4, 6))
     inputs = tf.constant(maps), tf.constant(kernel)
@@ -36,7 +46,7 @@ def test_a_convolution_and_its_gradients_are_those_of_tensorflow(padding, side, 
 
     weights = tf.constant(rng.normal(size=plain(*inputs).shape))
     wanted = gradients(plain, weights, *inputs)
-    found = gradients(tf.function(convolution(padding)), weights, *inputs)
+    found = gradients(tf.function(quick), weights, *inputs)
     for one, other in zip(wanted, found, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-10)
 
@@ -103,7 +113,7 @@ def test_an_activation_and_its_gradients_are_those_of_keras():
 @pytest.mark.parametrize(
     ("precision", "quicker", "relative", "absolute"),
     [
-        ("mixed_bfloat16", {"normal", "sloped", "small", "halved"}, 0.03, 0),
+        ("mixed_bfloat16", {"normal", "sloped", "small", "pointwise", "halved"}, 0.03, 0),
         ("float32", {"normal", "sloped"}, 1e-4, 1e-6),  # a bias before normalisation has none
     ],
 )
