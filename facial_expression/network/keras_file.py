@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from facial_expression.core.errors import ModelError
+from facial_expression.core.errors import ModelError, not_the_file
 from facial_expression.core.files import atomic, write_zip
 
 VOLATILE = ("date_saved", "shared_object_id")
@@ -60,10 +60,12 @@ def load(path: Path) -> keras.Model:
     """Read a `.keras` file for inference; a ModelError if it is missing or no Keras model.
 
     Code in it (Lambda layers, pickles) is refused, and so is HDF5, where Keras may run such code.
+    An OSError if the file may not be read or the disk fails.
     """
     with _refused(path):
         if path.suffix != ".keras" or not path.is_file():
             raise ValueError("expected a file whose name ends in .keras")
+        path.open("rb").close()  # Keras takes a file that it may not open for no model
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
         if not isinstance(model, keras.Model):
             raise TypeError(f"found a {type(model).__name__}")
@@ -99,6 +101,8 @@ def _refused(path: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # those of all layers and backends have no common base class
+        if not_the_file(error):
+            raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise ModelError(
             f"{path}: expected a Keras 3 model: {reason}; run the train stage again"

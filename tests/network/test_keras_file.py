@@ -1,5 +1,6 @@
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -116,6 +117,21 @@ def test_a_strange_model_is_refused_in_one_line(tmp_path, write):
     write(tmp_path / "m.keras")
     with pytest.raises(ModelError, match=one_line("m.keras: expected a")):
         load_classifier(tmp_path / "m.keras")
+
+
+def test_a_file_that_the_machine_cannot_open_is_not_called_a_bad_model(tmp_path):
+    path = tmp_path / "model.keras"
+    keras_file.save(trained(), path)
+    free = os.dup(0)
+    os.close(free)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))  # no more open files
+        with pytest.raises(OSError, match="Too many open files"):
+            keras_file.load(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    keras_file.load(path)
 
 
 def test_hdf5_is_refused(tmp_path):
