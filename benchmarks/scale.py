@@ -192,7 +192,7 @@ def train(arrays: Path, threads: int) -> None:
     averaging = replace(recipe.averaging, start=0)  # from the first step on
     recipe = replace(recipe, precision="float32", epochs=1, averaging=averaging)
     splits = [read_split(arrays, split, classes()) for split in ("train", "val")]
-    data = Data(splits[0], splits[1], len(classes()))
+    data = Data(splits[0], splits[1], classes())
     fit(recipe, data, progress=lambda batches, _epoch, _steps: islice(batches, 20))
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple, get_args
 import numpy as np
 
 from benchmarks.measuring import apart, describe_machine, pace, ranging
-from facial_expression.core.command import parser
+from facial_expression.core.command import at_least, parser
 from facial_expression.core.errors import run
 from facial_expression.core.tables import markdown
 from facial_expression.network.backend import Backend, configure, versions
@@ -89,11 +89,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--backends", nargs="+", choices=get_args(Backend), default=["tensorflow"]
     )
-    arguments.add_argument("--precisions", nargs="+", default=["float32", "mixed_bfloat16"])
-    arguments.add_argument("--repeats", type=int, default=3, help="processes of each combination")
-    arguments.add_argument("--side", type=int, default=48, help="of the square pictures, pixels")
-    arguments.add_argument("--batch", type=int, default=128, help="pictures a step")
-    arguments.add_argument("--threads", type=int, default=2, help="of one operation")
+    precisions = ["float32", "mixed_bfloat16"]
+    arguments.add_argument("--precisions", nargs="+", choices=precisions, default=precisions)
+    arguments.add_argument("--repeats", type=at_least(1), default=3, help="processes of each")
+    arguments.add_argument("--side", type=at_least(8, 512), default=48, help="of pictures, pixels")
+    arguments.add_argument("--batch", type=at_least(1), default=128, help="pictures a step")
+    arguments.add_argument("--threads", type=at_least(1), default=2, help="of one operation")
     arguments.add_argument("--seconds", type=float, default=5, help="of each of the two, a process")
     args = arguments.parse_args(argv)
     options = (args.side, args.batch, args.threads, args.seconds)

@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.measuring import ROOT, apart, describe_machine, deviating
 from benchmarks.timed_fit import Result, fit
-from facial_expression.core.command import parser
+from facial_expression.core.command import at_least, parser
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import write_json, write_text
 from facial_expression.core.params import load
@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments.add_argument(
         "--epochs", nargs="+", default=[], metavar="NAME=N", help="cut these short"
     )
-    arguments.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    arguments.add_argument("--seeds", nargs="+", type=at_least(0), default=[0, 1, 2])
     arguments.add_argument("--test", action="store_true", help="score test: only frozen recipes")
     arguments.add_argument("--out", type=Path, help="folder for time_to_accuracy.json and .md")
     args = arguments.parse_args(argv)

@@ -104,7 +104,7 @@ def fit(recipe: Recipe, arrays: Path, test: bool) -> Result:
     from facial_expression.network.macs import macs  # noqa: PLC0415
     from facial_expression.train import fit  # noqa: PLC0415
 
-    data = fit.Data(train, scored["val"], len(classes), *read_networks(recipe))
+    data = fit.Data(train, scored["val"], classes, *read_networks(recipe))
     computing, clock = time.process_time(), Stopwatch()
     model, _ = fit.fit(recipe, data, after_epoch=clock.after_epoch, progress=clock.batches)
     seconds, computed = time.perf_counter() - clock.started, time.process_time() - computing

@@ -64,6 +64,7 @@ def read_run(revision: str, split: str) -> Predictions:
     """
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
+    from dvc_data.index import DataIndexDirError
 
     name = "workspace" if revision in WORKSPACE else revision
     path = f"{PREDICTIONS}/{split}.csv"
@@ -76,9 +77,9 @@ def read_run(revision: str, split: str) -> Predictions:
             f"{name}: expected a commit, branch, tag or experiment of this repository: "
             f"{reason(error)}; git log and dvc exp show list them"
         ) from None
-    except FileNotFoundError as error:
+    except (FileNotFoundError, DataIndexDirError) as error:
         raise DatasetError(
-            f"{name}: expected {path}, found none ({error.strerror}); name a split that it scored, "
+            f"{name}: expected {path}, found none ({reason(error)}); name a split that it scored, "
             "or bring its files with dvc fetch --all-commits"
         ) from None
     return parse(data, name)

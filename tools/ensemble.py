@@ -49,11 +49,15 @@ def make(paths: Sequence[Path], precision: str, out: Path) -> None:
     """Write the ensemble of the networks at `paths`; Keras is configured already.
 
     Raises:
-        ModelError: a file is no Keras model, or is for other pictures or classes than the first.
+        ModelError: a file is no Keras model, is for other pictures or classes than the first, or
+            does not end with a softmax.
     """
-    from facial_expression.network.keras_file import load, save
+    import numpy as np
 
-    members = [load(path) for path in paths]
+    from facial_expression.network.keras_file import check_probabilities, load_classifier, save
+    from facial_expression.network.predict import predicted
+
+    members = [load_classifier(path)[0] for path in paths]
     shapes = [(member.input_shape, member.output_shape) for member in members]
     for path, shape in zip(paths, shapes, strict=True):
         if shape != shapes[0]:
@@ -61,6 +65,9 @@ def make(paths: Sequence[Path], precision: str, out: Path) -> None:
                 f"{path}: expected a network from {shapes[0][0]} to {shapes[0][1]} as {paths[0]}, "
                 f"found one from {shape[0]} to {shape[1]}; name networks for the same pictures"
             )
+    black = np.zeros((1, *members[0].input_shape[1:3]), np.uint8)
+    for path, member in zip(paths, members, strict=True):
+        check_probabilities(path, predicted(member, black).astype(np.float64))
     save(ensemble(members, precision), out)
 
 

@@ -15,7 +15,6 @@ import datetime
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from glob import glob
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -119,6 +118,12 @@ def _over_seeds(results: Path, shown: Mapping[str, str]) -> str:
         folders = [first, *results.glob(f"{kept}-seed-[0-9]*")]
         found = [_metrics(folder) for folder in folders]
         split = found[0]["reported_split"]
+        for folder, metrics in zip(folders, found, strict=True):
+            if split not in metrics:
+                raise PipelineError(
+                    f"{folder}: expected scores of {split} as in {first}, found none; evaluate it "
+                    "with that split in evaluate.splits, and keep it again"
+                )
         val = _spread([100 * metrics["val"]["accuracy"] for metrics in found])
         facts = [name, str(len(found)), found[0]["protocol"], str(len(_history(first))), val]
         columns = zip(*(_scores(metrics, split) for metrics in found), strict=True)
@@ -224,14 +229,20 @@ def write_parameters(source: Path, path: Path) -> None:
     active = active_parameters(source)
     merged = {key: value for document in active.values() for key, value in document.items()}
     with damaged("params.yaml or a file of conf/ that it names", "git restore"):
-        fetch, named = merged["fetch"], merged["fetch"]["source"]
-        fetch["source"] = _public(named) if isinstance(named, str) else [*map(_public, named)]
-        _dump(merged, path)
+        _dump(_public(merged), path)
 
 
-def _public(source: str) -> str:
-    """A source as others may know it: a path on this disk is nobody else's business."""
-    return "a local copy" if Path(source).exists() or glob(source) else source  # noqa: PTH207
+def _public(value: Any) -> Any:
+    """A value as others may know it: a path on this disk is nobody else's business."""
+    match value:
+        case dict():
+            return {key: _public(one) for key, one in value.items()}
+        case list():
+            return [*map(_public, value)]
+        case str() if value.startswith(("~", "..", "file:")) or Path(value).is_absolute():
+            return "a local copy"
+        case _:
+            return value
 
 
 def _dump(value: Any, path: Path) -> None:

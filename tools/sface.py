@@ -60,10 +60,23 @@ def read(path: Path, sha256: str) -> bytes:
 
 
 def tensors(data: bytes) -> Tensors:
-    """The weights of an ONNX file by name; those in blocks of int8 as float32."""
+    """The weights of an ONNX file by name; those in blocks of int8 as float32.
+
+    A ModelError if it is no ONNX file, or is quantised otherwise.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        return _tensors(onnx.load_from_string(data).graph)
+    except (DecodeError, KeyError, ValueError) as error:
+        what = "an ONNX file, of float32 or of blocks of int8"
+        raise ModelError.expected("FILE", what, reason(error), "name a file of SFace") from None
+
+
+def _tensors(graph: Any) -> Tensors:
     import onnx
 
-    graph = onnx.load_from_string(data).graph
     found = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type == "DequantizeLinear":

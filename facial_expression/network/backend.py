@@ -29,6 +29,7 @@ def configure(backend: Backend, threads: int) -> None:
         flags = ["--xla_cpu_multi_thread_eigen=" + str(threads > 1).lower()]
         flags += bfloat16_flags(_version("jaxlib"))
         os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *flags]).strip()
+        os.environ["PJRT_NPROC"] = str(threads)  # otherwise a thread for each core
         os.environ["JAX_ENABLE_PREEMPTION_SERVICE"] = "false"  # it would catch SIGTERM
     running = sys.modules["keras"].backend.backend() if "keras" in sys.modules else backend
     if running != backend:
@@ -47,10 +48,10 @@ def configure(backend: Backend, threads: int) -> None:
 
 
 def versions(backend: Backend) -> dict[str, str]:
-    """Versions of Keras, the backend and NumPy."""
-    light = backend == "tensorflow" and _version("tensorflow-cpu")
-    distribution = "tensorflow-cpu" if light else backend
-    return {name: importlib.metadata.version(name) for name in ("keras", distribution, "numpy")}
+    """Versions of Keras, what the backend computes with, and NumPy."""
+    light = _version("tensorflow-cpu") and ["tensorflow-cpu"]
+    computing = ["jax", "jaxlib"] if backend == "jax" else light or [backend]
+    return {name: importlib.metadata.version(name) for name in ("keras", *computing, "numpy")}
 
 
 def precision_here(precision: str) -> str:
@@ -68,12 +69,12 @@ def precision_here(precision: str) -> str:
 
 
 def computes_bfloat16(processor: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor has instructions for bfloat16; True where no such file says so."""
+    """Whether the processor has instructions for bfloat16; False where no such file says so."""
     try:
         words = {*processor.read_text(encoding="utf-8").split()}
     except OSError:
-        return True
-    return not {"flags", "Features"} & words or bool({"avx512_bf16", "amx_bf16", "bf16"} & words)
+        return False
+    return bool({"avx512_bf16", "amx_bf16", "bf16"} & words)
 
 
 def bfloat16_flags(jaxlib: str) -> list[str]:

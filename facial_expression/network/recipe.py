@@ -1,8 +1,8 @@
 """The parameters of one training run.  Keras is not imported here: they choose its backend."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from facial_expression.core.params import CLOSED, Seed
@@ -59,10 +59,11 @@ class Averaging:
 
 @dataclass(frozen=True, config=CLOSED)
 class Initial:
-    """A trained network to start from; if the number of classes differs, the head starts anew."""
+    """A trained network to start from; for other classes the last layer starts anew."""
 
     weights: str  # a `.keras` file with the same network; empty to start from scratch
     sha256: str  # of that file, so that a changed one is noticed
+    classes: tuple[str, ...]  # of its outputs, in order
     layer_rate: Rate  # factor on the learning rate from each layer to the one before; 1: none
     origin: str  # for the card: what it was trained on before, and under which licence
 
@@ -75,9 +76,16 @@ class Teacher:
     arXiv:2106.05237).
     """
 
-    weights: str  # a `.keras` file with the same classes; empty for no teacher
+    weights: str  # a `.keras` file; empty for no teacher
     sha256: str
+    classes: tuple[str, ...]  # of its outputs, in order: those of the data set
     share: Share  # weight of the teacher's probabilities in the targets; the rest is the label
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> Self:
+        if bool(self.weights) != (self.share > 0):
+            raise ValueError("weights and a share above 0 need each other; give both or neither")
+        return self
 
 
 @dataclass(frozen=True, config=CLOSED)

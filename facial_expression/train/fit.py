@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,6 +14,7 @@ from facial_expression.core.arrays import Split
 from facial_expression.core.errors import ModelError, ParameterError, TrainingError
 from facial_expression.network.backend import precision_here
 from facial_expression.network.devices import ALONE, Devices
+from facial_expression.network.keras_file import check_probabilities
 from facial_expression.network.predict import logits_of, predicted
 from facial_expression.network.recipe import Recipe
 from facial_expression.train.batches import Batch, batch_order, epoch_batches
@@ -32,7 +34,7 @@ class Data:
 
     train: Split
     val: Split
-    classes: int
+    classes: Sequence[str]  # names, in label order
     initial: keras.Model | None = None
     teacher: keras.Model | None = None
 
@@ -67,7 +69,7 @@ def fit(
     keras.utils.set_random_seed(recipe.seed)  # first: weight initialisation draws from it
     with devices.scope():
         state = _fitted(recipe, data, state or State(), after_epoch, progress, devices)
-    kept = build(recipe.model, data.train.images.shape[1], data.classes)
+    kept = build(recipe.model, data.train.images.shape[1], len(data.classes))
     _restore(kept.variables, state.kept)
     return kept, state.history
 
@@ -114,16 +116,14 @@ def _fitted(
 def _start(recipe: Recipe, data: Data, devices: Devices) -> keras.Model:
     """The network without its softmax, ready for its first step."""
     side, precision = data.train.images.shape[1], precision_here(recipe.precision)
-    model = build(recipe.model, side, data.classes, precision)
+    model = build(recipe.model, side, len(data.classes), precision)
     initialise(model, data.train.images, devices)
     speed_up(model)
     if data.initial:
-        adopt(model, data.initial, recipe.initial.weights)
-    if data.teacher and data.teacher.output_shape != model.output_shape:
-        raise ModelError(
-            f"train.teacher.weights: expected a network of {data.classes} classes, found one of "
-            f"{data.teacher.output_shape[1]}; choose another teacher"
-        )
+        same_classes = [*recipe.initial.classes] == [*data.classes]
+        adopt(model, data.initial, recipe.initial.weights, same_classes)
+    if data.teacher:
+        _check_teacher(data.teacher, recipe, data, model)
     trained = logits_of(model)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     optimizer = create(recipe.optimizer)
@@ -134,6 +134,24 @@ def _start(recipe: Recipe, data: Data, devices: Devices) -> keras.Model:
     if devices.number > 1:
         trained.reset_metrics = partial(_reset_metrics, trained, devices)
     return trained
+
+
+def _check_teacher(teacher: keras.Model, recipe: Recipe, data: Data, model: keras.Model) -> None:
+    given = recipe.teacher
+    if [*given.classes] != [*data.classes]:
+        raise ModelError.expected(
+            "train.teacher.classes",
+            f"those of the data set, {', '.join(data.classes)}",
+            ", ".join(given.classes) or "none",
+            "name those of the teacher's outputs, in order, or choose another teacher",
+        )
+    ours, theirs = ((each.input_shape, each.output_shape) for each in (model, teacher))
+    if ours != theirs:
+        what = "a network from {} to {}"
+        remedy = "choose another teacher, or the side of its pictures in preprocess.side"
+        raise ModelError.expected(given.weights, what.format(*ours), what.format(*theirs), remedy)
+    images = data.train.images[np.arange(min(recipe.batch_size, len(data.train)))]
+    check_probabilities(Path(given.weights), predicted(teacher, images).astype(np.float64))
 
 
 def _reset_metrics(model: keras.Model, devices: Devices) -> None:
@@ -154,7 +172,7 @@ def _train_epoch(
     """One pass over the training split; updates `state.average`; the epoch's part of its row."""
     order = batch_order(recipe, len(data.train), epoch)
     teacher = data.teacher and partial(predicted, data.teacher)
-    batches = epoch_batches(recipe, data.train, data.classes, epoch, order, teacher, devices)
+    batches = epoch_batches(recipe, data.train, len(data.classes), epoch, order, teacher, devices)
     steps, averaging = len(order), recipe.averaging
     sums = {"loss": 0.0, "accuracy": 0.0}
     for step, batch in enumerate(progress(batches, epoch, steps)):

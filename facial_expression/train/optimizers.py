@@ -57,12 +57,12 @@ class Muon(keras.optimizers.Muon):
     orthogonal by Newton-Schulz iterations, so that all directions are learned at the same rate:
     Jordan et al. 2024, "Muon: An optimizer for hidden layers in neural networks"
     (github.com/KellerJordan/Muon, and airbench94_muon for convolutions), with the scale of Liu et
-    al. 2025 (arXiv:2502.16982).  All other weights, and kernels with one input channel, are
-    trained by Adam.
+    al. 2025 (arXiv:2502.16982).  All other weights, and kernels with one input channel or one
+    filter (a depthwise kernel has one for each channel), are trained by Adam.
     """
 
     def _should_use_adamw(self, variable: Any) -> bool:
-        return len(variable.shape) != 4 or variable.shape[2] == 1
+        return len(variable.shape) != 4 or 1 in variable.shape[2:]
 
     def _muon_update_step(self, gradient: Any, variable: Any, lr: Any, m: Any) -> None:
         self.assign_add(m, gradient + m * (self.momentum - 1))

@@ -61,8 +61,9 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
 
         classes = read_classes(arrays / "classes.json")
         splits = [read_split(arrays, split, classes) for split in ("train", "val")]
-        data = fit.Data(splits[0], splits[1], len(classes), *read_networks(recipe))
-        identity = {"recipe": asdict(recipe), "versions": versions(recipe.backend)}
+        data = fit.Data(splits[0], splits[1], classes, *read_networks(recipe))
+        precision, found = precision_here(recipe.precision), versions(recipe.backend)
+        identity = {"recipe": asdict(recipe), "precision": precision, "versions": found}
         without_pictures = [*arrays.glob("*/labels-*.npy"), *arrays.glob("*/rows.csv"), script]
         devices.check_equal(checkpoints.key_of(without_pictures, identity))
         if devices.process > 0:
@@ -70,6 +71,9 @@ def train(recipe: Recipe, arrays: Path, out: Path, resume: Path, script: Path) -
             state = checkpoints.unpacked(io.BytesIO(started)) if started else None
             fit.fit(recipe, data, state, devices=devices)
             return
+        if precision != recipe.precision:
+            why = "no instructions for bfloat16 are known of this processor"
+            print(f"training in {precision}: {why}", flush=True)
         key = checkpoints.key_of([arrays, script], identity)
         _fit_and_write(recipe, data, out, resume, key, devices)
 
@@ -81,9 +85,6 @@ def _fit_and_write(
     from facial_expression.network.macs import macs
     from facial_expression.train import fit
 
-    if (precision := precision_here(recipe.precision)) != recipe.precision:
-        why = "this processor has no instructions for bfloat16"
-        print(f"training in {precision}: {why}", flush=True)
     with checkpoints.held(resume, key) as checkpoint:
         state = checkpoints.read(checkpoint)
         if devices.processes > 1:

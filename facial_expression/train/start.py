@@ -71,22 +71,23 @@ def identity(kernel: Floats) -> Floats:
     return kernel
 
 
-def adopt(model: keras.Model, source: keras.Model, where: str) -> None:
-    """Start `model` from the weights of `source`; the head too if the number of classes agrees.
+def adopt(model: keras.Model, source: keras.Model, where: str, same_classes: bool) -> None:
+    """Start `model` from the weights of `source`; of its last layer too if the classes agree.
 
     A ModelError, in which `where` names the source, if they are different networks.
     """
 
     def shapes(network: keras.Model) -> list[list[tuple[int, ...]]]:
-        body = [layer for layer in network.layers if layer.name != "logits"]
-        return [[tuple(variable.shape) for variable in layer.weights] for layer in body]
+        copied = [layer for layer in network.layers if same_classes or layer.name != "logits"]
+        return [[tuple(variable.shape) for variable in layer.weights] for layer in copied]
 
     if shapes(model) != shapes(source):
         raise ModelError(
-            f"{where}: expected weights of the network '{model.name}', found '{source.name}' with "
-            "other layers; name that one in train.model, or choose other weights"
+            f"{where}: expected weights of the network '{model.name}' from {model.input_shape} to "
+            f"{model.output_shape}, found '{source.name}' from {source.input_shape} to "
+            f"{source.output_shape} with other layers; name that one in train.model, or choose "
+            "other weights"
         )
-    same_classes = model.output_shape == source.output_shape
     for mine, theirs in zip(model.layers, source.layers, strict=True):
         if mine.name != "logits" or same_classes:
             mine.set_weights(theirs.get_weights())

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from facial_expression.core.params import load, read_yaml
-from facial_expression.network.recipe import Augmentation, Recipe
+from facial_expression.network.recipe import Augmentation, Recipe, Teacher
 from facial_expression.train.models import BUILDERS
 from tests.clones import ROOT
 
@@ -38,6 +38,12 @@ def test_a_recipe_begins_with_command_time_and_expected_score(path):
     for word in ("Command", "Time", "Expected"):
         assert f"\n# {word:<10}" in head
     assert path.stem == "sample" or f"recipe={path.stem}" in head
+
+
+@pytest.mark.parametrize(("weights", "share"), [("", 0.5), ("data/teacher.keras", 0)])
+def test_a_teacher_has_weights_and_a_share_or_neither(weights, share):
+    with pytest.raises(ValidationError, match="need each other"):
+        Teacher(weights=weights, sha256="", classes=(), share=share)
 
 
 @pytest.mark.parametrize(

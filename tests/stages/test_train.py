@@ -13,6 +13,7 @@ import pytest
 
 from facial_expression.core.errors import ParameterError, run
 from facial_expression.core.files import sha256_of, write_json
+from facial_expression.core.labels import read_classes
 from facial_expression.network import keras_file
 from facial_expression.network.recipe import Initial, Recipe, Teacher
 from stages import train
@@ -104,14 +105,16 @@ def test_a_processor_without_bfloat16_trains_in_float32_and_says_so(
 def test_a_team_fine_tunes_on_its_own_classes_under_a_teacher(arrays, tmp_path):
     earlier = trained(replace(RECIPE, epochs=1), arrays, tmp_path / "earlier")
     own = write_arrays(tmp_path / "own", ["calm", "frown", "smile"])
-    initial = Initial(weights=str(earlier), sha256=sha256_of(earlier), layer_rate=1, origin="")
+    named = {"weights": str(earlier), "sha256": sha256_of(earlier)}
+    named["classes"] = tuple(read_classes(arrays / "classes.json"))
+    initial = Initial(**named, layer_rate=1, origin="")
     optimizer = replace(RECIPE.optimizer, learning_rate=1e-9)
     recipe = replace(RECIPE, epochs=1, initial=initial, optimizer=optimizer)
     tuned = keras_file.load(trained(recipe, own, tmp_path / "out"))
     assert tuned.output_shape == (None, 3)
     first = [network.get_weights()[0] for network in (tuned, keras_file.load(earlier))]
     np.testing.assert_allclose(*first, atol=1e-6)
-    teacher = Teacher(weights=str(earlier), sha256=sha256_of(earlier), share=0.5)
+    teacher = Teacher(**named, share=0.5)
     taught = trained(replace(RECIPE, epochs=1, teacher=teacher), arrays, tmp_path / "taught")
     assert taught.read_bytes() != earlier.read_bytes(), "the teacher had no say"
 
@@ -120,9 +123,10 @@ def test_a_team_fine_tunes_on_its_own_classes_under_a_teacher(arrays, tmp_path):
 def test_another_file_than_the_recipe_means_is_refused(key, arrays, tmp_path):
     path = tmp_path / "other.keras"
     path.write_bytes(b"another network")
+    absent = {"weights": str(path), "sha256": "0" * 64, "classes": ()}
     named = {
-        "initial": Initial(weights=str(path), sha256="0" * 64, layer_rate=1, origin=""),
-        "teacher": Teacher(weights=str(path), sha256="0" * 64, share=0.5),
+        "initial": Initial(**absent, layer_rate=1, origin=""),
+        "teacher": Teacher(**absent, share=0.5),
     }
     recipe = replace(RECIPE, **{key: named[key]})
     message = rf"train\.{key}\.sha256: expected '0+', found {sha256_of(path)}"

@@ -141,6 +141,15 @@ def test_a_mistake_is_one_line(argv, kind, reason):
         compare.main(argv)
 
 
+@pytest.mark.usefixtures("here")
+def test_predictions_that_are_in_no_cache_are_named(repository, tmp_path, monkeypatch):
+    clone = tmp_path / "clone"
+    run(tmp_path, "git", "clone", "--quiet", str(repository), str(clone))
+    monkeypatch.chdir(clone)
+    with pytest.raises(DatasetError, match=r"^fifty: expected .* found none .*dvc fetch"):
+        compare.main(["fifty", "sixty"])
+
+
 @pytest.mark.parametrize(
     "argv", [["a", "b", "c"], ["a", "b", "--seeds", "c"], ["--seeds", "a", "b", "--against", "c"]]
 )

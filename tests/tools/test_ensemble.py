@@ -49,3 +49,11 @@ def test_networks_of_other_classes_are_refused(members, tmp_path):
     with pytest.raises(ModelError, match=r"other.keras: expected .*\(None, 3\).* as .*1.keras"):
         ensemble.make([*members, other], "float32", out)
     assert not out.exists()
+
+
+def test_a_network_without_a_softmax_is_refused(members, tmp_path):
+    pictures = keras.Input((48, 48, 1))
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(pictures))
+    keras_file.save(keras.Model(pictures, keras.layers.Dense(3)(flat)), tmp_path / "logits.keras")
+    with pytest.raises(ModelError, match=r"logits\.keras: .*softmax"):
+        ensemble.make([*members, tmp_path / "logits.keras"], "float32", tmp_path / "out.keras")

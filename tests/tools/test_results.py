@@ -68,7 +68,9 @@ def test_parameters_are_kept_without_paths_of_this_disk(tmp_path, several):
     for name, document in {
         "params.yaml": {"data": "mine", "recipe": "short"},
         "conf/data/mine.yaml": {"fetch": {"source": sources if several else sources[0]}},
-        "conf/recipe/short.yaml": {"train": {"epochs": 1}},
+        "conf/recipe/short.yaml": {
+            "train": {"epochs": 1, "initial": "~/a.keras", "teacher": "data/b.keras"}
+        },
     }.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(yaml.safe_dump(document), encoding="utf-8")
@@ -76,7 +78,7 @@ def test_parameters_are_kept_without_paths_of_this_disk(tmp_path, several):
     kept = yaml.safe_load((tmp_path / "kept.yaml").read_text(encoding="utf-8"))
     hidden = "a local copy"
     assert kept["fetch"]["source"] == ([hidden, hidden, sources[2]] if several else hidden)
-    assert kept["train"] == {"epochs": 1}
+    assert kept["train"] == {"epochs": 1, "initial": hidden, "teacher": "data/b.keras"}
 
 
 def test_each_scored_split_has_a_row(finished, tmp_path):
@@ -99,6 +101,16 @@ def test_seeds_of_a_recipe_stand_in_one_row(finished, tmp_path, monkeypatch):
     ours, every = (make(kept).splitlines()[2] for make in (results.recipes, results.seeds))
     assert "| 51.0 ± 1.4 | 49.0 ± 0.0 |" in ours
     assert every == ours.replace("ours", "`x`")
+
+
+def test_a_seed_that_lacks_the_reported_split_is_named(finished, tmp_path):
+    both = METRICS | {"test": METRICS["val"], "reported_split": "test"}
+    for name, metrics in (("x", both), ("x-seed-1", METRICS)):
+        path = finished / "data/evaluation/scores.json"
+        path.write_text(json.dumps(metrics), encoding="utf-8")
+        results.keep(name, finished, "dvc exp run", "", tmp_path / "results")
+    with pytest.raises(PipelineError, match=r"x-seed-1: expected scores of test .* found none"):
+        results.seeds(tmp_path / "results")
 
 
 def test_marked_tables_are_written_anew(finished, tmp_path):

@@ -123,4 +123,10 @@ def test_another_file_is_refused(tmp_path):
     del graph.graph.initializer[5]
     with pytest.raises(ModelError, match="expected weights as SFace's"):
         sface.network(sface.tensors(graph.SerializeToString()), 48, 7)
+    with pytest.raises(ModelError, match="expected an ONNX file"):
+        sface.tensors(b"no ONNX file")
+    plain = onnx.helper.make_node("DequantizeLinear", ["a", "b", "c"], ["d"])  # no blocks
+    graph.graph.node.append(plain)
+    with pytest.raises(ModelError, match="expected an ONNX file, of float32 or of blocks of int8"):
+        sface.tensors(graph.SerializeToString())
     assert not out.exists()

@@ -26,8 +26,8 @@ RECIPE = Recipe(
     augmentation=PLAIN,
     label_smoothing=0,
     averaging=Averaging(decay=0, start=0),
-    initial=Initial(weights="", sha256="", layer_rate=1, origin=""),
-    teacher=Teacher(weights="", sha256="", share=0),
+    initial=Initial(weights="", sha256="", classes=(), layer_rate=1, origin=""),
+    teacher=Teacher(weights="", sha256="", classes=(), share=0),
     monitor="val_loss",
     keep="last",
 )

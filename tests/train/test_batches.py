@@ -82,7 +82,7 @@ def test_a_teacher_sees_the_augmented_pictures_and_takes_its_share():
     recipe = replace(
         RECIPE,
         augmentation=replace(PLAIN, flip="random"),
-        teacher=Teacher(weights="t.keras", sha256="", share=0.75),
+        teacher=Teacher(weights="t.keras", sha256="", classes=(), share=0.75),
     )
     seen: list[np.ndarray] = []
 

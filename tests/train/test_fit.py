@@ -1,6 +1,7 @@
 from copy import deepcopy
 from dataclasses import replace
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from facial_expression.core.arrays import Split
-from facial_expression.core.errors import ParameterError, TrainingError
+from facial_expression.core.errors import ModelError, ParameterError, TrainingError
 from facial_expression.network.devices import Devices
 from facial_expression.network.recipe import Averaging, Optimizer, Teacher
 from facial_expression.train import fit, models
@@ -27,7 +28,8 @@ def split(pictures: int, seed: int) -> Split:
     return Split(images.astype(np.uint8), labels, [""] * pictures, np.ones(pictures, bool))
 
 
-DATA = fit.Data(split(70, 0), split(30, 1), 3)
+CLASSES = ("calm", "cross", "glad")
+DATA = fit.Data(split(70, 0), split(30, 1), CLASSES)
 
 
 def rate(value: float) -> Optimizer:
@@ -155,7 +157,30 @@ def test_a_student_follows_its_teacher():
     teacher = models.build("small", 48, 3)
     head = teacher.get_layer("logits")
     head.set_weights([np.zeros(head.kernel.shape), np.array([0, 0, 3])])  # says always class 2
-    recipe = replace(RECIPE, epochs=8, teacher=Teacher(weights="t.keras", sha256="", share=1))
+    given = Teacher(weights="t.keras", sha256="", classes=CLASSES, share=1)
+    recipe = replace(RECIPE, epochs=8, teacher=given)
     model, _ = fit.fit(recipe, replace(DATA, teacher=teacher))
     probabilities = model.predict(DATA.train.images[..., None], verbose=0)
     assert (probabilities.argmax(axis=1) == 2).mean() > 0.9
+
+
+def logits(side: int) -> keras.Model:
+    pictures = keras.Input((side, side, 1))
+    flat = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(pictures))
+    return keras.Model(pictures, keras.layers.Dense(3)(flat))
+
+
+@pytest.mark.parametrize(
+    ("teacher", "classes", "said"),
+    [
+        (lambda: models.build("small", 48, 3), CLASSES[::-1], "train.teacher.classes: expected"),
+        (lambda: models.build("small", 48, 3), (), "train.teacher.classes: expected .* found none"),
+        (lambda: models.build("small", 48, 4), CLASSES, r"t.keras: expected .* found .* \(None, 4"),
+        (lambda: models.build("small", 64, 3), CLASSES, "t.keras: expected .* preprocess.side"),
+        (lambda: logits(48), CLASSES, "t.keras: expected probabilities"),
+    ],
+)
+def test_a_teacher_of_something_else_is_refused(teacher, classes, said):
+    given = Teacher(weights="t.keras", sha256="", classes=classes, share=1)
+    with pytest.raises(ModelError, match=said):
+        fit.fit(replace(RECIPE, teacher=given), replace(DATA, teacher=teacher()))

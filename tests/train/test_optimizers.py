@@ -15,7 +15,13 @@ def step(settings: Optimizer, gradient: float) -> dict[str, np.ndarray]:
     """How one step with the same gradient everywhere changes variables that are all one."""
     keras.utils.clear_session()
     model = keras.Sequential(
-        [keras.Input((4, 4, 1)), layers.Conv2D(2, 3, name="c"), layers.BatchNormalization(name="n")]
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(2, 3, name="c"),
+            layers.DepthwiseConv2D(3, use_bias=False, name="d"),
+            layers.Conv2D(2, 3, use_bias=False, name="e"),  # for Muon
+            layers.BatchNormalization(name="n"),
+        ]
     )
     for variable in model.trainable_variables:
         variable.assign(keras.ops.ones_like(variable))
@@ -32,9 +38,17 @@ def step(settings: Optimizer, gradient: float) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("decay", [0, 0.2])
 def test_only_kernels_decay_in_proportion_to_the_rate(name, decay):
     changes = step(replace(SETTINGS, name=name, weight_decay=decay), 0.0)
-    np.testing.assert_allclose(changes.pop("c/kernel"), -0.1 * decay, rtol=1e-5)
+    for layer in "cde":
+        np.testing.assert_allclose(changes.pop(f"{layer}/kernel"), -0.1 * decay, rtol=1e-5)
     assert set(changes) == {"c/bias", "n/gamma", "n/beta"}
     assert not any(change.any() for change in changes.values())
+
+
+def test_muon_leaves_kernels_of_one_channel_or_filter_to_adam():
+    changes = step(replace(SETTINGS, name="muon"), 1.0)
+    for layer in "cd":
+        np.testing.assert_allclose(changes[f"{layer}/kernel"], -0.1, rtol=1e-4)
+    assert np.abs(changes["e/kernel"] + 0.1).min() > 0.01
 
 
 def orthogonalised(matrix: np.ndarray, iterations: int) -> np.ndarray:

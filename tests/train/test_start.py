@@ -74,17 +74,23 @@ def trained(classes: int) -> keras.Model:
     return models.build("small", 48, classes)
 
 
-@pytest.mark.parametrize("classes", [3, 7])
-def test_a_network_starts_from_anothers_weights_but_other_classes_get_a_new_head(classes):
-    source, model = trained(classes), models.build("small", 48, 3)
+@pytest.mark.parametrize(
+    ("classes", "side", "same"), [(3, 48, True), (3, 64, False), (7, 48, False)]
+)
+def test_a_network_starts_from_anothers_weights_but_other_classes_get_a_new_head(
+    classes, side, same
+):
+    source, model = trained(classes), models.build("small", side, 3)
     expected = source.get_weights()
-    if classes != 3:
+    if not same:
         expected[-2:] = model.get_layer("logits").get_weights()
-    adopt(model, source, "m.keras")
+    adopt(model, source, "m.keras", same)
     for mine, wanted in zip(model.get_weights(), expected, strict=True):
         np.testing.assert_array_equal(mine, wanted)
 
 
-def test_another_network_is_refused():
-    with pytest.raises(ModelError, match=r"m\.keras: expected weights of the network 'seed'"):
-        adopt(models.build("seed", 48, 7), trained(7), "m.keras")
+@pytest.mark.parametrize(("name", "side"), [("seed", 48), ("small", 64)])
+def test_another_network_is_refused(name, side):
+    said = rf"m\.keras: expected weights of the network '{name}' .* found 'small' .*other layers"
+    with pytest.raises(ModelError, match=said):
+        adopt(models.build(name, side, 7), trained(7), "m.keras", same_classes=True)

@@ -84,7 +84,7 @@ def out_of_fold(
     for fold, path in enumerate(files):
         if path in missing:
             title = f"fold {fold + 1}/{folds}"
-            write_array(path, judged(recipe, train, len(classes), fold_of == fold, title, pace))
+            write_array(path, judged(recipe, train, classes, fold_of == fold, title, pace))
         try:
             found[fold_of == fold] = np.load(path)
         except Exception as error:  # noqa: BLE001  NumPy's and those of zips
@@ -94,7 +94,12 @@ def out_of_fold(
 
 
 def judged(
-    recipe: Recipe, train: Split, classes: int, held_out: NDArray[np.bool_], title: str, pace: Pace
+    recipe: Recipe,
+    train: Split,
+    classes: Sequence[str],
+    held_out: NDArray[np.bool_],
+    title: str,
+    pace: Pace,
 ) -> NDArray[np.float32]:
     """Probabilities (held out, K) of the held-out pictures by a network fitted on the others."""
     from facial_expression.train import fit
