@@ -140,7 +140,9 @@ def write_json(path: Path, value: Any) -> None:
 def read_text(path: Path, written_by: str) -> str:
     """A text in UTF-8 of `the export stage` or such; a DatasetError if it is missing or none."""
     with damaged(path, written_by):
-        return path.read_text(encoding="utf-8")
+        with reaching(path):
+            data = path.read_bytes()
+        return data.decode()
 
 
 def read_json(path: Path, written_by: str) -> Any:

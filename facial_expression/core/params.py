@@ -126,6 +126,8 @@ class _Yaml12(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys: list[Any] = []
         for name, _ in node.value:
+            if name.tag == "tag:yaml.org,2002:merge":
+                continue
             key = self.construct_object(name, deep=True)
             if key in keys:
                 raise yaml.MarkedYAMLError(None, None, f"duplicate key {key!r}", name.start_mark)

@@ -1,5 +1,6 @@
 """CSV tables as pandas DataFrames: one reader and one writer for every stage and tool."""
 
+import io
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -7,7 +8,7 @@ from typing import IO, Any
 import pandas as pd
 
 from facial_expression.core.errors import DatasetError, not_the_file, reason
-from facial_expression.core.files import DECIMALS, in_store, write_bytes
+from facial_expression.core.files import DECIMALS, in_store, reaching, write_bytes
 
 Columns = Mapping[str, type]
 """Names of columns, each with `str`, `int` or `float`."""
@@ -40,8 +41,12 @@ def read_table(
     """
     remedy = f"run {written_by} again" if written_by else "check the file"
     try:
-        source = stream or (str(path) if in_store(path) else path)
-        table = pd.read_csv(source, dtype=str, keep_default_na=False, encoding="utf-8-sig", **how)
+        if in_store(path) and not stream:
+            with reaching(path):
+                stream = io.BytesIO(path.read_bytes())
+        table = pd.read_csv(
+            stream or path, dtype=str, keep_default_na=False, encoding="utf-8-sig", **how
+        )
     except FileNotFoundError:
         raise DatasetError(f"{path}: no such table; {remedy}") from None
     except (ValueError, OSError) as error:  # pandas' own errors are ValueErrors

@@ -21,7 +21,7 @@ from facial_expression.fetch.unpack import Files, is_junk, opened, safe_path
 
 CHUNK = 1 << 20  # bytes of pictures a task; one picture may have more
 PASSED_OVER = {
-    "HEIF": ".heic (install the extra heic)",
+    "HEIF": ".heic (install the extra heic, then dvc repro --force fetch)",
     "AVIF": ".avif (install a Pillow that reads it)",
     "archive": "packed (unpack them), e.g. {}",
     "foreign": "packed by RAR or 7-Zip or in parts (unpack them), e.g. {}",

@@ -51,7 +51,8 @@ def only(files: Files, what: str, found: Sequence[File]) -> File:
 def table(files: Files, ending: str, columns: Mapping[str, type], **how: Any) -> pd.DataFrame:
     """The table of labels whose `/path`, in lower case, has this ending; `core.tables.read_table`.
 
-    By default the table has a header, and a comma, semicolon or tab between its columns.
+    By default the table has a header, and a comma, semicolon or tab between its columns.  Spaces
+    around a cell do not count.
 
     Raises:
         ArchiveError: there is not one such table.
@@ -63,7 +64,10 @@ def table(files: Files, ending: str, columns: Mapping[str, type], **how: Any) ->
     path, first = Path(f"{files.where}: {file.path!r}"), files.head(file).partition(b"\n")[0]
     how = {"sep": max(",;\t", key=first.decode(errors="replace").count), **how}
     with files.stream(file) as stream:
-        return read_table(path, columns, stream=stream, skipinitialspace=True, **how)
+        found = read_table(path, columns, stream=stream, skipinitialspace=True, **how)
+    for name in (name for name, kind in columns.items() if kind is str):
+        found[name] = found[name].str.strip()
+    return found
 
 
 def lines(
@@ -118,7 +122,11 @@ def joined(
     for file in files.pictures:
         named[file.name].append(file)
     for said in labels:
-        path, label = safe_path(said["path"], files.where), said["label"]
+        try:
+            path, label = safe_path(said["path"], files.where), said["label"]
+        except ArchiveError:
+            what, remedy = "a path inside the source in the labels", "shorten it to its last parts"
+            raise files.fault(what, repr(said["path"]), remedy) from None
         same = named[path.rpartition("/")[2]]
         found = [file for file in same if f"/{file.path}".endswith(f"/{path}")]
         if label in left_out:

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from facial_expression.core import processes
 from facial_expression.core.arrays import ROWS, SPLITS, npy, write_array
-from facial_expression.core.errors import DatasetError, damaged
+from facial_expression.core.errors import DatasetError, PipelineError, damaged
 from facial_expression.core.files import atomic, in_store, write_bytes, write_json
 from facial_expression.core.params import CLOSED
 from facial_expression.core.tables import read_table, write_table
@@ -22,6 +22,7 @@ from facial_expression.pictures.squares import decode_all, located
 
 COLUMNS = {"path": str, "class": str, "split": str, "dropped_because": str, "leak_free": int}
 """What this stage reads of index.csv, beside `votes`, which is there with soft labels only."""
+CLASSES = "classes.json"
 
 
 @dataclass(frozen=True, config=CLOSED)
@@ -72,6 +73,16 @@ def write_pictures(
     return None
 
 
+def _check_own(out: Path) -> None:
+    if in_store(out) or (out.name and not out.exists()):
+        return
+    others = sorted({path.name for path in out.iterdir()} - {*SPLITS, CLASSES})
+    if others or not out.name:
+        found = f"{others[0]!r} in it" if others else "the current one"
+        what, remedy = "a folder for the arrays alone", "name another one in --out"
+        raise PipelineError.expected(out, what, found, remedy)
+
+
 def write_arrays(
     images: Path,
     index: Path,
@@ -82,8 +93,10 @@ def write_arrays(
 ) -> None:
     """Write every split's shards, whole or not at all; in a store, classes.json comes last.
 
-    `workers` and `scheduler` say who decodes (`core.processes.spread`).
+    `workers` and `scheduler` say who decodes (`core.processes.spread`).  A PipelineError if `out`
+    holds anything else, which would be lost.
     """
+    _check_own(out)
     used = read_index(index)
     classes = sorted(set(used["class"]))
     used["label"] = pd.Categorical(used["class"], classes).codes.astype(np.int64)
@@ -106,5 +119,5 @@ def write_arrays(
         for (file, _), data in zip(shards, bar, strict=True):
             if data is not None:
                 write_bytes(file, data)
-        write_json(folder / "classes.json", classes)
+        write_json(folder / CLASSES, classes)
     print(f"wrote {len(used)} pictures of {len(classes)} classes to {out}")

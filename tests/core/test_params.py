@@ -79,6 +79,12 @@ def test_scalars_are_those_of_dvc(tmp_path, text):
     assert (type(ours), ours) == (type(theirs), theirs)
 
 
+def test_merged_sections_are_those_of_dvc(tmp_path):
+    path = tmp_path / "some.yaml"
+    path.write_text("base: &b {k: 1, j: 3}\ntrain: {<<: *b, j: 2}\n", encoding="utf-8")
+    assert read_yaml(path)["train"] == load_yaml(str(path))["train"] == {"k": 1, "j": 2}
+
+
 def test_the_files_of_this_repository_are_read_as_dvc_reads_them():
     paths = [ROOT / "params.yaml", ROOT / "dvc.yaml", *(ROOT / "conf").rglob("*.yaml")]
     for path in [*paths, *(ROOT / "results").glob("*/*.yaml")]:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facial_expression.core.errors import DatasetError
+from facial_expression.core.errors import DatasetError, PipelineError
+from facial_expression.core.files import place, read_text
 from facial_expression.core.tables import read_table, write_table
 from tests.helpers import one_line
 
@@ -64,3 +65,11 @@ def test_a_key_that_is_there_twice_is_told(tmp_path):
 def test_a_table_without_rows_is_one_where_that_is_fine(tmp_path):
     write_table(tmp_path / "table.csv", pd.DataFrame(columns=list(COLUMNS)))
     assert read_table(tmp_path / "table.csv", COLUMNS, empty=True).empty
+
+
+def test_a_store_that_does_not_answer_is_not_called_damage():
+    pytest.importorskip("upath")
+    path = place("memory://nowhere/some.csv")
+    for read in (lambda: read_table(path, COLUMNS), lambda: read_text(path, "the fetch stage")):
+        with pytest.raises(PipelineError, match="check the address and your credentials"):
+            read()

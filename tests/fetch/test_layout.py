@@ -126,9 +126,9 @@ def test_pictures_are_told_by_content_and_the_rest_is_counted(tmp_path, capsys, 
     }
     assert fetched(tmp_path, {"set.zip": pack(files)} if pack else files) == taken
     assert capsys.readouterr().err == (
-        "here: 6 files passed over: 1 .heic (install the extra heic), "
-        "1 packed (unpack them), e.g. more.zip, 2 packed by RAR or 7-Zip or in parts (unpack "
-        "them), e.g. faces.part01.rar, 2 not pictures, e.g. readme\n"
+        "here: 6 files passed over: 1 .heic (install the extra heic, then dvc repro --force "
+        "fetch), 1 packed (unpack them), e.g. more.zip, 2 packed by RAR or 7-Zip or in parts "
+        "(unpack them), e.g. faces.part01.rar, 2 not pictures, e.g. readme\n"
     )
 
 

@@ -200,11 +200,30 @@ def test_any_table_is_read_by_its_columns(tmp_path):
     )
     np.testing.assert_array_equal(read.pixels("train/happy/0.png"), drawn_face(0)[:, :24])
     np.testing.assert_array_equal(read.pixels("test/sad/all_2.png"), drawn_face(2)[10:])
+    spaced = with_table(*(row.replace(";", " ; ") for row in rows))  # as spreadsheets leave them
+    assert any_table(tmp_path / "spaced", spaced).members == read.members
     plain = any_table(
         tmp_path / "plain", with_table(*rows), split="", group="", box=(), attributes=()
     )
     assert plain.members["train/happy/0.png"] == face("happy", 0, "PNG")
     assert plain.made.people == "path,group\n"
+
+
+def test_faces_of_one_photograph_are_numbered_and_a_group(tmp_path):
+    rows = ["all/0.png;1;train;;0;0;24;48;", "1.png;sad;train;;0;0;24;48;"]
+    rows += ["all/0.png;1;train;;24;0;48;48;", "all/0.png;sad;train;;0;9;48;48;"]
+    read = any_table(tmp_path, with_table(*rows), group="", attributes=())
+    numbered = ["train/happy/all_0_0.png", "train/happy/all_0_1.png", "train/sad/all_0_2.png"]
+    assert sorted(read.members) == sorted([*numbered, "train/sad/1.png"])
+    np.testing.assert_array_equal(read.pixels(numbered[1]), drawn_face(0)[:, 24:])
+    groups = dict(zip(read.people["path"], read.people["group"], strict=True))
+    assert groups == dict.fromkeys(numbered, "all/0.png")
+
+
+def test_without_the_first_frame_of_a_sequence_no_frame_is_neutral(tmp_path):
+    files = {path: data for path, data in ck_plus().items() if not path.endswith("_00000001.png")}
+    read = Set(tmp_path, files)
+    assert {path.split("/")[1] for path in read.members} == set(SIX) - {"neutral"}
 
 
 @pytest.mark.parametrize(
@@ -218,6 +237,8 @@ def test_any_table_is_read_by_its_columns(tmp_path):
         ("0.png;1;train;a;60;0;70;9;1", {}, "all/0.png': expected a box in the picture"),
         ("0.png;1;train;a;0;0;9;9;1", {"path": "name"}, "expected a column name, found image"),
         ("0.png;1;train;a;0;0;9;9;1", {"file": "list.csv"}, "expected one table 'list.csv'"),
+        ("/my/0.png;1;train;a;0;0;9;9;1", {}, "path inside the source .* '/my/0.png'; shorten"),
+        ("0.png;1;train;a;0;0;;9;1", {}, "each of x1, y1, x2, y2, or in none, found some for '0"),
         ("7.png;1;train;a;0;0;9;9;1", {}, "expected the pictures that its labels name"),
         ("0.png;a/b;train;a;0;0;9;9;1", {}, "fetch.classes to name some of a/b, found '1'"),
     ],

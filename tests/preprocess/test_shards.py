@@ -167,6 +167,20 @@ def test_an_index_that_is_missing_or_trains_on_nothing_is_refused(images, tmp_pa
     assert said == f"{index}: no such table; run the index stage again"
 
 
+@pytest.mark.parametrize("name", ["data", "data/..", "", "."])
+def test_a_folder_that_holds_something_else_is_refused_and_kept(
+    images, tmp_path, monkeypatch, name
+):
+    own = tmp_path / "data/source/train/happy/1.jpg"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"a picture")
+    monkeypatch.chdir(tmp_path / "data")
+    argv = arguments(images, Path(tmp_path, name) if name.startswith("d") else Path(name))
+    with pytest.raises(PipelineError, match="expected a folder for the arrays alone"):
+        preprocess.main(argv)
+    assert own.read_bytes() == b"a picture"
+
+
 @pytest.mark.parametrize(
     ("changed", "found"),
     [({"side": 4}, "found 4"), ({"side": "48"}, "found '48'"), ({"shard_size": 0}, "found 0")],

@@ -159,18 +159,24 @@ def search(study: Study, sweep: Sweep, commit: str) -> None:
         if row.state.name != "FAIL":  # which is told already
             score = max(row.intermediate_values.values()) if row.value is None else row.value
             print(f"{experiment(study, row)}: {row.state.name.lower()}, val_acc {score:.4f}; "
-                  f"{done} of {sweep.trials}", flush=True)  # fmt: skip
+                  f"{min(done, sweep.trials)} of {sweep.trials}", flush=True)  # fmt: skip
         hopeless = not any(each.intermediate_values for each in study.trials)
-        if done >= sweep.trials or hopeless:  # no trial has come to the end of an epoch
+        if not due(study, sweep) or hopeless:  # no trial has come to the end of an epoch
             study.stop()
 
-    if finished(study) < sweep.trials:
+    if due(study, sweep):
         study.optimize(objective, catch=PipelineError, callbacks=[after])
 
 
 def finished(study: Study) -> int:
     """How many trials have ended, in whatever way."""
     return sum(row.state.is_finished() for row in study.trials)
+
+
+def due(study: Study, sweep: Sweep) -> bool:
+    """Whether a trial is missing, or one that was interrupted waits to be continued."""
+    waits = any(row.state.name == "WAITING" for row in study.trials)
+    return waits or finished(study) < sweep.trials
 
 
 def experiment(study: Study, row: FrozenTrial) -> str:

@@ -13,6 +13,8 @@ def recognises(files: Files) -> bool:
 def read(files: Files) -> list[Row]:
     """The pictures that the table names.
 
+    Several faces of one photograph get numbered names, and are a group unless the table has groups.
+
     Raises:
         ArchiveError: there is no such table or column, or a split or box cannot be read.
     """
@@ -31,5 +33,16 @@ def read(files: Files) -> list[Row]:
         if len(unknown := found[labels["split"].isna()]):
             what, split = f"a split of {', '.join(SPLITS)}", repr(unknown[said.split].iloc[0])
             raise files.fault(what, split, "correct it, or fetch.table.split", said.file)
+    if said.box:
+        sides = labels[list(SIDES)].isna().sum(axis=1)
+        if len(partial := labels["path"][(sides > 0) & (sides < len(SIDES))]):
+            what, found_ = f"a number in each of {', '.join(said.box)}, or in none", partial.iloc[0]
+            raise files.fault(what, f"some for {found_!r}", "correct it", said.file)
+        several = labels["path"].duplicated(keep=False)
+        number = "_" + labels.groupby("path").cumcount().astype(str) + ".png"
+        stem = labels["path"].str.replace(r"\.[^./]*$", "", regex=True).str.replace("/", "_")
+        labels["name"] = (stem + number).where(several, "")
+        if not said.group:
+            labels["group"] = labels["path"].where(several, "")
     labels["facts"] = found[list(said.attributes)].to_dict("records")
     return joined(files, labels.to_dict("records"))

@@ -13,6 +13,7 @@ from facial_expression.fetch.unpack import Files
 NAMES = ("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise")
 CLASSES = {str(number): name for number, name in enumerate(NAMES)}
 LABEL = "_emotion.txt"
+FIRST = "_00000001."
 PEAK = 3  # the last frames of a sequence show its expression, the first shows none
 
 
@@ -38,6 +39,7 @@ def _labels(files: Files) -> Iterator[dict[str, str]]:
         except ValueError:
             found = repr(text[:20])
             raise files.fault("a number 0 to 7", found, "correct it", file.path) from None
-        first, *frames = sorted(set(sequences[sequence])) or [f"{sequence}_*.png"]
-        for path, shown in ((first, "0"), *((frame, label) for frame in frames[-PEAK:])):
-            yield {"path": path, "label": shown, "group": subject}
+        frames = sorted(set(sequences[sequence])) or [f"{sequence}_*.png"]
+        shown = [(frames.pop(0), "0")] if FIRST in frames[0] else []  # a copy may lack it
+        for path, what in [*shown, *((frame, label) for frame in frames[-PEAK:])]:
+            yield {"path": path, "label": what, "group": subject}
