@@ -18,13 +18,15 @@ def find_classes(model: Path) -> Path:
     """
     if not model.is_file():
         raise ModelError(f"{model}: no such model; correct the path")
-    places = [model.parent / "classes.json", model.parent.parent / "arrays" / "classes.json"]
+    places = [model.parent / "classes.json"]
+    if model.parent.name == "model":  # of a run; another folder's neighbour may be of another set
+        places.append(model.parent.parent / "arrays" / "classes.json")
     for path in places:
         if path.is_file():
             return path
     raise DatasetError(
-        f"expected the names of the model's classes in {places[0]} or {places[1]}, found neither; "
-        "name the file with --classes"
+        f"expected the names of the model's classes in {' or '.join(map(str, places))}, found "
+        "none; name the file with --classes"
     )
 
 

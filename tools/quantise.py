@@ -26,7 +26,13 @@ from numpy.typing import NDArray
 
 from facial_expression.core.arrays import Split, read_split
 from facial_expression.core.command import at_least, parser
-from facial_expression.core.errors import ModelError, ParameterError, PipelineError, run
+from facial_expression.core.errors import (
+    ModelError,
+    ParameterError,
+    PipelineError,
+    not_the_file,
+    run,
+)
 from facial_expression.core.files import atomic
 from facial_expression.core.labels import read_classes
 from facial_expression.inference.network import INPUT, Network
@@ -79,6 +85,8 @@ def quantise(source: Path, pictures: NDArray[Any], target: Path, name: str = INP
                 extra_options={"CalibPercentile": PERCENTILE},
             )
     except Exception as error:  # no common base class
+        if not_the_file(error):
+            raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise ModelError(f"{source}: cannot be rounded: {reason}; export the run again") from error
     finally:

@@ -73,8 +73,12 @@ def _last_part_end(
 
 
 def _riff_size(head: bytes) -> int | None:
-    """Bytes of a RIFF chunk and its header (Microsoft 1991; OpenDML: a long AVI has several)."""
-    return 8 + int.from_bytes(head[4:8], "little") if head[:4] == b"RIFF" else None
+    """Bytes of a RIFF chunk and its header (Microsoft 1991; OpenDML: a long AVI has several).
+
+    None if it is none, or was written to a pipe, where no writer can go back and fill in the size.
+    """
+    known = head[:4] == b"RIFF" and head[4:8] != b"\xff" * 4
+    return 8 + int.from_bytes(head[4:8], "little") if known else None
 
 
 def _box_size(head: bytes) -> int | None:

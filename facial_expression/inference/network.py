@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 LONGEST = 5.0  # seconds for one picture
 MEMORY = 256 << 20  # bytes a processor, of four or more: what networks from anywhere may take
+STANDARD = 48  # pixels of a side; FER2013's
 INPUT, PROBABILITIES, ACTIVATION = "pictures", "probabilities", "class_activation"
 
 
@@ -85,11 +86,13 @@ class Network:
 
         Raises:
             ModelError: the file is missing, not an ONNX model, or not one of stage export.
+            OSError: it may not be read, or the disk fails.
         """
         if not path.is_file():
             raise ModelError(
                 f"{path}: no such model; `dvc pull` brings the released one, `dvc repro` makes one"
             )
+        path.open("rb").close()  # onnxruntime takes a file that it may not open for no model
         from onnxruntime import RunOptions
 
         try:
@@ -136,9 +139,13 @@ class Network:
     def predict(self, images: NDArray[np.uint8], batch_size: int = 64) -> Output:
         """Run the network on uint8 pictures (N, side, side), N at least 0.
 
+        `batch_size` is for pictures of 48 pixels; of larger ones fewer are computed at once, since
+        memory is bounded.
+
         Raises:
             ModelError: it cannot run, or predicts NaN or infinity.
         """
+        batch_size = max(1, batch_size * STANDARD**2 // max(STANDARD, self.side) ** 2)
         starts = range(0, len(images), batch_size) or [0]  # an empty batch gives empty arrays
         batches = ({INPUT: images[start : start + batch_size, ..., None]} for start in starts)
         try:

@@ -47,12 +47,14 @@ def save_portable(source: Path, path: Path) -> None:
     """Copy a `.keras` file so that older versions of Keras 3 read it too.
 
     Keras refuses a setting that it does not know, and its new versions have more of them.  So those
-    with their default value are left out; each version fills in its own.
+    with their default value are left out; each version fills in its own.  A ModelError if `source`
+    is damaged.
     """
-    with zipfile.ZipFile(source) as archive, atomic(path) as temporary:
+    with _refused(source), zipfile.ZipFile(source) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
         config = json.loads(members["config.json"], object_hook=_without_defaults)
         members["config.json"] = json.dumps(config, sort_keys=True).encode()
+    with atomic(path) as temporary:
         write_zip(temporary, members.items(), permissions=0o600)
 
 

@@ -43,6 +43,7 @@ EBML = b"\x1aE\xdf\xa3\x81\0\x18S\x80g"
         (b"RIFF" + (40).to_bytes(4, "little") + bytes(30), 10),
         (b"RIFF" + (8).to_bytes(4, "little") + bytes(8) + b"RIFF" + (90).to_bytes(4, "little"), 90),
         (b"RIFF" + bytes(4) + b"AVI LIST", 0),  # its writer was killed
+        (b"RIFF" + b"\xff" * 4 + b"AVI LIST", 0),  # written to a pipe
         (EBML + b"\x85abc", 2),
         (EBML + b"\x01" + b"\xff" * 7 + b"abc", 0),  # a live recording
         (EBML + b"\x40\x20" + bytes(30), 2),

@@ -134,6 +134,16 @@ def test_a_file_that_the_machine_cannot_open_is_not_called_a_bad_model(tmp_path)
     keras_file.load(path)
 
 
+@pytest.mark.parametrize("kept", [0, 20_000])
+def test_a_cut_model_has_no_portable_form(tmp_path, kept):
+    path, out = tmp_path / "model.keras", tmp_path / "portable.keras"
+    keras_file.save(trained(), path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ModelError, match=one_line("expected a Keras 3 model", "train stage")):
+        keras_file.save_portable(path, out)
+    assert not out.exists()
+
+
 def test_hdf5_is_refused(tmp_path):
     keras.Model(x := keras.Input((2,)), layers.Dense(2)(x)).save(tmp_path / "m.h5")
     with pytest.raises(ModelError, match=r"ends in \.keras"):

@@ -16,7 +16,7 @@ from facial_expression.network import keras_file
 from facial_expression.pictures.images import decode, square
 from tests.helpers import make_folder, picture
 from tests.stages.test_evaluate import CLASSES, SIDE, build  # angry, happy, sad; 16
-from tools.beside import find_temperature
+from tools.beside import find_classes, find_temperature
 from tools.evaluate import __main__ as evaluate
 
 FOLDERS = {"angry": ("angry", 7), "happy": ("happy", 3), "joy": ("happy", 4), "contempt": (None, 2)}
@@ -134,6 +134,15 @@ def test_a_mistake_is_one_line_and_writes_nothing(
     with pytest.raises(kind, match=found):
         run(place, tmp_path / "out", *options, split=split)
     assert not (tmp_path / "out").exists()
+
+
+def test_classes_are_those_of_the_models_own_run(tmp_path):
+    for name in ("model/model.keras", "source/other.keras", "arrays/classes.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"[]")
+    assert find_classes(tmp_path / "model/model.keras") == tmp_path / "arrays/classes.json"
+    with pytest.raises(DatasetError, match=r"source/classes\.json, found none"):
+        find_classes(tmp_path / "source/other.keras")
 
 
 def test_a_missing_model_is_named_as_one(place, tmp_path):

@@ -44,6 +44,13 @@ def test_a_name_with_its_accent_apart_is_the_composed_class(tmp_path):
     assert list(list_folders(tmp_path)) == ["d\u00e9go\u00fbt"]
 
 
+def test_a_linked_folder_is_named(tmp_path):
+    make(tmp_path, "here/happy/a.png", "elsewhere/b.png")
+    (tmp_path / "here/angry").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    with pytest.raises(DatasetError, match="found the link angry"):
+        list_folders(tmp_path / "here")
+
+
 @pytest.mark.parametrize(
     ("names", "split", "found"),
     [

@@ -47,6 +47,8 @@ def test_folders_and_patterns_give_pictures_and_names_stay(album, argument, foun
 
 def test_a_folder_is_read_in_the_order_of_names_without_loops_pipes_and_drawings(album):
     (album / "c" / "loop").symlink_to(album, target_is_directory=True)
+    assert sorted(expand(["album/**/*.*"]).paths) == sorted([*WALKED, "album/clip.avi"])
+    assert expand(["album/**/*.*"]).passed_over["album/c/loop"].startswith("linked")
     os.mkfifo(album / "pipe.png")
     assert expand(["album"]).paths == WALKED
     assert expand(["album/*.png"]).paths == ["album/b.png"]

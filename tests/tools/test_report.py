@@ -236,12 +236,17 @@ def test_what_is_private_or_real_is_not_told_otherwise(changed):
     data, source = changed / "conf/data/sample.yaml", changed / "data/raw/source.json"
     text = data.read_text("utf-8").replace(str(ARCHIVE), f"{changed}/faces.zip", 1)
     data.write_text(text, encoding="utf-8")
+    recipe = changed / "conf/recipe/sample.yaml"  # paths of other systems, and short ones
+    text = recipe.read_text("utf-8").replace("origin: ''", 'origin: "C:\\\\Users\\\\ana"', 1)
+    recipe.write_text(text.replace("sha256: ''", "sha256: /data", 1), encoding="utf-8")
     text = data.read_text("utf-8") + "\n# https://me:secret@host/a.zip?token=secret\n"
     data.write_text(text, encoding="utf-8")
     source.write_text(source.read_text("utf-8").replace(SAMPLE, "0" * 64), encoding="utf-8")
     page = written(changed)
     assert str(changed) not in page
     assert "source: a local copy" in page
+    assert "Users" not in page
+    assert "conf/data/sample.yaml" in page
     assert "secret" not in page
     assert "Synthetic:" not in page
     assert "drawn pictures of" not in Reader(page).text

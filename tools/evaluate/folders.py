@@ -20,8 +20,8 @@ def list_folders(root: Path, split: str = "") -> dict[str, list[Path]]:
     FER2013's folder test holds two splits, told by the files' names: val and test.
 
     Raises:
-        DatasetError: there is no picture, one is not in <class>/<name>, or FER2013's two are
-            mixed and `split` names neither.
+        DatasetError: there is no picture, one is not in <class>/<name>, a folder is a link, or
+            FER2013's two are mixed and `split` names neither.
     """
     named, test = root / split, root / "test"
     base = test if split == "val" and test.is_dir() and not named.is_dir() else named
@@ -33,6 +33,8 @@ def list_folders(root: Path, split: str = "") -> dict[str, list[Path]]:
     for path in sorted(base.rglob("*")):
         # a Mac decomposes accents, classes.json holds them composed
         name = unicodedata.normalize("NFC", path.relative_to(base).as_posix())
+        if path.is_symlink() and path.is_dir() and not is_junk(name):
+            raise DatasetError(f"{layout}, found the link {name}; put its folder in its place")
         if is_junk(name) or not path.is_file() or not is_picture_file(path):
             continue
         parts = name.split("/")

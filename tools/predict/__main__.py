@@ -145,6 +145,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             output.say(printable(counted(inputs.passed_over)))
         unknown = live or (sys.stderr.isatty() and any(map(names_video, paths)))
         results = output.progress(results, None if unknown else len(paths), args.out)
+    if args.draw and not all(name.isascii() for name in network.classes):
+        output.say("--draw has ASCII letters only: boxes stand for others in the names of classes")
     if not output.write(
         results,
         network.classes,

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +20,7 @@ from facial_expression.pictures.images import FORMATS, Picture, format_of
 STDIN = "-"
 
 OTHER = "not pictures"
+LINKED = "linked (name the folder itself)"
 HINTS = {"HEIF": " (install the extra heic)", "AVIF": " (convert it to JPEG or PNG)"}
 """What to do with pictures of formats that are not read."""
 
@@ -134,16 +136,20 @@ def _walk(folder: Path, drawings: Path | None, found: Inputs) -> None:
         if not stat.S_ISDIR(_mode(path)):
             _take(path, found, videos=False)
         elif path.is_symlink():  # it may lead back here
-            found.passed_over[str(path)] = "linked (name the folder itself)"
+            found.passed_over[str(path)] = LINKED
         else:
             _walk(path, drawings, found)
 
 
 def _match(pattern: str, drawings: Path | None, found: Inputs) -> None:
     recursive = "**" in Path(pattern).parts  # then the pattern itself finds files in subfolders
+    fixed = len([*takewhile(lambda part: not glob.has_magic(part), Path(pattern).parts)])
     for name in sorted(glob.iglob(pattern, recursive=True)):  # noqa: PTH207  Path.glob takes no absolute one
         path = Path(name)
-        if stat.S_ISDIR(_mode(path)):
+        below = range(fixed + 1, len(path.parts) if recursive else 0)
+        if linked := [link for end in below if (link := Path(*path.parts[:end])).is_symlink()]:
+            found.passed_over[str(linked[0])] = LINKED  # it may lead back here
+        elif stat.S_ISDIR(_mode(path)):
             if not recursive:
                 _walk(path, drawings, found)
         elif path.parent.resolve() != drawings:

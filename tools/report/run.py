@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
@@ -110,7 +111,9 @@ def read(folder: Path) -> Run:
 
     def public(text: str) -> str:
         for path in private:
-            text = text.replace(path, "a local copy")
+            for written in (path, path.replace("\\", "\\\\")):  # the other one in double quotes
+                whole = rf"(?<![\w.\\-]){re.escape(written)}(?![\w-])"
+                text = re.sub(whole, "a local copy", text)
         return without_credentials(text)
 
     read = [_json(folder, name) for name in ENTRIES]
