@@ -136,7 +136,7 @@ def test_the_documents_of_this_repository_are_current():
     results.write_tables(ROOT, check=True)
 
 
-@pytest.mark.parametrize("name", ["fast", "compact", "slim", "best", "fine"])
+@pytest.mark.parametrize("name", ["fast", "compact", "slim", "best", "fine", "transfer"])
 def test_the_page_of_recipes_states_the_scores_of_their_runs(name):
     (kept,) = [
         row.split(" | ")
