@@ -128,7 +128,8 @@ def measure(
     todo = recipes(baseline, changes)
     for seed, (name, recipe) in itertools.product(seeds, todo.items()):
         seeded = replace(recipe, seed=seed)
-        if all(one["recipe"] != asdict(seeded) for one in runs):
+        wanted = json.loads(json.dumps(asdict(seeded)))  # as the file holds it
+        if all(one["recipe"] != wanted for one in runs):
             try:
                 fitted = apart(fit, seeded, arrays, False)
             except TrainingError as error:  # a learning rate too high, for example
