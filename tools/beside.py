@@ -1,6 +1,6 @@
 """What lies beside a model file (names of its classes, temperature), or beside data/ of a run."""
 
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from facial_expression.core.errors import DatasetError, ModelError, ParameterError, damaged
@@ -37,6 +37,11 @@ def find_temperature(model: Path) -> float:
         return 1.0
     with damaged(path, "the export stage"):
         return positive_float(str(read_json(path, "the export stage")["temperature"]))
+
+
+def on_this_disk(path: str) -> bool:
+    """Whether a value is an absolute path, which is nobody else's business; on any system."""
+    return path.startswith(("~", "file:", "/")) or PureWindowsPath(path).is_absolute()
 
 
 def active_parameters(root: Path) -> dict[str, dict[str, Any]]:

@@ -26,7 +26,7 @@ from facial_expression.core.command import parser
 from facial_expression.core.errors import PipelineError, damaged, run
 from facial_expression.core.files import read_json, write_text
 from facial_expression.core.tables import markdown, read_table
-from tools.beside import active_parameters
+from tools.beside import active_parameters, on_this_disk
 
 NUMBERS = (
     "data/evaluation/per_class.csv",
@@ -239,7 +239,7 @@ def _public(value: Any) -> Any:
             return {key: _public(one) for key, one in value.items()}
         case list():
             return [*map(_public, value)]
-        case str() if value.startswith(("~", "..", "file:")) or Path(value).is_absolute():
+        case str() if value.startswith("..") or on_this_disk(value):
             return "a local copy"
         case _:
             return value

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PureWindowsPath
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,7 +14,7 @@ from facial_expression.core.errors import DatasetError
 from facial_expression.core.files import read_json, read_text
 from facial_expression.core.tables import read_table
 from facial_expression.fetch.download import without_credentials
-from tools.beside import active_parameters
+from tools.beside import active_parameters, on_this_disk
 from tools.report.pictures import Picture, embed
 
 CARD = "export/model_card.md"
@@ -154,9 +154,5 @@ def _private(values: Any) -> Iterator[str]:
     if isinstance(values, Sequence) and not isinstance(values, str):
         for value in values:
             yield from _private(value)
-    elif isinstance(values, str) and len(values) > 1 and _on_this_disk(values):
+    elif isinstance(values, str) and len(values) > 1 and on_this_disk(values):
         yield values
-
-
-def _on_this_disk(path: str) -> bool:
-    return path.startswith(("~", "file:", "/")) or PureWindowsPath(path).is_absolute()
